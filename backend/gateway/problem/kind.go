@@ -1,0 +1,93 @@
+package problem
+
+import "net/http"
+
+// A Kind names one way in which a request can fail. The kind decides status,
+// title and the codes that the SDKs look at; a handler chooses a kind and never
+// a status.
+type Kind string
+
+// The kinds of error, in the order of the table below.
+const (
+	InvalidJSON         Kind = "invalid-json"
+	InvalidRequest      Kind = "invalid-request"
+	Unauthorized        Kind = "unauthorized"
+	ForeignOrigin       Kind = "foreign-origin"
+	NotFound            Kind = "not-found"
+	ModelNotFound       Kind = "model-not-found"
+	MethodNotAllowed    Kind = "method-not-allowed"
+	Conflict            Kind = "conflict"
+	BodyTooLarge        Kind = "body-too-large"
+	UnsupportedMedia    Kind = "unsupported-media-type"
+	ForeignHost         Kind = "foreign-host"
+	ContextExceeded     Kind = "context-length-exceeded"
+	UpstreamRefused     Kind = "upstream-refused"
+	RateLimited         Kind = "rate-limited"
+	Cancelled           Kind = "cancelled"
+	Internal            Kind = "internal"
+	UpstreamKey         Kind = "upstream-key"
+	UpstreamFailed      Kind = "upstream-failed"
+	UpstreamUnreachable Kind = "upstream-unreachable"
+	UpstreamCut         Kind = "upstream-cut"
+	UpstreamMalformed   Kind = "upstream-malformed"
+	EngineUnavailable   Kind = "engine-unavailable"
+	EngineStopped       Kind = "engine-stopped"
+	AuditUnavailable    Kind = "audit-unavailable"
+	ShuttingDown        Kind = "shutting-down"
+	Timeout             Kind = "timeout"
+)
+
+// statusClientClosed is nginx's number for a client that left before its
+// answer; no client ever reads it, the audit does.
+const statusClientClosed = 499
+
+type row struct {
+	status     int
+	title      string
+	openAIType string // error.type as OpenAI's API writes it
+	openAICode string // error.code, "" for null
+	help       string // what /problems/{kind} tells a person
+}
+
+// table is the one place where a kind meets its status.
+var table = map[Kind]row{
+	InvalidJSON:         {http.StatusBadRequest, "Invalid JSON", "invalid_request_error", "invalid_json", "The body of the request is not a JSON object."},
+	InvalidRequest:      {http.StatusBadRequest, "Invalid request", "invalid_request_error", "invalid_value", "One or more fields are missing or have a wrong value; errors lists each with its place."},
+	Unauthorized:        {http.StatusUnauthorized, "Unauthorized", "authentication_error", "invalid_api_key", "The request needs the admin token from run/admin.token in the data folder, as Authorization: Bearer."},
+	ForeignOrigin:       {http.StatusForbidden, "Foreign origin", "permission_error", "foreign_origin", "A web page of another origin asked. List the origin in server.allowed_origins to allow it."},
+	NotFound:            {http.StatusNotFound, "Not found", "invalid_request_error", "not_found", "Nothing is served at this path."},
+	ModelNotFound:       {http.StatusNotFound, "Model not found", "invalid_request_error", "model_not_found", "No local model has this name and no route matches it; GET /v1/models lists what there is."},
+	MethodNotAllowed:    {http.StatusMethodNotAllowed, "Method not allowed", "invalid_request_error", "method_not_allowed", "The path exists but not for this method; the Allow header lists its methods."},
+	Conflict:            {http.StatusConflict, "Conflict", "invalid_request_error", "conflict", "What was asked contradicts the present state."},
+	BodyTooLarge:        {http.StatusRequestEntityTooLarge, "Body too large", "invalid_request_error", "body_too_large", "The body is over the limit that server.max_body_mb sets."},
+	UnsupportedMedia:    {http.StatusUnsupportedMediaType, "Unsupported media type", "invalid_request_error", "unsupported_media_type", "Send the body as Content-Type: application/json."},
+	ForeignHost:         {http.StatusMisdirectedRequest, "Foreign host", "invalid_request_error", "foreign_host", "The Host header names another machine; this guards against DNS rebinding. Use 127.0.0.1 or localhost."},
+	ContextExceeded:     {http.StatusBadRequest, "Context length exceeded", "invalid_request_error", "context_length_exceeded", "The prompt has more tokens than the model's context holds."},
+	UpstreamRefused:     {http.StatusBadRequest, "Refused by the upstream", "invalid_request_error", "upstream_refused", "The engine or provider refused the request as invalid."},
+	RateLimited:         {http.StatusTooManyRequests, "Rate limited", "rate_limit_error", "rate_limit_exceeded", "The provider limits requests; try again after Retry-After."},
+	Cancelled:           {statusClientClosed, "Cancelled", "invalid_request_error", "cancelled", "The client left before its answer was complete."},
+	Internal:            {http.StatusInternalServerError, "Internal error", "server_error", "internal_error", "A defect in mlxbar. The log has the cause under the request id."},
+	UpstreamKey:         {http.StatusBadGateway, "Provider refused the key", "server_error", "upstream_key", "The provider did not accept the API key configured for it."},
+	UpstreamFailed:      {http.StatusBadGateway, "Upstream failed", "server_error", "upstream_failed", "The engine or provider answered with an error of its own."},
+	UpstreamUnreachable: {http.StatusBadGateway, "Upstream unreachable", "server_error", "upstream_unreachable", "No connection to the engine or provider could be made."},
+	UpstreamCut:         {http.StatusBadGateway, "Upstream cut the answer off", "server_error", "upstream_cut", "The connection to the engine or provider broke in mid-answer."},
+	UpstreamMalformed:   {http.StatusBadGateway, "Upstream answer malformed", "server_error", "upstream_malformed", "The engine or provider answered with something that is not of its protocol."},
+	EngineUnavailable:   {http.StatusServiceUnavailable, "Engine unavailable", "server_error", "engine_unavailable", "The engine could not load the model; the engine's log says why."},
+	EngineStopped:       {http.StatusBadGateway, "Engine stopped", "server_error", "engine_stopped", "The engine's process ended while it answered."},
+	AuditUnavailable:    {http.StatusServiceUnavailable, "Audit unavailable", "server_error", "audit_unavailable", "The audit cannot be written, and no request is served unrecorded."},
+	ShuttingDown:        {http.StatusServiceUnavailable, "Shutting down", "server_error", "shutting_down", "The server is stopping and takes no new requests."},
+	Timeout:             {http.StatusGatewayTimeout, "Timeout", "server_error", "timeout", "The request ran over one of the limits in timeouts."},
+}
+
+// Status is the HTTP status of k; an unknown kind is a defect and answers 500.
+func (k Kind) Status() int { return k.row().status }
+
+// Title is the short, constant sentence for k.
+func (k Kind) Title() string { return k.row().title }
+
+func (k Kind) row() row {
+	if r, ok := table[k]; ok {
+		return r
+	}
+	return table[Internal]
+}

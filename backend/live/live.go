@@ -1,0 +1,156 @@
+// Package live tells whoever listens what happens in the server as it happens:
+// a bounded history of events, so that a listener who lost its connection can
+// take up where it left off.
+package live
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Event is one thing that happened. Data is JSON.
+type Event struct {
+	ID   string // "<boot>-<sequence>", unique over restarts
+	Type string // such as request.start
+	Data json.RawMessage
+
+	seq uint64
+}
+
+// Types of events.
+const (
+	RequestStart = "request.start" // data: an audit record
+	RequestEnd   = "request.end"   // data: an audit record
+	State        = "state"         // data: the server's status
+	// Reset is sent in place of events that are no longer in the history: the
+	// listener must fetch what it shows anew.
+	Reset = "reset"
+)
+
+const (
+	historySize = 1024
+)
+
+// Hub takes events and hands them to every subscriber. It never blocks its
+// publishers: a subscriber that falls too far behind is resent from the history,
+// or told to reset.
+type Hub struct {
+	boot string
+
+	mu      sync.Mutex
+	history []Event // the newest at the end, at most historySize
+	seq     uint64
+	subs    map[chan struct{}]struct{}
+}
+
+// NewHub makes a hub whose event ids are unlike those of any earlier one.
+func NewHub() *Hub {
+	return &Hub{boot: strconv.FormatInt(time.Now().UnixMilli(), 36), subs: map[chan struct{}]struct{}{}}
+}
+
+// Publish announces an event. data must have a JSON form; one that has none is
+// a defect of the caller and comes back as an error.
+func (h *Hub) Publish(eventType string, data any) error {
+	raw, err := json.Marshal(data)
+	if err != nil {
+		return fmt.Errorf("live event %s: %w", eventType, err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.seq++
+	e := Event{ID: fmt.Sprintf("%s-%d", h.boot, h.seq), Type: eventType, Data: raw, seq: h.seq}
+	if len(h.history) >= 2*historySize { // drop in bulk: amortised constant time
+		h.history = append([]Event(nil), h.history[historySize:]...)
+	}
+	h.history = append(h.history, e)
+	for wake := range h.subs {
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
+	}
+	return nil
+}
+
+// Subscribe calls deliver for every event after lastID, in order, until ctx ends
+// or deliver returns an error. An empty lastID starts at now.
+func (h *Hub) Subscribe(ctx context.Context, lastID string, deliver func(Event) error) error {
+	wake := make(chan struct{}, 1)
+	h.mu.Lock()
+	h.subs[wake] = struct{}{}
+	next, known := h.position(lastID)
+	h.mu.Unlock()
+	defer func() {
+		h.mu.Lock()
+		delete(h.subs, wake)
+		h.mu.Unlock()
+	}()
+
+	if !known {
+		if err := deliver(h.reset()); err != nil {
+			return err
+		}
+	}
+	for {
+		events, complete := h.after(next)
+		if !complete {
+			if err := deliver(h.reset()); err != nil {
+				return err
+			}
+		}
+		for _, e := range events {
+			if err := deliver(e); err != nil {
+				return err
+			}
+			next = e.seq
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-wake:
+		}
+	}
+}
+
+// position finds where a subscriber that saw lastID goes on; known is false when
+// that event is of another run of the server.
+func (h *Hub) position(lastID string) (seq uint64, known bool) {
+	if lastID == "" {
+		return h.seq, true
+	}
+	boot, n, _ := strings.Cut(lastID, "-")
+	seq, err := strconv.ParseUint(n, 10, 64)
+	if boot != h.boot || err != nil || seq > h.seq {
+		return h.seq, false
+	}
+	return seq, true
+}
+
+// after copies the events after seq; complete is false when
+// some of them have left the history.
+func (h *Hub) after(seq uint64) (events []Event, complete bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.history) == 0 || seq >= h.seq {
+		return nil, true
+	}
+	first := h.history[0].seq
+	complete = seq+1 >= first
+	from := 0
+	if complete {
+		from = int(seq + 1 - first)
+	}
+	events = h.history[from:]
+	return append([]Event(nil), events...), complete
+}
+
+func (h *Hub) reset() Event {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return Event{ID: fmt.Sprintf("%s-%d", h.boot, h.seq), Type: Reset, Data: json.RawMessage(`{}`), seq: h.seq}
+}

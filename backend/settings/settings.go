@@ -1,0 +1,127 @@
+// Package settings is what a person can set: one struct, its defaults and
+// limits, the file settings.json that holds it, and the announcement of changes.
+package settings
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Settings is the whole of settings.json. A field that stands here has an effect.
+type Settings struct {
+	Schema    string     `json:"$schema,omitempty" doc:"The JSON Schema of this file, for editors."`
+	Version   int        `json:"version" doc:"The version of this file's layout." default:"1"`
+	Server    Server     `json:"server" doc:"The address that tools speak to."`
+	Timeouts  Timeouts   `json:"timeouts" doc:"How long one request may take, on this machine or at a provider."`
+	Engines   Engines    `json:"engines" doc:"The engines that run models on this machine."`
+	Providers []Provider `json:"providers" doc:"Servers elsewhere that requests may be passed on to."`
+	Routes    []Route    `json:"routes" doc:"Which models go to which provider, in order; without a match a request stays on this machine."`
+	Audit     Audit      `json:"audit" doc:"The record of requests; metadata only, never content."`
+}
+
+// Server is where mlxbar listens.
+type Server struct {
+	Addr           string   `json:"addr" doc:"Host and port; the host is a loopback address." default:"127.0.0.1:10242"`
+	AllowedOrigins []string `json:"allowed_origins" doc:"Web origins whose pages may ask, such as http://localhost:3000."`
+	MaxBodyMB      int      `json:"max_body_mb" doc:"The largest request body, in MiB (1 to 1024)." default:"64"`
+}
+
+// Timeouts bound one request. The first three are totals per endpoint, 1m to 120m.
+type Timeouts struct {
+	Chat        Duration `json:"chat" doc:"Total for a chat completion (1m to 120m)." default:"15m"`
+	Completions Duration `json:"completions" doc:"Total for a completion (1m to 120m)." default:"10m"`
+	Embeddings  Duration `json:"embeddings" doc:"Total for embeddings (1m to 120m)." default:"2m"`
+	Connect     Duration `json:"connect" doc:"To open a connection to an engine or provider (1s to 2m)." default:"10s"`
+	FirstToken  Duration `json:"first_token" doc:"Until a stream's first token (1s to 120m)." default:"5m"`
+	Idle        Duration `json:"idle" doc:"Between two tokens of a stream (1s to 120m)." default:"2m"`
+}
+
+// Engines configures local inference.
+type Engines struct {
+	Preload  []string `json:"preload" doc:"Models to load when the server starts; others load on their first request."`
+	LlamaCPP LlamaCPP `json:"llamacpp" doc:"llama.cpp, for GGUF models."`
+}
+
+// LlamaCPP tunes the llama.cpp engine. Zero leaves the choice to llama.cpp.
+type LlamaCPP struct {
+	ContextSize int `json:"context_size" doc:"Tokens of context per slot; 0 takes the model's own (0 to 1048576)." default:"0"`
+	Parallel    int `json:"parallel" doc:"Requests answered at once (1 to 64)." default:"4"`
+	Threads     int `json:"threads" doc:"CPU threads; 0 lets llama.cpp choose (0 to 512)." default:"0"`
+}
+
+// Provider is a server elsewhere. Its key is never in this file: APIKeyEnv names
+// the environment variable that holds it.
+type Provider struct {
+	Name      string       `json:"name" doc:"The name that routes use."`
+	Kind      ProviderKind `json:"kind" doc:"The protocol that it speaks: openai."`
+	BaseURL   string       `json:"base_url" doc:"Its address with the version, such as https://api.openai.com/v1."`
+	APIKeyEnv string       `json:"api_key_env,omitempty" doc:"The environment variable that holds its API key; empty sends none."`
+}
+
+// ProviderKind is the protocol of a provider.
+type ProviderKind string
+
+// KindOpenAI is any server that speaks OpenAI's protocol.
+const KindOpenAI ProviderKind = "openai"
+
+// Route sends the models that match a pattern to a provider. In a pattern * stands
+// for any characters.
+type Route struct {
+	Model   string   `json:"model" doc:"A model name or a pattern such as gpt-*."`
+	Targets []Target `json:"targets" doc:"Where its requests go: one target."`
+}
+
+// Target is one end of a route.
+type Target struct {
+	Provider string `json:"provider" doc:"The name of a provider."`
+	Model    string `json:"model,omitempty" doc:"The model's name there; empty keeps the name asked for."`
+}
+
+// Audit configures the record of requests.
+type Audit struct {
+	RetentionDays int        `json:"retention_days" doc:"Records older than this are deleted, in days (1 to 3650)." default:"30"`
+	MaxSizeMB     int        `json:"max_size_mb" doc:"The oldest records go when the database is larger, in MiB (16 to 65536)." default:"512"`
+	Durability    Durability `json:"durability" doc:"batched: a record is on disk within moments of its request; strict: before its answer ends." default:"batched"`
+}
+
+// Durability says when a record must be on disk.
+type Durability string
+
+// Batched lets requests run ahead of the disk while it keeps up; Strict does not.
+const (
+	Batched Durability = "batched"
+	Strict  Durability = "strict"
+)
+
+// Duration is a time.Duration that JSON writes as "15m".
+type Duration time.Duration
+
+// String writes d without the zero units that time.Duration adds: 15m, not 15m0s.
+func (d Duration) String() string {
+	v := time.Duration(d)
+	switch {
+	case v != 0 && v%time.Hour == 0:
+		return fmt.Sprintf("%dh", v/time.Hour)
+	case v != 0 && v%time.Minute == 0:
+		return fmt.Sprintf("%dm", v/time.Minute)
+	}
+	return v.String()
+}
+
+// MarshalJSON writes the string form.
+func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
+
+// UnmarshalJSON reads a string such as "15m" or "90s".
+func (d *Duration) UnmarshalJSON(b []byte) error {
+	var s string
+	if err := json.Unmarshal(b, &s); err != nil {
+		return fmt.Errorf(`a duration is a string such as "15m"`)
+	}
+	v, err := time.ParseDuration(s)
+	if err != nil {
+		return fmt.Errorf(`%q is no duration; write one such as "15m" or "90s"`, s)
+	}
+	*d = Duration(v)
+	return nil
+}
