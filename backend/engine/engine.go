@@ -1,0 +1,112 @@
+// Package engine runs models on this machine: a pool of supervised child
+// processes, one per loaded model, that requests lease.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"mlxbar/backend/models"
+)
+
+// ErrUnknownModel says that no local model has the name.
+var ErrUnknownModel = errors.New("no local model of that name")
+
+// ErrClosed says that the pool is closed.
+var ErrClosed = errors.New("the engine pool is closed")
+
+// LoadError is a model that could not be loaded. Reason is one sentence for
+// anybody, without path or log content; Cause is for the log.
+type LoadError struct {
+	Model  string
+	Reason string
+	Cause  error
+}
+
+func (e *LoadError) Error() string {
+	if e.Cause == nil {
+		return fmt.Sprintf("load %s: %s", e.Model, e.Reason)
+	}
+	return fmt.Sprintf("load %s: %s: %v", e.Model, e.Reason, e.Cause)
+}
+
+// Unwrap gives the cause.
+func (e *LoadError) Unwrap() error { return e.Cause }
+
+// State is what a model's engine does.
+type State string
+
+// The states of a model.
+const (
+	Idle       State = "idle"
+	Installing State = "installing"
+	Loading    State = "loading"
+	Ready      State = "ready"
+	Failed     State = "failed"
+)
+
+// Status is a model's engine at one moment, as /api/status shows it.
+type Status struct {
+	Model       string `json:"model"`
+	Engine      string `json:"engine"`
+	State       State  `json:"state"`
+	Detail      string `json:"detail"`
+	PID         int    `json:"pid"`
+	MemoryBytes uint64 `json:"memory_bytes"`
+	InFlight    int    `json:"in_flight"`
+}
+
+// Engine knows how one kind of child process is started.
+type Engine interface {
+	Name() string
+	// Prepare installs what is missing, and costs next to nothing when nothing is.
+	Prepare(ctx context.Context, report func(string)) error
+	// Launch says how to start a child for model, with a new key each time.
+	Launch(model models.Model) (Spec, error)
+}
+
+// Library finds models on disk.
+type Library interface {
+	Find(name string) (models.Model, error)
+}
+
+// Source brings a model that the library does not have yet.
+type Source interface {
+	Wanted(name string) bool
+	Fetch(ctx context.Context, report func(string)) error
+}
+
+// Spec says how one child is started and asked.
+type Spec struct {
+	Command string
+	Args    []string
+	Env     []string // the whole environment
+	// Stdin is written to the child's stdin first; stdin then stays open until
+	// the child must end.
+	Stdin  []byte
+	APIKey string
+	// Ready reads one line of stdout; ok when it tells the base URL.
+	Ready func(line []byte) (baseURL string, ok bool)
+	// Health is a path under the base URL that answers 200 while the child is well.
+	Health string
+	// LogLine passes what of an output line may stand in the log; nil passes all.
+	LogLine      func(line []byte, ready bool) (keep bool)
+	StartTimeout time.Duration
+}
+
+// Lease is the right to ask one incarnation of a model's engine.
+type Lease struct {
+	BaseURL string // such as http://127.0.0.1:40123, without a slash at the end
+	APIKey  string
+	// Gone is closed when that incarnation's process has ended.
+	Gone <-chan struct{}
+}
+
+// Release ends the lease; a second call does nothing.
+func (l *Lease) Release() {}
+
+// Stopped waits up to patience for Gone: a broken connection is often seen
+// shortly before the end of the process that caused it.
+func (l *Lease) Stopped(patience time.Duration) bool { return false }
