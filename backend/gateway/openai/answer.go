@@ -1,0 +1,151 @@
+package openai
+
+import (
+	"bytes"
+
+	"github.com/tidwall/gjson"
+)
+
+// Usage is what an answer says of its tokens and times; nil where it says nothing.
+type Usage struct {
+	Prompt, Completion, Total, Cached *int64
+	PromptMS, GenerationMS            *float64 // llama.cpp tells, OpenAI does not
+}
+
+// ParseAnswer checks the body of an answer that is not streamed and reads its
+// usage. ok is false if the body is no JSON object.
+func ParseAnswer(body []byte) (u Usage, ok bool) {
+	if !gjson.ValidBytes(body) {
+		return u, false
+	}
+	root := gjson.ParseBytes(body)
+	if !root.IsObject() {
+		return u, false
+	}
+	u.read(root)
+	return u, true
+}
+
+// read takes usage, and timings as llama.cpp adds them. Timings fill in for a
+// stream whose client did not ask for usage.
+func (u *Usage) read(root gjson.Result) {
+	if usage := root.Get("usage"); usage.IsObject() {
+		u.Prompt = count(usage.Get("prompt_tokens"), u.Prompt)
+		u.Completion = count(usage.Get("completion_tokens"), u.Completion)
+		u.Total = count(usage.Get("total_tokens"), u.Total)
+		u.Cached = count(usage.Get("prompt_tokens_details.cached_tokens"), u.Cached)
+	}
+	t := root.Get("timings")
+	if !t.IsObject() {
+		return
+	}
+	if v := t.Get("prompt_ms"); v.Type == gjson.Number {
+		u.PromptMS = &v.Num
+	}
+	if v := t.Get("predicted_ms"); v.Type == gjson.Number {
+		u.GenerationMS = &v.Num
+	}
+	read, cached, made := t.Get("prompt_n"), t.Get("cache_n"), t.Get("predicted_n")
+	if u.Prompt == nil && read.Exists() && made.Exists() {
+		prompt, completion := read.Int()+cached.Int(), made.Int()
+		total := prompt + completion
+		u.Prompt, u.Completion, u.Total = &prompt, &completion, &total
+		u.Cached = count(cached, u.Cached)
+	}
+}
+
+func count(v gjson.Result, otherwise *int64) *int64 {
+	if v.Type != gjson.Number || v.Num < 0 {
+		return otherwise
+	}
+	n := v.Int()
+	return &n
+}
+
+// EventKind says what one event of a stream means for the gateway.
+type EventKind int
+
+// The kinds of event.
+const (
+	Other     EventKind = iota // forward it
+	Token                      // forward it; it carries text, a tool call or reasoning
+	Done                       // the stream's last event
+	Failure                    // the upstream reports an error
+	Malformed                  // no JSON object where one belongs
+)
+
+// Stream follows one streamed answer.
+type Stream struct {
+	Usage    Usage
+	Finished bool // a finish_reason was seen: the answer is whole even without [DONE]
+	started  bool // the first token was seen
+}
+
+var (
+	doneData       = []byte("[DONE]")
+	errorKey       = []byte(`"error"`)
+	usageKey       = []byte(`"usage"`)
+	timingsKey     = []byte(`"timings"`)
+	finishKey      = []byte(`"finish_reason"`)
+	finishNull     = []byte(`"finish_reason":null`)
+	contentMembers = []string{"delta.content", "text", "delta.tool_calls", "delta.reasoning_content", "delta.reasoning", "delta.refusal", "delta.function_call"}
+)
+
+// Observe takes the data of the next event. Most events are tokens in mid-stream
+// and are only searched for a few keys, not decoded.
+func (s *Stream) Observe(data []byte) EventKind {
+	if data == nil {
+		return Other
+	}
+	if bytes.Equal(bytes.TrimSpace(data), doneData) {
+		return Done
+	}
+	if !gjson.ValidBytes(data) {
+		return Malformed
+	}
+	root := gjson.ParseBytes(data)
+	if !root.IsObject() {
+		return Malformed
+	}
+	if bytes.Contains(data, errorKey) {
+		if e := root.Get("error"); e.Exists() && e.Type != gjson.Null {
+			return Failure
+		}
+	}
+	if bytes.Contains(data, usageKey) || bytes.Contains(data, timingsKey) {
+		s.Usage.read(root)
+	}
+	if !s.Finished && bytes.Contains(data, finishKey) && !bytes.Contains(data, finishNull) {
+		s.Finished = finished(root)
+	}
+	if s.started {
+		return Token
+	}
+	if s.started = hasContent(root); s.started {
+		return Token
+	}
+	return Other
+}
+
+func finished(root gjson.Result) (yes bool) {
+	root.Get("choices").ForEach(func(_, choice gjson.Result) bool {
+		yes = choice.Get("finish_reason").Type == gjson.String
+		return !yes
+	})
+	return yes
+}
+
+// hasContent tells the first token from the chunk that only names the role.
+func hasContent(root gjson.Result) (yes bool) {
+	root.Get("choices").ForEach(func(_, choice gjson.Result) bool {
+		for _, member := range contentMembers {
+			v := choice.Get(member)
+			if (v.Type == gjson.String && v.Str != "") || v.IsArray() || v.IsObject() {
+				yes = true
+				return false
+			}
+		}
+		return true
+	})
+	return yes
+}

@@ -1,0 +1,247 @@
+// Package openai knows the wire format of OpenAI's API as far as a gateway must:
+// what makes a request valid and where it wants to go, what an answer and a stream
+// say of usage, and how they end. It is pure: bytes in, facts out, no I/O.
+//
+// Source of the shapes: the OpenAI API reference for chat completions,
+// completions and embeddings.
+package openai
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/tidwall/gjson"
+
+	"mlxbar/backend/gateway/problem"
+)
+
+// Endpoint is a path of the API that runs a model.
+type Endpoint string
+
+// The endpoints.
+const (
+	Chat        Endpoint = "/v1/chat/completions"
+	Completions Endpoint = "/v1/completions"
+	Embeddings  Endpoint = "/v1/embeddings"
+)
+
+const maxModelName = 256
+
+// Request is what the gateway has to know of a request's body. The body itself
+// is passed on as it came.
+type Request struct {
+	Model  string
+	Stream bool
+}
+
+// ParseRequest checks body for endpoint. On an error it returns what it could
+// learn all the same, so that a refused request can be recorded.
+func ParseRequest(endpoint Endpoint, body []byte) (Request, *problem.Error) {
+	if len(body) == 0 {
+		return Request{}, problem.New(problem.InvalidJSON, "The request has no body; send a JSON object.")
+	}
+	if !gjson.ValidBytes(body) {
+		return Request{}, invalidJSON(body)
+	}
+	root := gjson.ParseBytes(body)
+	if !root.IsObject() {
+		return Request{}, problem.Newf(problem.InvalidJSON, "The body is a JSON %s; send an object.", typeName(root))
+	}
+	p := parser{endpoint: endpoint, seen: map[string]bool{}}
+	root.ForEach(func(key, value gjson.Result) bool {
+		p.field(key.Str, value)
+		return true
+	})
+	p.required()
+	if len(p.faults) > 0 {
+		return p.request, problem.Invalid(p.faults...)
+	}
+	return p.request, nil
+}
+
+// invalidJSON says where the body stops being JSON, and nothing of what it says.
+func invalidJSON(body []byte) *problem.Error {
+	var syntax *json.SyntaxError
+	if err := json.Unmarshal(body, new(any)); errors.As(err, &syntax) {
+		return problem.Newf(problem.InvalidJSON, "The body is no valid JSON: an error at byte %d of %d.", syntax.Offset, len(body))
+	}
+	return problem.New(problem.InvalidJSON, "The body is no valid JSON.")
+}
+
+type parser struct {
+	endpoint Endpoint
+	request  Request
+	seen     map[string]bool
+	faults   []problem.Field
+}
+
+// field checks one member of the body. Only members that are known here may not
+// stand twice: which of two models an upstream would take is anyone's guess.
+func (p *parser) field(name string, v gjson.Result) {
+	check, known := p.check(name)
+	if !known {
+		return
+	}
+	if p.seen[name] {
+		p.fault(name, "stands twice; send it once", gjson.Result{})
+		return
+	}
+	p.seen[name] = true
+	check(name, v)
+}
+
+func (p *parser) check(name string) (check func(string, gjson.Result), known bool) {
+	switch name {
+	case "model":
+		return p.model, true
+	case "stream":
+		return p.stream, true
+	case "max_tokens", "max_completion_tokens":
+		return p.tokenLimit, p.endpoint != Embeddings
+	case "stream_options":
+		return p.object, p.endpoint != Embeddings
+	case "messages":
+		return p.messages, p.endpoint == Chat
+	case "prompt":
+		return p.text, p.endpoint == Completions
+	case "input":
+		return p.text, p.endpoint == Embeddings
+	}
+	return nil, false
+}
+
+func (p *parser) required() {
+	content := map[Endpoint]string{Chat: "messages", Completions: "prompt", Embeddings: "input"}[p.endpoint]
+	what := map[string]string{"messages": "an array of messages", "prompt": "a string or an array", "input": "a string or an array"}[content]
+	if !p.seen["model"] {
+		p.fault("model", "is required: the name of a model, a string", gjson.Result{})
+	}
+	if !p.seen[content] {
+		p.fault(content, "is required: "+what, gjson.Result{})
+	}
+}
+
+func (p *parser) model(name string, v gjson.Result) {
+	switch {
+	case v.Type != gjson.String:
+		p.fault(name, fmt.Sprintf("must be a string, the name of a model; it is %s", article(v)), v)
+	case v.Str == "":
+		p.fault(name, "must not be empty; name a model", v)
+	case len(v.Str) > maxModelName:
+		p.fault(name, fmt.Sprintf("must have at most %d bytes; it has %d", maxModelName, len(v.Str)), v)
+	case hasControl(v.Str):
+		p.fault(name, "must not hold control characters", v)
+	default:
+		p.request.Model = v.Str
+	}
+}
+
+func (p *parser) stream(name string, v gjson.Result) {
+	switch v.Type {
+	case gjson.True:
+		p.request.Stream = p.endpoint != Embeddings
+	case gjson.False, gjson.Null:
+	default:
+		p.fault(name, fmt.Sprintf("must be true or false; it is %s", article(v)), v)
+	}
+}
+
+func (p *parser) tokenLimit(name string, v gjson.Result) {
+	least := 1.0
+	if p.endpoint == Completions {
+		least = 0 // a completion of none echoes or scores its prompt
+	}
+	switch {
+	case v.Type == gjson.Null:
+	case v.Type != gjson.Number:
+		p.fault(name, fmt.Sprintf("must be an integer of at least %g; it is %s", least, article(v)), v)
+	case v.Num != math.Trunc(v.Num) || v.Num < least:
+		p.fault(name, fmt.Sprintf("must be an integer of at least %g", least), v)
+	}
+}
+
+func (p *parser) object(name string, v gjson.Result) {
+	if v.Type != gjson.Null && !v.IsObject() {
+		p.fault(name, fmt.Sprintf("must be an object; it is %s", article(v)), v)
+	}
+}
+
+func (p *parser) text(name string, v gjson.Result) {
+	switch {
+	case v.Type == gjson.String:
+	case !v.IsArray():
+		p.fault(name, fmt.Sprintf("must be a string or an array; it is %s", article(v)), v)
+	case !v.Get("0").Exists():
+		p.fault(name, "must not be an empty array", gjson.Result{})
+	}
+}
+
+func (p *parser) messages(name string, v gjson.Result) {
+	if !v.IsArray() {
+		p.fault(name, fmt.Sprintf("must be an array of messages; it is %s", article(v)), v)
+		return
+	}
+	n := 0
+	v.ForEach(func(_, m gjson.Result) bool {
+		at := fmt.Sprintf("%s[%d]", name, n)
+		n++
+		if !m.IsObject() {
+			p.fault(at, fmt.Sprintf("must be an object with role and content; it is %s", article(m)), gjson.Result{})
+		} else if role := m.Get("role"); role.Type != gjson.String || role.Str == "" {
+			p.fault(at+".role", "is required: a string such as user, assistant, system or tool", gjson.Result{})
+		}
+		return len(p.faults) < 16 // enough to mend a request by
+	})
+	if n == 0 {
+		p.fault(name, "must hold at least one message", gjson.Result{})
+	}
+}
+
+// fault notes what is wrong at name. The value goes along only if it is a number
+// or a boolean: a string could be part of somebody's message.
+func (p *parser) fault(name, detail string, v gjson.Result) {
+	f := problem.Field{Detail: detail, Location: "body." + name}
+	switch v.Type {
+	case gjson.Number, gjson.True, gjson.False:
+		f.Value = v.Value()
+	}
+	p.faults = append(p.faults, f)
+}
+
+func article(v gjson.Result) string {
+	switch name := typeName(v); name {
+	case "null":
+		return name
+	case "array", "object":
+		return "an " + name
+	default:
+		return "a " + name
+	}
+}
+
+func typeName(v gjson.Result) string {
+	switch {
+	case v.IsArray():
+		return "array"
+	case v.IsObject():
+		return "object"
+	case v.IsBool():
+		return "boolean"
+	case v.Type == gjson.Number:
+		return "number"
+	case v.Type == gjson.String:
+		return "string"
+	}
+	return "null"
+}
+
+func hasControl(s string) bool {
+	for _, r := range s {
+		if r < 0x20 || r == 0x7f {
+			return true
+		}
+	}
+	return false
+}

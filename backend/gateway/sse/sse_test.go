@@ -1,0 +1,141 @@
+package sse
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"pgregory.net/rapid"
+)
+
+func readAll(r *Reader) (events []string, err error) {
+	for {
+		e, err := r.Next()
+		if err != nil {
+			return events, err
+		}
+		events = append(events, string(e))
+	}
+}
+
+func TestReaderYieldsRawEvents(t *testing.T) {
+	for name, c := range map[string]struct {
+		in   string
+		want []string
+		err  error
+	}{
+		"line feeds":            {"data: a\n\ndata: b\n\n", []string{"data: a\n\n", "data: b\n\n"}, io.EOF},
+		"carriage returns":      {"data: a\r\rdata: b\r\r", []string{"data: a\r\r", "data: b\r\r"}, io.EOF},
+		"both":                  {"data: a\r\n\r\ndata: b\r\n\r\n", []string{"data: a\r\n\r\n", "data: b\r\n\r\n"}, io.EOF},
+		"comment":               {": ping\n\ndata: a\n\n", []string{": ping\n\n", "data: a\n\n"}, io.EOF},
+		"named, several fields": {"event: x\nid: 1\ndata: a\n\n", []string{"event: x\nid: 1\ndata: a\n\n"}, io.EOF},
+		"cut in an event":       {"data: a\n\ndata: b", []string{"data: a\n\n"}, io.ErrUnexpectedEOF},
+		"cut before the blank":  {"data: a\n", nil, io.ErrUnexpectedEOF},
+		"trailing newline":      {"data: a\n\n\n", []string{"data: a\n\n"}, io.EOF},
+		"nothing":               {"", nil, io.EOF},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for how, src := range map[string]io.Reader{
+				"whole":        strings.NewReader(c.in),
+				"byte by byte": iotest.OneByteReader(strings.NewReader(c.in)),
+			} {
+				got, err := readAll(NewReader(src, 1<<20))
+				if strings.Join(got, "|") != strings.Join(c.want, "|") || !errors.Is(err, c.err) {
+					t.Errorf("%s: got %q, %v; want %q, %v", how, got, err, c.want, c.err)
+				}
+			}
+		})
+	}
+}
+
+func TestReaderPassesOnAReadError(t *testing.T) {
+	broken := errors.New("connection reset")
+	r := NewReader(io.MultiReader(strings.NewReader("data: a\n\nda"), iotest.ErrReader(broken)), 1<<20)
+	got, err := readAll(r)
+	if len(got) != 1 || !errors.Is(err, broken) {
+		t.Fatalf("got %q, %v", got, err)
+	}
+}
+
+func TestReaderRefusesAnEventOverItsLimit(t *testing.T) {
+	r := NewReader(strings.NewReader("data: "+strings.Repeat("x", 5000)+"\n\n"), 4096)
+	if _, err := r.Next(); !errors.Is(err, ErrTooLarge) {
+		t.Fatalf("got %v, want ErrTooLarge", err)
+	}
+	r = NewReader(strings.NewReader("data: "+strings.Repeat("x", 5000)+"\n\n"), 8192)
+	if e, err := r.Next(); err != nil || len(e) != 5008 {
+		t.Fatalf("got %d bytes, %v", len(e), err)
+	}
+}
+
+func TestPendingTellsOfAWholeEventOnly(t *testing.T) {
+	r := NewReader(strings.NewReader("data: a\n\ndata: b\n\ndata: c"), 1<<20)
+	var pending []bool
+	for range 2 {
+		if _, err := r.Next(); err != nil {
+			t.Fatal(err)
+		}
+		pending = append(pending, r.Pending())
+	}
+	if !pending[0] || pending[1] {
+		t.Fatalf("pending after each event: %v, want [true false]", pending)
+	}
+}
+
+func TestData(t *testing.T) {
+	for in, want := range map[string]string{
+		"data: a\n\n":                  "a",
+		"data:a\n\n":                   "a",
+		"data:  a\r\n\r\n":             " a",
+		"event: x\ndata: a\n\n":        "a",
+		"data: a\ndata: b\n\n":         "a\nb",
+		"data\n\n":                     "",
+		": comment\n\n":                "",
+		"database: x\n\n":              "",
+		"data: {\"a\":1}\rdata: b\r\r": "{\"a\":1}\nb",
+	} {
+		raw := []byte(in)
+		if got := string(Data(raw)); got != want {
+			t.Errorf("Data(%q) = %q, want %q", in, got, want)
+		}
+		if string(raw) != in {
+			t.Errorf("Data(%q) changed the event to %q", in, raw)
+		}
+	}
+}
+
+// Whatever the stream and however it arrives, the events put together are the
+// stream itself: nothing is lost, added or changed.
+func TestEventsTogetherAreTheStream(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		in := rapid.SliceOf(rapid.SampledFrom([]byte("ad:\r\n "))).Draw(t, "stream")
+		r := NewReader(iotest.HalfReader(bytes.NewReader(in)), 1<<20)
+		events, _ := readAll(r)
+		whole := strings.Join(events, "")
+		if !strings.HasPrefix(string(in), whole) {
+			t.Fatalf("events %q are no prefix of %q", events, in)
+		}
+		one, _ := readAll(NewReader(iotest.OneByteReader(bytes.NewReader(in)), 1<<20))
+		if strings.Join(one, "|") != strings.Join(events, "|") {
+			t.Fatalf("split %q or %q, after how it arrived", one, events)
+		}
+	})
+}
+
+func FuzzReader(f *testing.F) {
+	f.Add([]byte("data: a\n\n"))
+	f.Add([]byte("data: a\r\n\r\n: c\r\r"))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		r := NewReader(bytes.NewReader(in), 64<<10)
+		for {
+			e, err := r.Next()
+			if err != nil {
+				return
+			}
+			Data(e)
+		}
+	})
+}
