@@ -1,0 +1,185 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// FieldError is one parameter that cannot be used: what would be right, where,
+// and what stood there.
+type FieldError struct {
+	Detail   string
+	Location string
+	Value    string
+}
+
+// Error reads as a sentence.
+func (e FieldError) Error() string { return fmt.Sprintf("%s: %s", e.Location, e.Detail) }
+
+var (
+	backends = []Backend{Local, OpenAI, Anthropic}
+	statuses = []Status{Running, Success, Failed, TimedOut, Cancelled, Interrupted}
+)
+
+// ParseFilter reads a filter from named parameters: model, backend, status,
+// endpoint, from and to. It tells of every fault, not just of the first.
+func ParseFilter(get func(name string) string) (Filter, []FieldError) {
+	f := Filter{Model: get("model"), Endpoint: get("endpoint"), Status: get("status"), Backend: Backend(get("backend"))}
+	var faults []FieldError
+	if f.Backend != "" && !slices.Contains(backends, f.Backend) {
+		faults = append(faults, oneOf("backend", string(f.Backend), backends))
+	}
+	if f.Status != "" && !slices.Contains(statuses, Status(f.Status)) {
+		faults = append(faults, oneOf("status", f.Status, statuses))
+	}
+	if f.Endpoint != "" && !strings.HasPrefix(f.Endpoint, "/") {
+		faults = append(faults, FieldError{"is a path such as /v1/chat/completions", "endpoint", f.Endpoint})
+	}
+	for _, t := range []struct {
+		name string
+		to   *time.Time
+	}{{"from", &f.From}, {"to", &f.To}} {
+		v := get(t.name)
+		if v == "" {
+			continue
+		}
+		at, err := time.Parse(time.RFC3339, v)
+		if err != nil || at.Year() < 1970 {
+			faults = append(faults, FieldError{"is a time of RFC 3339 such as 2026-01-31T09:00:00Z", t.name, v})
+			continue
+		}
+		*t.to = at.UTC()
+	}
+	if !f.From.IsZero() && !f.To.IsZero() && !f.From.Before(f.To) {
+		faults = append(faults, FieldError{"is later than from", "to", get("to")})
+	}
+	return f, faults
+}
+
+// ParsePage reads cursor and limit; without a limit it is DefaultLimit.
+func ParsePage(get func(name string) string) (cursor string, limit int, faults []FieldError) {
+	cursor, limit = get("cursor"), DefaultLimit
+	if _, err := parseCursor(cursor); err != nil {
+		faults = append(faults, FieldError{"is the next of an earlier page", "cursor", cursor})
+	}
+	if v := get("limit"); v != "" {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < 1 || n > MaxLimit {
+			faults = append(faults, FieldError{fmt.Sprintf("is a whole number from 1 to %d", MaxLimit), "limit", v})
+		} else {
+			limit = n
+		}
+	}
+	return cursor, limit, faults
+}
+
+func oneOf[T ~string](name, got string, right []T) FieldError {
+	words := make([]string, len(right))
+	for i, w := range right {
+		words[i] = string(w)
+	}
+	return FieldError{"is one of " + strings.Join(words, ", "), name, got}
+}
+
+// clause gathers the conditions of a query. Values are parameters, always.
+type clause struct {
+	terms []string
+	args  []any
+	index string
+}
+
+func (c *clause) and(term string, args ...any) {
+	c.terms = append(c.terms, term)
+	c.args = append(c.args, args...)
+}
+
+func (c *clause) sql() string {
+	if len(c.terms) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(c.terms, " AND ")
+}
+
+func (c *clause) from() string {
+	if c.index == "" {
+		return "requests"
+	}
+	return "requests INDEXED BY " + c.index
+}
+
+// where turns f into SQL. The terms of the errors' index stand literally in the
+// query, for only then does SQLite use it.
+func where(f Filter) *clause {
+	c := &clause{}
+	if f.Model != "" {
+		c.and("model = ?", f.Model)
+	}
+	if f.Backend != "" {
+		c.and("backend = ?", string(f.Backend))
+	}
+	if f.Endpoint != "" {
+		c.and("endpoint = ?", f.Endpoint)
+	}
+	switch Status(f.Status) {
+	case "":
+	case Running:
+		c.and("status = 'running'")
+	case Success:
+		c.and("status = 'success'")
+	case Failed:
+		c.and("status NOT IN ('success', 'running')")
+	default:
+		c.and("status NOT IN ('success', 'running') AND status = ?", f.Status)
+	}
+	if !f.From.IsZero() {
+		c.and("started_at >= ?", ceilMillis(f.From))
+	}
+	if !f.To.IsZero() {
+		c.and("started_at < ?", ceilMillis(f.To))
+	}
+	return c
+}
+
+// ceilMillis rounds up: a record's whole millisecond is at or after t exactly
+// when it is at or after t's next whole millisecond.
+func ceilMillis(t time.Time) int64 {
+	ms := millis(t)
+	if time.UnixMilli(ms).Before(t) {
+		ms++
+	}
+	return ms
+}
+
+// narrow is the number of rows up to which sorting them beats walking the table.
+const narrow = 5000
+
+// planned is where with the choice that SQLite cannot make without statistics:
+// a short span of time is found by its index and sorted, a long one is met soon
+// enough by walking back from the newest row.
+func (s *Store) planned(ctx context.Context, f Filter) (*clause, error) {
+	if f.From.IsZero() && f.To.IsZero() {
+		return where(f), nil
+	}
+	span := where(Filter{From: f.From, To: f.To})
+	var n int
+	err := s.db.Readers.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM requests INDEXED BY requests_started_at"+
+		span.sql()+" LIMIT ?)", append(span.args, narrow+1)...).Scan(&n)
+	if err != nil {
+		return nil, err
+	}
+	c := where(f)
+	if n <= narrow {
+		c.index = "requests_started_at"
+		return c, nil
+	}
+	for i, term := range c.terms { // a unary plus takes the term from the planner
+		if strings.HasPrefix(term, "started_at") {
+			c.terms[i] = "+" + term
+		}
+	}
+	return c, nil
+}

@@ -1,0 +1,105 @@
+package audit
+
+import (
+	"database/sql"
+	"database/sql/driver"
+	"strings"
+	"time"
+)
+
+// columns are in the order of row.values and scan.
+var columns = []string{
+	"id", "request_id", "started_at", "model", "served_model", "backend", "provider", "endpoint", "stream",
+	"duration_ms", "ttft_ms", "status", "http_status", "error_type",
+	"prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "prompt_ms", "generation_ms",
+	"attempts", "client", "key_id", "cost_usd",
+}
+
+// fixed is how many of the columns, from the front, are settled by Begin.
+const fixed = 3
+
+var (
+	columnList = strings.Join(columns, ", ")
+	insertSQL  = "INSERT OR REPLACE INTO requests (" + columnList + ") VALUES (?" + strings.Repeat(", ?", len(columns)-1) + ")"
+	updateSQL  = "UPDATE requests SET " + strings.Join(columns[fixed:], " = ?, ") + " = ? WHERE id = ?"
+	deleteSQL  = "DELETE FROM requests WHERE id = ?"
+)
+
+// maxText bounds what a client can put into a text column.
+const maxText = 512
+
+// number is a figure that may be unknown, without a pointer to the caller's memory.
+type number[T int64 | float64] struct {
+	v     T
+	known bool
+}
+
+func numberOf[T int64 | float64](p *T) number[T] {
+	if p == nil {
+		return number[T]{}
+	}
+	return number[T]{*p, true}
+}
+
+func (n number[T]) value() driver.Value {
+	if !n.known {
+		return nil
+	}
+	return n.v
+}
+
+// row is a record in the queue: the same facts in one piece of memory.
+type row struct {
+	id, startedAt, attempts                             int64
+	requestID, model, servedModel, provider, endpoint   string
+	backend                                             Backend
+	status                                              Status
+	errorType, client, keyID                            string
+	stream                                              bool
+	durationMS, ttftMS, promptMS, generationMS, costUSD number[float64]
+	httpStatus, prompt, completion, total, cached       number[int64]
+}
+
+func rowOf(r *Record) row {
+	return row{
+		id: r.ID, startedAt: millis(r.StartedAt), attempts: r.Attempts,
+		requestID: clip(r.RequestID), model: clip(r.Model), servedModel: clip(r.ServedModel),
+		provider: clip(r.Provider), endpoint: clip(r.Endpoint), backend: r.Backend, status: r.Status,
+		errorType: clip(r.ErrorType), client: clip(r.Client), keyID: clip(r.KeyID), stream: r.Stream,
+		durationMS: numberOf(r.DurationMS), ttftMS: numberOf(r.TTFTMS), promptMS: numberOf(r.PromptMS),
+		generationMS: numberOf(r.GenerationMS), costUSD: numberOf(r.CostUSD),
+		httpStatus: numberOf(r.HTTPStatus), prompt: numberOf(r.PromptTokens), completion: numberOf(r.CompletionTokens),
+		total: numberOf(r.TotalTokens), cached: numberOf(r.CachedTokens),
+	}
+}
+
+// clip keeps text within bounds and within UTF-8.
+func clip(s string) string {
+	if len(s) > maxText {
+		s = s[:maxText]
+	}
+	return strings.ToValidUTF8(s, "")
+}
+
+// values fills args, which has room for all columns.
+func (r *row) values(args []driver.NamedValue) {
+	for i, v := range [...]driver.Value{
+		r.id, r.requestID, r.startedAt, r.model, r.servedModel, string(r.backend), r.provider, r.endpoint, r.stream,
+		r.durationMS.value(), r.ttftMS.value(), string(r.status), r.httpStatus.value(), r.errorType,
+		r.prompt.value(), r.completion.value(), r.total.value(), r.cached.value(), r.promptMS.value(), r.generationMS.value(),
+		r.attempts, r.client, r.keyID, r.costUSD.value(),
+	} {
+		args[i].Value = v
+	}
+}
+
+func scan(rows *sql.Rows) (Record, error) {
+	var r Record
+	var ms int64
+	err := rows.Scan(&r.ID, &r.RequestID, &ms, &r.Model, &r.ServedModel, &r.Backend, &r.Provider, &r.Endpoint, &r.Stream,
+		&r.DurationMS, &r.TTFTMS, &r.Status, &r.HTTPStatus, &r.ErrorType,
+		&r.PromptTokens, &r.CompletionTokens, &r.TotalTokens, &r.CachedTokens, &r.PromptMS, &r.GenerationMS,
+		&r.Attempts, &r.Client, &r.KeyID, &r.CostUSD)
+	r.StartedAt = time.UnixMilli(ms).UTC()
+	return r, err
+}
