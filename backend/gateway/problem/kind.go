@@ -34,6 +34,7 @@ const (
 	EngineStopped       Kind = "engine-stopped"
 	AuditUnavailable    Kind = "audit-unavailable"
 	ShuttingDown        Kind = "shutting-down"
+	ServerStopped       Kind = "server-stopped" // said by the window, for the server that is not there
 	Timeout             Kind = "timeout"
 )
 
@@ -76,6 +77,7 @@ var table = map[Kind]row{
 	EngineStopped:       {http.StatusBadGateway, "Engine stopped", "server_error", "engine_stopped", "The engine's process ended while it answered."},
 	AuditUnavailable:    {http.StatusServiceUnavailable, "Audit unavailable", "server_error", "audit_unavailable", "The audit cannot be written, and no request is served unrecorded."},
 	ShuttingDown:        {http.StatusServiceUnavailable, "Shutting down", "server_error", "shutting_down", "The server is stopping and takes no new requests."},
+	ServerStopped:       {http.StatusServiceUnavailable, "Server stopped", "server_error", "server_stopped", "mlxbar's server is not running; start it in the window or the menu, or with mlxbar serve."},
 	Timeout:             {http.StatusGatewayTimeout, "Timeout", "server_error", "timeout", "The request ran over one of the limits in timeouts."},
 }
 

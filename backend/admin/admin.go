@@ -1,0 +1,130 @@
+// Package admin is the API of mlxbar's own interfaces, the window, the tray and
+// the command line: state, settings, models, the audit and what happens live. It
+// is guarded by the admin token and described by /api/openapi.json.
+package admin
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"mlxbar/backend/audit"
+	"mlxbar/backend/engine"
+	"mlxbar/backend/gateway/problem"
+	"mlxbar/backend/live"
+	"mlxbar/backend/models"
+	"mlxbar/backend/settings"
+)
+
+// Engines are the engines of this machine.
+type Engines interface {
+	States() []engine.Status
+	Load(model string) error
+	Unload(ctx context.Context, model string) error
+}
+
+// Library is the models of this machine.
+type Library interface {
+	List() ([]models.Model, error)
+	Broken() ([]*models.BrokenError, error)
+}
+
+// Settings holds the settings and takes changes to them.
+type Settings interface {
+	Current() settings.Settings
+	Replace(raw []byte) error
+	Patch(raw []byte) error
+	Schema() []byte
+}
+
+// Config is what the admin API needs.
+type Config struct {
+	Token    string
+	Version  string
+	Settings Settings
+	Records  *audit.Store
+	Engines  Engines
+	Library  Library
+	Live     *live.Hub
+	// Status is the server's state at this moment.
+	Status func() Status
+	// Shutdown begins to drain the server and does not wait for it.
+	Shutdown func()
+	// Closing ends the live streams, so that they do not hold up a shutdown.
+	Closing <-chan struct{}
+	Logger  *slog.Logger
+}
+
+// API serves /api.
+type API struct {
+	Config
+	huma     huma.API
+	sessions *sessions
+}
+
+// Register adds the admin API to mux and returns it.
+func Register(mux problem.Mux, c Config) *API {
+	useProblems()
+	a := &API{Config: c, sessions: newSessions()}
+	a.huma = humago.New(mux.ServeMux, a.describe())
+	a.huma.UseMiddleware(a.bindLogger, a.guard)
+	a.registerSession()
+	a.registerStatus()
+	a.registerSettings()
+	a.registerModels()
+	a.registerAudit()
+	a.registerLive()
+	return a
+}
+
+// tokenScheme is the name of the admin token in the OpenAPI document.
+const tokenScheme = "adminToken"
+
+func (a *API) describe() huma.Config {
+	c := huma.DefaultConfig("mlxbar admin API", a.Version)
+	c.Info.Description = "State, settings, models and audit of one mlxbar server. Errors are application/problem+json (RFC 9457)."
+	c.Info.License = &huma.License{Name: "MIT"}
+	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
+	c.CreateHooks = nil // no $schema members in answers
+	c.RejectUnknownQueryParameters = true
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		tokenScheme: {Type: "http", Scheme: "bearer", Description: "The token in run/admin.token of the data folder."},
+	}
+	c.Security = []map[string][]string{{tokenScheme: {}}}
+	c.Components.Schemas.RegisterTypeAlias(reflect.TypeFor[settings.Duration](), reflect.TypeFor[string]())
+	return c
+}
+
+// OpenAPI is the API's description as JSON.
+func (a *API) OpenAPI() ([]byte, error) { return a.huma.OpenAPI().MarshalJSON() }
+
+// get describes an operation that reads.
+func get(path, summary string) huma.Operation {
+	return huma.Operation{OperationID: operationID("get", path), Method: http.MethodGet, Path: path, Summary: summary}
+}
+
+// post describes an operation that does something and answers with status.
+func post(path, summary string, status int) huma.Operation {
+	return huma.Operation{OperationID: operationID("post", path), Method: http.MethodPost, Path: path, Summary: summary, DefaultStatus: status}
+}
+
+// operationID is the method and the path's words: getApiAuditStats.
+func operationID(method, path string) string {
+	id := []byte(method)
+	upper := true
+	for _, c := range []byte(path) {
+		switch {
+		case c >= 'a' && c <= 'z' && upper:
+			id, upper = append(id, c-'a'+'A'), false
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
+			id, upper = append(id, c), false
+		default:
+			upper = true
+		}
+	}
+	return string(id)
+}

@@ -1,0 +1,121 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"mlxbar/backend/audit"
+	"mlxbar/backend/audit/export"
+	"mlxbar/backend/gateway/problem"
+)
+
+// filterInput are the query parameters that narrow the audit.
+type filterInput struct {
+	Model    string `query:"model" doc:"The model asked for."`
+	Backend  string `query:"backend" doc:"LOCAL, OPENAI or ANTHROPIC."`
+	Status   string `query:"status" doc:"success, error (every end but success), timeout, cancelled, interrupted or running."`
+	Endpoint string `query:"endpoint" doc:"A path such as /v1/chat/completions."`
+	From     string `query:"from" doc:"Earliest start, RFC 3339."`
+	To       string `query:"to" doc:"Starts before this, RFC 3339."`
+}
+
+func (in *filterInput) get(name string) string {
+	return map[string]string{
+		"model": in.Model, "backend": in.Backend, "status": in.Status,
+		"endpoint": in.Endpoint, "from": in.From, "to": in.To,
+	}[name]
+}
+
+func (in *filterInput) filter() (audit.Filter, error) {
+	f, faults := audit.ParseFilter(in.get)
+	return f, parameterFaults(faults)
+}
+
+type pageInput struct {
+	filterInput
+	Cursor string `query:"cursor" doc:"The next of an earlier page."`
+	Limit  string `query:"limit" doc:"Records a page, 1 to 1000; 100 if left out."`
+}
+
+type exportInput struct {
+	filterInput
+	Format string `query:"format" doc:"csv or jsonl." required:"true"`
+}
+
+type recordsOutput struct{ Body audit.Page }
+type statsOutput struct{ Body audit.Stats }
+type namesOutput struct {
+	Body struct {
+		Models []string `json:"models"`
+	}
+}
+
+func (a *API) registerAudit() {
+	huma.Register(a.huma, get("/api/audit", "Records of requests, newest first"), a.queryAudit)
+	huma.Register(a.huma, get("/api/audit/stats", "Sums over the records"), func(ctx context.Context, in *filterInput) (*statsOutput, error) {
+		f, err := in.filter()
+		if err != nil {
+			return nil, err
+		}
+		stats, err := a.Records.Stats(ctx, f)
+		return &statsOutput{stats}, err
+	})
+	huma.Register(a.huma, get("/api/audit/models", "Models that the records name"), func(ctx context.Context, _ *struct{}) (*namesOutput, error) {
+		names, err := a.Records.Models(ctx)
+		out := &namesOutput{}
+		out.Body.Models = append([]string{}, names...)
+		return out, err
+	})
+	huma.Register(a.huma, get("/api/audit/export", "The records as a file"), a.exportAudit)
+}
+
+func (a *API) queryAudit(ctx context.Context, in *pageInput) (*recordsOutput, error) {
+	f, faults := audit.ParseFilter(in.get)
+	cursor, limit, pageFaults := audit.ParsePage(func(name string) string {
+		return map[string]string{"cursor": in.Cursor, "limit": in.Limit}[name]
+	})
+	if err := parameterFaults(append(faults, pageFaults...)); err != nil {
+		return nil, err
+	}
+	page, err := a.Records.Query(ctx, f, cursor, limit)
+	return &recordsOutput{page}, err
+}
+
+// exportAudit streams. Once it has begun, a failure cuts the connection, so that
+// nobody takes half a file for a whole one.
+func (a *API) exportAudit(_ context.Context, in *exportInput) (*huma.StreamResponse, error) {
+	f, err := in.filter()
+	if err != nil {
+		return nil, err
+	}
+	format, err := export.ParseFormat(in.Format)
+	if err != nil {
+		return nil, problem.Invalid(problem.Field{Detail: "is csv or jsonl", Location: "query.format", Value: in.Format})
+	}
+	return &huma.StreamResponse{Body: func(ctx huma.Context) {
+		ctx.SetHeader("Content-Type", format.ContentType())
+		ctx.SetHeader("Content-Disposition", fmt.Sprintf(`attachment; filename="mlxbar-audit.%s"`, format))
+		ctx.SetHeader("Cache-Control", "no-store")
+		err := export.Write(ctx.Context(), ctx.BodyWriter(), format, func(emit func(audit.Record) error) error {
+			return a.Records.Each(ctx.Context(), f, emit)
+		})
+		if err != nil {
+			a.Logger.Warn("an export broke off", "cause", err)
+			panic(http.ErrAbortHandler)
+		}
+	}}, nil
+}
+
+func parameterFaults(faults []audit.FieldError) error {
+	if len(faults) == 0 {
+		return nil
+	}
+	fields := make([]problem.Field, len(faults))
+	for i, f := range faults {
+		fields[i] = problem.Field{Detail: f.Detail, Location: "query." + f.Location, Value: f.Value}
+	}
+	return problem.Invalid(fields...)
+}

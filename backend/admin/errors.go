@@ -1,0 +1,115 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"mlxbar/backend/gateway/problem"
+	"mlxbar/backend/gateway/requestid"
+	"mlxbar/backend/settings"
+)
+
+// useProblems makes huma answer with our problem documents. Its hook is global,
+// so it is set once and takes what it needs from the request.
+var useProblems = sync.OnceFunc(func() {
+	huma.NewErrorWithContext = func(ctx huma.Context, status int, msg string, errs ...error) huma.StatusError {
+		e := translate(status, msg, errs)
+		logProblem(ctx.Context(), e)
+		if e.Kind == problem.Unauthorized {
+			ctx.SetHeader("WWW-Authenticate", `Bearer realm="mlxbar"`)
+		}
+		ctx.SetHeader("Cache-Control", "no-store")
+		path := ctx.URL().Path
+		return &answer{Document: e.Document(path, requestid.From(ctx.Context()))}
+	}
+	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
+		return &answer{Document: translate(status, msg, errs).Document("", "")}
+	}
+})
+
+// answer is a problem document as huma writes it.
+type answer struct{ problem.Document }
+
+// GetStatus and Error make it huma's error.
+func (a *answer) GetStatus() int { return a.Status }
+func (a *answer) Error() string  { return a.Detail }
+
+// ContentType is that of every error answer.
+func (a *answer) ContentType(string) string { return problem.ContentType }
+
+// translate finds the problem in what a handler returned, or makes one of what
+// huma found wrong with a request.
+func translate(status int, msg string, errs []error) *problem.Error {
+	for _, err := range errs {
+		var p *problem.Error
+		if errors.As(err, &p) {
+			return p
+		}
+		var invalid *settings.Invalid
+		if errors.As(err, &invalid) {
+			return invalidSettings(invalid)
+		}
+	}
+	switch {
+	case status >= 500:
+		return problem.From(errors.Join(errs...))
+	case status == http.StatusRequestEntityTooLarge:
+		return problem.New(problem.BodyTooLarge, "The body is larger than this operation takes.")
+	case status == http.StatusUnsupportedMediaType:
+		return problem.New(problem.UnsupportedMedia, "Send the body as application/json.")
+	}
+	fields := make([]problem.Field, 0, len(errs))
+	for _, err := range errs {
+		fields = append(fields, field(err))
+	}
+	e := problem.Invalid(fields...)
+	if e.Detail == "" {
+		e.Detail = strings.ToUpper(msg[:1]) + msg[1:] + "."
+	}
+	return e
+}
+
+// field is one fault that huma found. Strings are not echoed: one of them could
+// be a token.
+func field(err error) problem.Field {
+	var detailer huma.ErrorDetailer
+	if !errors.As(err, &detailer) {
+		return problem.Field{Detail: "cannot be read", Location: "body"}
+	}
+	d := detailer.ErrorDetail()
+	f := problem.Field{Detail: d.Message, Location: d.Location}
+	switch d.Value.(type) {
+	case bool, float64, int:
+		f.Value = d.Value
+	}
+	return f
+}
+
+func invalidSettings(invalid *settings.Invalid) *problem.Error {
+	fields := make([]problem.Field, len(invalid.Fields))
+	for i, f := range invalid.Fields {
+		fields[i] = problem.Field{Detail: f.Detail, Location: f.Location, Value: f.Value}
+	}
+	return problem.Invalid(fields...)
+}
+
+type loggerKey struct{}
+
+func (a *API) bindLogger(ctx huma.Context, next func(huma.Context)) {
+	next(huma.WithValue(ctx, loggerKey{}, a.Logger))
+}
+
+// logProblem logs what is ours to mend, once.
+func logProblem(ctx context.Context, e *problem.Error) {
+	log, ok := ctx.Value(loggerKey{}).(*slog.Logger)
+	if !ok || e.Status() < 500 {
+		return
+	}
+	log.ErrorContext(ctx, "admin request failed", "request_id", requestid.From(ctx), "kind", string(e.Kind), "cause", e.Error())
+}

@@ -1,0 +1,89 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"mlxbar/backend/live"
+)
+
+// pingEvery keeps idle connections from being taken for dead.
+const pingEvery = 15 * time.Second
+
+type liveInput struct {
+	LastEventID string `header:"Last-Event-ID" doc:"The last event seen; the stream goes on after it."`
+}
+
+func (a *API) registerLive() {
+	op := get("/api/live", "What happens, as server-sent events")
+	op.Description = "Events request.start and request.end (data: a record), state (data: the status), reset (fetch everything anew)."
+	op.Responses = map[string]*huma.Response{"200": {
+		Description: "A stream of events.",
+		Content:     map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}},
+	}}
+	huma.Register(a.huma, op, func(_ context.Context, in *liveInput) (*huma.StreamResponse, error) {
+		return &huma.StreamResponse{Body: func(ctx huma.Context) {
+			_, w := humago.Unwrap(ctx)
+			a.stream(ctx.Context(), w, in.LastEventID)
+		}}, nil
+	})
+}
+
+// stream writes events until the client leaves or the server closes. Events and
+// pings are written by this goroutine alone.
+func (a *API) stream(ctx context.Context, w http.ResponseWriter, lastID string) {
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no")
+	control := http.NewResponseController(w)
+	if _, err := fmt.Fprint(w, "retry: 1000\n\n"); err != nil {
+		return
+	}
+	if err := control.Flush(); err != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	events := make(chan live.Event)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		a.Live.Subscribe(ctx, lastID, func(e live.Event) error {
+			select {
+			case events <- e:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	}()
+	defer func() { cancel(); <-done }()
+
+	ping := time.NewTicker(pingEvery)
+	defer ping.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.Closing:
+			return
+		case <-ping.C:
+			_, err = fmt.Fprint(w, ": ping\n\n")
+		case e := <-events:
+			_, err = fmt.Fprintf(w, "id: %s\nevent: %s\ndata: %s\n\n", e.ID, e.Type, e.Data)
+		}
+		if err == nil {
+			err = control.Flush()
+		}
+		if err != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,85 @@
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"mlxbar/backend/gateway/problem"
+)
+
+// readBody takes the whole body of r, at most limit bytes, by deadline.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64, deadline time.Time) ([]byte, error) {
+	if err := checkContentType(r); err != nil {
+		return nil, err
+	}
+	tooLarge := problem.Newf(problem.BodyTooLarge, "The body has more than %d MiB, the limit that server.max_body_mb sets.", limit>>20)
+	if r.ContentLength > limit {
+		return nil, tooLarge
+	}
+	control := http.NewResponseController(w)
+	control.SetReadDeadline(deadline) // a test's recorder has none
+	defer control.SetReadDeadline(time.Time{})
+
+	body := make([]byte, 0, max(r.ContentLength, 512)+1)
+	body, err := appendAll(body, http.MaxBytesReader(w, r.Body, limit))
+	var over *http.MaxBytesError
+	switch {
+	case err == nil:
+		return body, nil
+	case errors.As(err, &over):
+		return nil, tooLarge
+	case time.Now().After(deadline):
+		return nil, problem.New(problem.Timeout, "The body did not arrive within the request's time limit.").Because(err)
+	}
+	return nil, problem.New(problem.Cancelled, "The client left before its body was complete.").Because(err)
+}
+
+// appendAll is io.ReadAll into a buffer that has about the right size already.
+func appendAll(b []byte, r io.Reader) ([]byte, error) {
+	for {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if err == io.EOF {
+			return b, nil
+		}
+		if err != nil {
+			return b, err
+		}
+	}
+}
+
+func checkContentType(r *http.Request) error {
+	given := r.Header.Get("Content-Type")
+	media, params, err := mime.ParseMediaType(given)
+	charset := params["charset"]
+	if err == nil && media == "application/json" && (charset == "" || strings.EqualFold(charset, "utf-8")) {
+		return nil
+	}
+	if given == "" {
+		return problem.New(problem.UnsupportedMedia, "The request has no Content-Type; send application/json.")
+	}
+	return problem.New(problem.UnsupportedMedia, "The Content-Type is not application/json in UTF-8.")
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(body)+1))
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	w.Write(append(body, '\n')) // a client that has left needs no error
+	return nil
+}

@@ -1,0 +1,138 @@
+// Package gateway is the address that tools speak to: it checks a request, finds
+// where it goes, passes it on, brings the answer back as it comes, and has the
+// audit record how it went.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync/atomic"
+
+	"mlxbar/backend/audit"
+	"mlxbar/backend/engine"
+	"mlxbar/backend/gateway/openai"
+	"mlxbar/backend/gateway/problem"
+	"mlxbar/backend/models"
+	"mlxbar/backend/settings"
+)
+
+// Engines runs models on this machine.
+type Engines interface {
+	Acquire(ctx context.Context, model string) (*engine.Lease, error)
+}
+
+// Library knows the models on this machine.
+type Library interface {
+	List() ([]models.Model, error)
+}
+
+// Recorder keeps the audit.
+type Recorder interface {
+	Begin(ctx context.Context, r *audit.Record) error
+	End(r *audit.Record) error
+	Err() error
+}
+
+// Config is what a gateway needs.
+type Config struct {
+	Settings func() settings.Settings
+	Engines  Engines
+	Library  Library
+	Audit    Recorder
+	Logger   *slog.Logger
+	Version  string
+	// Getenv finds the providers' keys; nil is os.Getenv.
+	Getenv func(string) string
+}
+
+// Gateway serves the inference API.
+type Gateway struct {
+	Config
+	upstream *upstreamClient
+	inFlight atomic.Int64
+}
+
+// New makes a gateway. Close it when its last request has ended.
+func New(c Config) *Gateway {
+	if c.Getenv == nil {
+		c.Getenv = os.Getenv
+	}
+	return &Gateway{Config: c, upstream: newUpstreamClient(c.Version, func() settings.Timeouts { return c.Settings().Timeouts })}
+}
+
+// Register adds the gateway's routes to mux: the one index of what it serves.
+func (g *Gateway) Register(mux problem.Mux) {
+	mux.HandleFunc("POST /v1/chat/completions", g.inference(openai.Chat))
+	mux.HandleFunc("POST /v1/completions", g.inference(openai.Completions))
+	mux.HandleFunc("POST /v1/embeddings", g.inference(openai.Embeddings))
+	mux.HandleFunc("GET /v1/models", g.handle(g.listModels))
+	mux.HandleFunc("GET /v1/models/{id...}", g.handle(g.getModel))
+	mux.HandleFunc("GET /healthz", g.handle(g.health))
+	mux.HandleFunc("GET /readyz", g.handle(g.ready))
+	mux.HandleFunc("GET /problems/{kind}", g.handle(g.explain))
+}
+
+// InFlight counts the inference requests that are being served.
+func (g *Gateway) InFlight() int64 { return g.inFlight.Load() }
+
+// Close lets go of idle connections to upstreams.
+func (g *Gateway) Close() { g.upstream.close() }
+
+// handle turns a handler that may fail into one that answers with the problem.
+func (g *Gateway) handle(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			g.fail(w, r, err)
+		}
+	}
+}
+
+// fail logs what is ours to mend and answers with the problem.
+func (g *Gateway) fail(w http.ResponseWriter, r *http.Request, err error) {
+	logFailure(g.Logger, r, problem.From(err))
+	problem.Write(w, r, err)
+}
+
+func (g *Gateway) health(w http.ResponseWriter, _ *http.Request) error {
+	return writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+}
+
+func (g *Gateway) ready(w http.ResponseWriter, _ *http.Request) error {
+	if err := g.Audit.Err(); err != nil {
+		return auditUnavailable(err)
+	}
+	return writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
+}
+
+// explain is where the type of a problem document leads.
+func (g *Gateway) explain(w http.ResponseWriter, r *http.Request) error {
+	title, help, ok := problem.Help(problem.Kind(r.PathValue("kind")))
+	if !ok {
+		return problem.Newf(problem.NotFound, "Nothing is served at %s.", r.URL.Path)
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, err := fmt.Fprintf(w, "%s\n\n%s\n", title, help)
+	return err
+}
+
+func auditUnavailable(cause error) error {
+	return problem.New(problem.AuditUnavailable, "The audit cannot be written at the moment, and no request is served unrecorded.").Because(cause)
+}
+
+// unknownModel lists what there is, so that the next request can be right.
+func (g *Gateway) unknownModel(model string) error {
+	names, err := g.modelNames()
+	if err != nil {
+		return err
+	}
+	return problem.Newf(problem.ModelNotFound, "There is no model %q. Available: %s.", model, names)
+}
+
+func isLoadError(err error) (*engine.LoadError, bool) {
+	var load *engine.LoadError
+	return load, errors.As(err, &load)
+}

@@ -1,0 +1,258 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/tidwall/sjson"
+
+	"mlxbar/backend/audit"
+	"mlxbar/backend/engine"
+	"mlxbar/backend/gateway/openai"
+	"mlxbar/backend/gateway/problem"
+	"mlxbar/backend/gateway/requestid"
+	"mlxbar/backend/gateway/routing"
+	"mlxbar/backend/settings"
+)
+
+// exchange is one inference request on its way through.
+type exchange struct {
+	*Gateway
+	w        http.ResponseWriter
+	r        *http.Request
+	endpoint openai.Endpoint
+	settings settings.Settings
+	start    time.Time
+
+	body    []byte
+	request openai.Request
+	record  audit.Record
+	began   bool // the record is in the audit
+	settled bool // and it is complete
+}
+
+// inference serves endpoint: parse, record, resolve, send, relay, record.
+func (g *Gateway) inference(endpoint openai.Endpoint) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		g.inFlight.Add(1)
+		defer g.inFlight.Add(-1)
+		x := &exchange{Gateway: g, w: w, r: r, endpoint: endpoint, settings: g.Settings(), start: time.Now()}
+		total := x.total()
+		ctx, cancel := context.WithCancelCause(r.Context())
+		defer cancel(nil)
+		timer := time.AfterFunc(total, func() {
+			cancel(problem.Newf(problem.Timeout, "The request ran over the limit of %s that timeouts.%s sets.", settings.Duration(total), x.totalName()))
+		})
+		defer timer.Stop()
+		defer x.settleUnfinished()
+		// A client that stops reading must not hold a request past its time.
+		control := http.NewResponseController(w)
+		control.SetWriteDeadline(x.start.Add(total + 10*time.Second))
+		defer control.SetWriteDeadline(time.Time{})
+
+		if err := x.serve(ctx, cancel, total); err != nil {
+			x.fail(err)
+		}
+	}
+}
+
+// serve returns an error only while nothing of an answer is written.
+func (x *exchange) serve(ctx context.Context, cancel context.CancelCauseFunc, total time.Duration) error {
+	err := x.read(x.start.Add(total))
+	x.describe()
+	if beginErr := x.Audit.Begin(ctx, &x.record); beginErr != nil {
+		return x.unrecorded(ctx, beginErr)
+	}
+	x.began = true
+	if err != nil {
+		return err
+	}
+	t, release, err := x.resolve(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+
+	rel := newRelay(x, t, cancel)
+	defer rel.stop()
+	resp, err := x.upstream.send(ctx, t, x.body, x.request.Stream)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	return rel.answer(ctx, resp)
+}
+
+// read takes the body in and checks it.
+func (x *exchange) read(deadline time.Time) error {
+	body, err := readBody(x.w, x.r, int64(x.settings.Server.MaxBodyMB)<<20, deadline)
+	if err != nil {
+		return err
+	}
+	x.body = body
+	request, fault := openai.ParseRequest(x.endpoint, body)
+	x.request = request
+	if fault != nil {
+		return fault
+	}
+	return nil
+}
+
+// describe fills in what is known of the record before the request is served.
+func (x *exchange) describe() {
+	x.record = audit.Record{
+		RequestID: requestid.From(x.r.Context()),
+		StartedAt: x.start.UTC().Truncate(time.Millisecond),
+		Model:     x.request.Model,
+		Backend:   audit.Local,
+		Endpoint:  string(x.endpoint),
+		Stream:    x.request.Stream,
+		Status:    audit.Running,
+		Client:    clientOf(x.r.UserAgent()),
+	}
+	d, err := routing.Resolve(&x.settings, x.request.Model)
+	if err == nil && d.Provider != nil && x.request.Model != "" {
+		x.record.Backend, x.record.Provider, x.record.ServedModel = audit.OpenAI, d.Provider.Name, d.Model
+	}
+}
+
+// unrecorded is why a request that could not be recorded is refused.
+func (x *exchange) unrecorded(ctx context.Context, err error) error {
+	if cause := ending(ctx); cause != nil && x.Audit.Err() == nil {
+		return cause
+	}
+	return auditUnavailable(err)
+}
+
+// resolve finds the target: where the route says, else the local engine, which
+// is loaded first if it has to be.
+func (x *exchange) resolve(ctx context.Context) (target, func(), error) {
+	d, err := routing.Resolve(&x.settings, x.request.Model)
+	if err != nil {
+		return target{}, nil, problem.New(problem.Internal, "The route of this model names a provider that is not configured.").Because(err)
+	}
+	x.record.Attempts = 1
+	if d.Provider == nil {
+		return x.resolveLocal(ctx, d.Model)
+	}
+	t := target{name: "Provider " + d.Provider.Name, url: d.Provider.BaseURL + string(x.endpoint)[len("/v1"):]}
+	if name := d.Provider.APIKeyEnv; name != "" {
+		if t.key = x.Getenv(name); t.key == "" {
+			return target{}, nil, problem.Newf(problem.UpstreamKey, "Provider %s takes its key from the environment variable %s, which is not set in the server's environment.", d.Provider.Name, name)
+		}
+	}
+	if d.Model != x.request.Model {
+		if x.body, err = sjson.SetBytes(x.body, "model", d.Model); err != nil {
+			return target{}, nil, problem.New(problem.Internal, "The model's name could not be replaced.").Because(err)
+		}
+	}
+	return t, func() {}, nil
+}
+
+func (x *exchange) resolveLocal(ctx context.Context, model string) (target, func(), error) {
+	lease, err := x.Engines.Acquire(ctx, model)
+	if err != nil {
+		return target{}, nil, x.loadFailure(ctx, model, err)
+	}
+	x.record.ServedModel, x.record.Provider = model, "llamacpp"
+	t := target{
+		name: "The engine", local: true, url: lease.BaseURL + string(x.endpoint), key: lease.APIKey,
+		gone: func() bool { return lease.Stopped(200 * time.Millisecond) },
+	}
+	return t, lease.Release, nil
+}
+
+func (x *exchange) loadFailure(ctx context.Context, model string, err error) error {
+	if cause := ending(ctx); cause != nil {
+		return cause
+	}
+	if errors.Is(err, engine.ErrUnknownModel) {
+		return x.unknownModel(model)
+	}
+	if errors.Is(err, engine.ErrClosed) {
+		return problem.New(problem.ShuttingDown, "The server is shutting down.").Because(err)
+	}
+	if load, ok := isLoadError(err); ok {
+		return problem.Newf(problem.EngineUnavailable, "The model %s could not be loaded: %s", model, load.Reason).Because(err)
+	}
+	return err
+}
+
+func (x *exchange) total() time.Duration {
+	switch x.endpoint {
+	case openai.Chat:
+		return time.Duration(x.settings.Timeouts.Chat)
+	case openai.Completions:
+		return time.Duration(x.settings.Timeouts.Completions)
+	}
+	return time.Duration(x.settings.Timeouts.Embeddings)
+}
+
+func (x *exchange) totalName() string {
+	switch x.endpoint {
+	case openai.Chat:
+		return "chat"
+	case openai.Completions:
+		return "completions"
+	}
+	return "embeddings"
+}
+
+// fail records err and answers with it.
+func (x *exchange) fail(err error) {
+	e := x.settle(err)
+	problem.Write(x.w, x.r, e)
+}
+
+// settle completes the record; err is nil for a success. Only the first call counts.
+func (x *exchange) settle(err error) *problem.Error {
+	var e *problem.Error
+	status, httpStatus := audit.Success, int64(http.StatusOK)
+	if err != nil {
+		e = problem.From(err)
+		status, httpStatus = statusOf(e), int64(e.Status())
+		x.record.ErrorType = string(e.Kind)
+		logFailure(x.Logger, x.r, e)
+	}
+	if !x.began || x.settled {
+		return e
+	}
+	x.settled = true
+	duration := milliseconds(time.Since(x.start))
+	x.record.Status, x.record.HTTPStatus, x.record.DurationMS = status, &httpStatus, &duration
+	if err := x.Audit.End(&x.record); err != nil {
+		x.Logger.Error("a request could not be recorded", "request_id", x.record.RequestID, "cause", err)
+	}
+	return e
+}
+
+// settleUnfinished is for a panic: the request is recorded before it goes on.
+func (x *exchange) settleUnfinished() {
+	if x.began && !x.settled {
+		x.settle(problem.New(problem.Internal, "Something went wrong inside mlxbar."))
+	}
+}
+
+func (x *exchange) use(u openai.Usage) {
+	x.record.PromptTokens, x.record.CompletionTokens, x.record.TotalTokens = u.Prompt, u.Completion, u.Total
+	x.record.CachedTokens, x.record.PromptMS, x.record.GenerationMS = u.Cached, u.PromptMS, u.GenerationMS
+}
+
+func statusOf(e *problem.Error) audit.Status {
+	switch e.Kind {
+	case problem.Timeout:
+		return audit.TimedOut
+	case problem.Cancelled:
+		return audit.Cancelled
+	case problem.ShuttingDown:
+		return audit.Interrupted
+	}
+	return audit.Failed
+}
+
+// milliseconds keeps microseconds: enough to read, short to export.
+func milliseconds(d time.Duration) float64 {
+	return float64(d.Microseconds()) / 1000
+}

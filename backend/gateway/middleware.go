@@ -1,0 +1,154 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"mlxbar/backend/gateway/problem"
+	"mlxbar/backend/gateway/requestid"
+	"mlxbar/backend/settings"
+)
+
+// Guard wraps the whole of the server's routes: every request gets its id, a
+// panic becomes an answer, and neither a foreign host nor a foreign page gets in.
+func Guard(next http.Handler, current func() settings.Settings, log *slog.Logger) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := requestid.FromHeader(r.Header)
+		w.Header().Set(requestid.Header, id)
+		r = r.WithContext(requestid.With(r.Context(), id))
+		tracked := &trackingWriter{ResponseWriter: w}
+		defer recoverPanic(tracked, r, log)
+
+		s := current()
+		if err := checkHost(r, s.Server.Addr); err != nil {
+			problem.Write(tracked, r, err)
+			return
+		}
+		allowed, err := checkOrigin(r, s.Server.AllowedOrigins)
+		if err != nil {
+			problem.Write(tracked, r, err)
+			return
+		}
+		if allowed != "" && allowOrigin(tracked, r, allowed) {
+			return
+		}
+		next.ServeHTTP(tracked, r)
+	})
+}
+
+// trackingWriter knows whether an answer has begun: after that, nothing writes a
+// second one.
+type trackingWriter struct {
+	http.ResponseWriter
+	begun bool
+}
+
+func (t *trackingWriter) WriteHeader(status int) {
+	t.begun = true
+	t.ResponseWriter.WriteHeader(status)
+}
+
+func (t *trackingWriter) Write(b []byte) (int, error) {
+	t.begun = true
+	return t.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (t *trackingWriter) Unwrap() http.ResponseWriter { return t.ResponseWriter }
+
+func recoverPanic(w *trackingWriter, r *http.Request, log *slog.Logger) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if v == http.ErrAbortHandler {
+		panic(v) // our own way to end a broken stream
+	}
+	// The panic's value could hold part of a request: only its type is told.
+	log.ErrorContext(r.Context(), "panic while serving a request",
+		"request_id", requestid.From(r.Context()), "path", r.URL.Path, "panic_type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+	if w.begun {
+		panic(http.ErrAbortHandler)
+	}
+	problem.Write(w, r, problem.New(problem.Internal, "Something went wrong inside mlxbar; its log has the cause under this request id."))
+}
+
+// checkHost refuses names that are not this machine's own. A page that rebinds
+// its DNS name to 127.0.0.1 is found by the name that its requests carry.
+func checkHost(r *http.Request, addr string) error {
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	host = strings.Trim(host, "[]")
+	configured, _, _ := net.SplitHostPort(addr)
+	if isLoopback(host) || (host != "" && host == configured) {
+		return nil
+	}
+	return problem.New(problem.ForeignHost, "The Host header names another machine; use 127.0.0.1 or localhost.")
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || (ip != nil && ip.IsLoopback())
+}
+
+// checkOrigin returns the origin to allow, "" if none was sent or it is the
+// server's own page.
+func checkOrigin(r *http.Request, allowed []string) (string, error) {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return "", nil
+	}
+	if u, err := url.Parse(origin); err == nil && u.Scheme == "http" && u.Host == r.Host {
+		return "", nil
+	}
+	if slices.Contains(allowed, origin) {
+		return origin, nil
+	}
+	return "", problem.New(problem.ForeignOrigin, "Pages of this origin may not ask; list it in server.allowed_origins to allow it.")
+}
+
+// allowOrigin adds the CORS headers; true when r was a preflight and is answered.
+func allowOrigin(w http.ResponseWriter, r *http.Request, origin string) bool {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", origin)
+	h.Add("Vary", "Origin")
+	h.Set("Access-Control-Expose-Headers", requestid.Header)
+	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
+		return false
+	}
+	h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
+	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-ID, OpenAI-Organization, OpenAI-Project, OpenAI-Beta")
+	h.Set("Access-Control-Max-Age", "600")
+	w.WriteHeader(http.StatusNoContent)
+	return true
+}
+
+// logFailure logs a failure once: what a client got wrong at debug level, what is
+// ours or an upstream's louder.
+func logFailure(log *slog.Logger, r *http.Request, e *problem.Error) {
+	level := slog.LevelWarn
+	switch status := e.Status(); {
+	case e.Kind == problem.Internal:
+		level = slog.LevelError
+	case status < 500:
+		level = slog.LevelDebug
+	}
+	ctx := context.WithoutCancel(r.Context())
+	if !log.Enabled(ctx, level) {
+		return
+	}
+	attrs := []any{"request_id", requestid.From(ctx), "path", r.URL.Path, "kind", string(e.Kind), "status", e.Status()}
+	if cause := e.Unwrap(); cause != nil {
+		attrs = append(attrs, "cause", cause.Error())
+	}
+	log.Log(ctx, level, "request failed", attrs...)
+}

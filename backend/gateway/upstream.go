@@ -1,0 +1,146 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"time"
+
+	"mlxbar/backend/gateway/openai"
+	"mlxbar/backend/gateway/problem"
+	"mlxbar/backend/settings"
+)
+
+const (
+	// keepAliveLocal stays under the five seconds after which llama.cpp's server
+	// closes an idle connection, so that no request is sent into a closing one.
+	keepAliveLocal  = 4 * time.Second
+	keepAliveRemote = 90 * time.Second
+	// maxErrorBody is how much of an upstream's error is read for its code.
+	maxErrorBody = 64 << 10
+)
+
+// target is where one request is sent.
+type target struct {
+	name  string // as errors call it: the engine or the provider's name
+	local bool
+	url   string
+	key   string // "" for none
+	gone  func() bool
+}
+
+// upstreamClient sends requests on. Engines and providers have transports of
+// their own: no proxy stands between mlxbar and an engine, and their idle times differ.
+type upstreamClient struct {
+	local, remote *http.Transport
+	userAgent     string
+}
+
+func newUpstreamClient(version string, timeouts func() settings.Timeouts) *upstreamClient {
+	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		d := net.Dialer{Timeout: time.Duration(timeouts().Connect), KeepAlive: 30 * time.Second}
+		return d.DialContext(ctx, network, addr)
+	}
+	local := &http.Transport{
+		DialContext: dial, DisableCompression: true, IdleConnTimeout: keepAliveLocal,
+		MaxIdleConns: 256, MaxIdleConnsPerHost: 256,
+	}
+	remote := &http.Transport{
+		Proxy: http.ProxyFromEnvironment, DialContext: dial, DisableCompression: true,
+		ForceAttemptHTTP2: true, TLSHandshakeTimeout: 10 * time.Second,
+		IdleConnTimeout: keepAliveRemote, MaxIdleConns: 512, MaxIdleConnsPerHost: 256,
+	}
+	return &upstreamClient{local: local, remote: remote, userAgent: "mlxbar/" + version}
+}
+
+func (c *upstreamClient) close() {
+	c.local.CloseIdleConnections()
+	c.remote.CloseIdleConnections()
+}
+
+// send posts body to t and returns the answer, whatever its status. The error is
+// a problem; the caller closes the body.
+func (c *upstreamClient) send(ctx context.Context, t target, body []byte, stream bool) (*http.Response, error) {
+	connected := false
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected = true }})
+	req, err := http.NewRequestWithContext(traced, http.MethodPost, t.url, bytes.NewReader(body))
+	if err != nil {
+		return nil, problem.New(problem.Internal, "The request to the upstream could not be made.").Because(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", c.userAgent)
+	if stream {
+		req.Header.Set("Accept", "text/event-stream")
+	} else {
+		req.Header.Set("Accept", "application/json")
+	}
+	if t.key != "" {
+		req.Header.Set("Authorization", "Bearer "+t.key)
+	}
+	transport := c.remote
+	if t.local {
+		transport = c.local
+	}
+	resp, err := transport.RoundTrip(req) // not a Client: a redirect must not carry a prompt elsewhere
+	if err != nil {
+		return nil, t.unreachable(ctx, err, connected)
+	}
+	return resp, nil
+}
+
+// unreachable says why no answer came.
+func (t target) unreachable(ctx context.Context, err error, connected bool) error {
+	if cause := ending(ctx); cause != nil {
+		return cause
+	}
+	var timeout net.Error
+	switch {
+	case t.gone != nil && t.gone():
+		return problem.Newf(problem.EngineStopped, "The engine of the model ended before it answered.").Because(err)
+	case !connected && errors.As(err, &timeout) && timeout.Timeout():
+		return problem.Newf(problem.Timeout, "%s took no connection within the limit timeouts.connect.", t.name).Because(err)
+	case !connected:
+		return problem.Newf(problem.UpstreamUnreachable, "No connection to %s could be made.", t.name).Because(err)
+	}
+	return problem.Newf(problem.UpstreamCut, "%s closed the connection without an answer.", t.name).Because(err)
+}
+
+// broken says why an answer that had begun did not come to its end.
+func (t target) broken(ctx context.Context, err error) error {
+	if cause := ending(ctx); cause != nil {
+		return cause
+	}
+	if t.gone != nil && t.gone() {
+		return problem.New(problem.EngineStopped, "The engine of the model ended in mid-answer.").Because(err)
+	}
+	return problem.Newf(problem.UpstreamCut, "%s broke off in mid-answer.", t.name).Because(err)
+}
+
+// refused turns an answer with an error status into a problem.
+func (t target) refused(ctx context.Context, resp *http.Response) error {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	if err != nil && ending(ctx) != nil {
+		return ending(ctx)
+	}
+	if resp.StatusCode < 400 {
+		return problem.Newf(problem.UpstreamMalformed, "%s answered with status %d, which is no answer to this request.", t.name, resp.StatusCode)
+	}
+	p := openai.ParseFailure(t.name, resp.StatusCode, body)
+	if after, err := time.ParseDuration(strings.TrimSpace(resp.Header.Get("Retry-After")) + "s"); err == nil && after > 0 {
+		p.RetryAfter = after
+	}
+	return p
+}
+
+// ending is the problem for which ctx was ended, nil while it goes on.
+func ending(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return problem.From(context.Cause(ctx))
+}
