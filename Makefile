@@ -1,0 +1,17 @@
+# `make run` and `make test` do all of their own set-up. The work is in build/setup/goal.sh.
+.PHONY: run test setup build lint bench package help
+.DEFAULT_GOAL := help
+
+run: ## set up what is missing and start the app (without a display: the server)
+test: ## set up what is missing and run every test
+setup: ## set up everything, tests' needs included
+build: ## build the programs into build/bin
+lint: ## check formats, types and shell scripts
+bench: ## measure the gateway against a direct connection
+package: ## make an archive of release binaries in build/artifacts
+
+run test setup build lint bench package:
+	@bash build/setup/goal.sh $@
+
+help: ## show this
+	@sed -n 's/^\([a-z]*\): ## /  make \1	/p' Makefile

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# The goals of the Makefile: goal.sh run|setup|build|test|lint|bench|package
+# Each prepares what it needs, and nothing else, and then does its work.
+
+cd "$(dirname "$0")" || exit 1
+COMMAND="make ${1:-setup}"
+. ./lib.sh
+. build/setup/check.sh
+. build/setup/system.sh
+. build/setup/tools.sh
+. build/setup/compile.sh
+
+# What every goal needs: programs that were given, packages of the system, modules, pages.
+prepare_sources() { # PURPOSE...
+	check_given
+	prepare_system "$@"
+	prepare_modules
+	prepare_npm
+	prepare_pages
+}
+
+# Everything that any goal needs, with the engine and the starter model for the tests in build/cache/data.
+prepare_all() {
+	prepare_sources core window tests
+	prepare_uv
+	prepare_client
+	compile_core
+	compile_window
+	compile_test_tools
+	prepare_data "$CACHE/data"
+}
+
+goal_setup() {
+	prepare_all
+	done_line 'Everything is set up.'
+}
+
+goal_build() {
+	prepare_sources core window
+	prepare_uv
+	compile_core
+	compile_window
+}
+
+goal_run() {
+	if has_display; then
+		prepare_sources core window
+		prepare_uv
+		compile_core
+		compile_window
+		prepare_data
+		say 'Opening the window. The server stays when it closes; the icon in the menu bar opens it again and ends everything.'
+		exec "$BIN/mlxbar-app"
+	fi
+	prepare_sources core
+	prepare_uv
+	compile_core
+	prepare_data
+	say 'There is no display here, so this is the server alone (`mlxbar serve`); Ctrl-C ends it.'
+	exec "$BIN/mlxbar" serve
+}
+
+goal_test() {
+	prepare_all
+	. build/setup/tests.sh
+	run_tests
+}
+
+goal_lint() {
+	prepare_sources core window
+	. build/setup/lint.sh
+	lint
+}
+
+goal_bench() {
+	prepare_all
+	exec "$BIN/gateway-bench"
+}
+
+goal_package() {
+	prepare_sources core window
+	prepare_uv
+	. build/setup/package.sh
+	package
+}
+
+case ${1:-} in
+run | setup | build | test | lint | bench | package) "goal_$1" ;;
+*) fail 'Usage: goal.sh run|setup|build|test|lint|bench|package' ;;
+esac

