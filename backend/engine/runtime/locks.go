@@ -1,0 +1,34 @@
+package runtime
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+)
+
+// Lock is a hash-locked requirement file that the binary embeds. Module is what
+// must be importable for an environment made of it to count as whole.
+type Lock struct {
+	Name   string
+	Module string
+	Text   []byte
+}
+
+//go:embed locks/llamacpp.lock
+var llamacppLock []byte
+
+//go:embed locks/starter.lock
+var starterLock []byte
+
+// LlamaCPP locks the environment of the engine llamacpp.
+var LlamaCPP = Lock{Name: "llamacpp", Module: "xllamacpp", Text: llamacppLock}
+
+// Hash is the SHA-256 of the lock's text, in hex.
+func (l Lock) Hash() string {
+	sum := sha256.Sum256(l.Text)
+	return hex.EncodeToString(sum[:])
+}
+
+// dirName carries the hash, so that an upgrade makes a new environment and a
+// rollback finds the old one.
+func (l Lock) dirName() string { return l.Name + "-" + l.Hash()[:12] }
