@@ -22,41 +22,41 @@ type Settings struct {
 
 // Server is where mlxbar listens.
 type Server struct {
-	Addr           string   `json:"addr" doc:"Host and port; the host is a loopback address." default:"127.0.0.1:10242"`
-	AllowedOrigins []string `json:"allowed_origins" doc:"Web origins whose pages may ask, such as http://localhost:3000."`
-	MaxBodyMB      int      `json:"max_body_mb" doc:"The largest request body, in MiB (1 to 1024)." default:"64"`
+	Addr           string   `json:"addr" doc:"Host and port; the host is a loopback address." default:"127.0.0.1:10242" rule:"loopback"`
+	AllowedOrigins []string `json:"allowed_origins" doc:"Web origins whose pages may ask, such as http://localhost:3000." rule:"origin"`
+	MaxBodyMB      int      `json:"max_body_mb" doc:"The largest request body, in MiB (1 to 1024)." default:"64" min:"1" max:"1024"`
 }
 
 // Timeouts bound one request. The first three are totals per endpoint, 1m to 120m.
 type Timeouts struct {
-	Chat        Duration `json:"chat" doc:"Total for a chat completion (1m to 120m)." default:"15m"`
-	Completions Duration `json:"completions" doc:"Total for a completion (1m to 120m)." default:"10m"`
-	Embeddings  Duration `json:"embeddings" doc:"Total for embeddings (1m to 120m)." default:"2m"`
-	Connect     Duration `json:"connect" doc:"To open a connection to an engine or provider (1s to 2m)." default:"10s"`
-	FirstToken  Duration `json:"first_token" doc:"Until a stream's first token (1s to 120m)." default:"5m"`
-	Idle        Duration `json:"idle" doc:"Between two tokens of a stream (1s to 120m)." default:"2m"`
+	Chat        Duration `json:"chat" doc:"Total for a chat completion (1m to 120m)." default:"15m" min:"1m" max:"120m"`
+	Completions Duration `json:"completions" doc:"Total for a completion (1m to 120m)." default:"10m" min:"1m" max:"120m"`
+	Embeddings  Duration `json:"embeddings" doc:"Total for embeddings (1m to 120m)." default:"2m" min:"1m" max:"120m"`
+	Connect     Duration `json:"connect" doc:"To open a connection to an engine or provider (1s to 2m)." default:"10s" min:"1s" max:"2m"`
+	FirstToken  Duration `json:"first_token" doc:"Until a stream's first token (1s to 120m)." default:"5m" min:"1s" max:"120m"`
+	Idle        Duration `json:"idle" doc:"Between two tokens of a stream (1s to 120m)." default:"2m" min:"1s" max:"120m"`
 }
 
 // Engines configures local inference.
 type Engines struct {
-	Preload  []string `json:"preload" doc:"Models to load when the server starts; others load on their first request."`
+	Preload  []string `json:"preload" doc:"Models to load when the server starts; others load on their first request." rule:"text"`
 	LlamaCPP LlamaCPP `json:"llamacpp" doc:"llama.cpp, for GGUF models."`
 }
 
 // LlamaCPP tunes the llama.cpp engine. Zero leaves the choice to llama.cpp.
 type LlamaCPP struct {
-	ContextSize int `json:"context_size" doc:"Tokens of context per slot; 0 takes the model's own (0 to 1048576)." default:"0"`
-	Parallel    int `json:"parallel" doc:"Requests answered at once (1 to 64)." default:"4"`
-	Threads     int `json:"threads" doc:"CPU threads; 0 lets llama.cpp choose (0 to 512)." default:"0"`
+	ContextSize int `json:"context_size" doc:"Tokens of context per slot; 0 takes the model's own (0 to 1048576)." default:"0" min:"0" max:"1048576"`
+	Parallel    int `json:"parallel" doc:"Requests answered at once (1 to 64)." default:"4" min:"1" max:"64"`
+	Threads     int `json:"threads" doc:"CPU threads; 0 lets llama.cpp choose (0 to 512)." default:"0" min:"0" max:"512"`
 }
 
 // Provider is a server elsewhere. Its key is never in this file: APIKeyEnv names
 // the environment variable that holds it.
 type Provider struct {
-	Name      string       `json:"name" doc:"The name that routes use."`
-	Kind      ProviderKind `json:"kind" doc:"The protocol that it speaks: openai."`
-	BaseURL   string       `json:"base_url" doc:"Its address with the version, such as https://api.openai.com/v1."`
-	APIKeyEnv string       `json:"api_key_env,omitempty" doc:"The environment variable that holds its API key; empty sends none."`
+	Name      string       `json:"name" doc:"The name that routes use." rule:"provider"`
+	Kind      ProviderKind `json:"kind" doc:"The protocol that it speaks: openai." enum:"openai"`
+	BaseURL   string       `json:"base_url" doc:"Its address with the version, such as https://api.openai.com/v1." rule:"base-url"`
+	APIKeyEnv string       `json:"api_key_env,omitempty" doc:"The environment variable that holds its API key; empty sends none." rule:"env"`
 }
 
 // ProviderKind is the protocol of a provider.
@@ -68,21 +68,21 @@ const KindOpenAI ProviderKind = "openai"
 // Route sends the models that match a pattern to a provider. In a pattern * stands
 // for any characters.
 type Route struct {
-	Model   string   `json:"model" doc:"A model name or a pattern such as gpt-*."`
-	Targets []Target `json:"targets" doc:"Where its requests go: one target."`
+	Model   string   `json:"model" doc:"A model name or a pattern such as gpt-*." rule:"text"`
+	Targets []Target `json:"targets" doc:"Where its requests go: one target." min:"1" max:"1"`
 }
 
 // Target is one end of a route.
 type Target struct {
-	Provider string `json:"provider" doc:"The name of a provider."`
+	Provider string `json:"provider" doc:"The name of a provider." rule:"text"`
 	Model    string `json:"model,omitempty" doc:"The model's name there; empty keeps the name asked for."`
 }
 
 // Audit configures the record of requests.
 type Audit struct {
-	RetentionDays int        `json:"retention_days" doc:"Records older than this are deleted, in days (1 to 3650)." default:"30"`
-	MaxSizeMB     int        `json:"max_size_mb" doc:"The oldest records go when the database is larger, in MiB (16 to 65536)." default:"512"`
-	Durability    Durability `json:"durability" doc:"batched: a record is on disk within moments of its request; strict: before its answer ends." default:"batched"`
+	RetentionDays int        `json:"retention_days" doc:"Records older than this are deleted, in days (1 to 3650)." default:"30" min:"1" max:"3650"`
+	MaxSizeMB     int        `json:"max_size_mb" doc:"The oldest records go when the database is larger, in MiB (16 to 65536)." default:"512" min:"16" max:"65536"`
+	Durability    Durability `json:"durability" doc:"batched: a record is on disk within moments of its request; strict: before its answer ends." default:"batched" enum:"batched,strict"`
 }
 
 // Durability says when a record must be on disk.

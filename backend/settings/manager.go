@@ -1,0 +1,232 @@
+package settings
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"github.com/google/renameio/v2"
+)
+
+// Manager holds the settings in force. A change is parsed, validated, shown to
+// those who may veto it, written, and only then announced. It is safe for
+// concurrent use.
+type Manager struct {
+	path    string // the file itself, past any symbolic link
+	current atomic.Pointer[Settings]
+
+	mu       sync.Mutex // one change at a time; hooks run with it held
+	written  []byte     // what the file held when last read or written
+	hooks    sync.Mutex // guards the four below
+	nextHook int
+	vetoes   []hook[func(old, new Settings) error]
+	subs     []hook[func(old, new Settings)]
+	problems []hook[func(error)]
+
+	problem atomic.Pointer[error]
+}
+
+type hook[F any] struct {
+	id   int
+	call F
+}
+
+// Open reads the settings at path. A file that is missing is made from the
+// defaults, so that people have something to edit; one that is invalid is an
+// *Invalid, wrapped. Its schema is written beside it.
+func Open(path string) (*Manager, error) {
+	m := &Manager{path: path}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		m.path = real // else there is no file yet
+	}
+	schema := filepath.Join(filepath.Dir(path), filepath.Base(schemaRef))
+	if old, err := os.ReadFile(schema); err != nil || !bytes.Equal(old, Schema()) {
+		if err := renameio.WriteFile(schema, Schema(), 0o600); err != nil {
+			return nil, fmt.Errorf("write the schema of the settings: %w", err)
+		}
+	}
+	raw, err := os.ReadFile(m.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := m.store(Defaults()); err != nil {
+			return nil, err
+		}
+		return m, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read settings: %w", err)
+	}
+	s, err := Parse(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	m.written = raw
+	m.current.Store(&s)
+	return m, nil
+}
+
+// Path is the file.
+func (m *Manager) Path() string { return m.path }
+
+// Current is the settings in force. Its lists are shared and must not be changed.
+func (m *Manager) Current() Settings { return *m.current.Load() }
+
+// Problem tells why the file as it stands was refused; nil when it is in force.
+func (m *Manager) Problem() error {
+	if p := m.problem.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// Replace puts raw, a whole settings document, in force and returns it.
+func (m *Manager) Replace(raw []byte) (Settings, error) {
+	return m.change(func(Settings) (Settings, error) { return Parse(raw) })
+}
+
+// Patch changes some fields by a JSON merge patch (RFC 7396); null sets a field
+// back to its default. It returns the settings then in force.
+func (m *Manager) Patch(raw []byte) (Settings, error) {
+	return m.change(func(old Settings) (Settings, error) { return mergePatch(old, raw) })
+}
+
+func (m *Manager) change(next func(old Settings) (Settings, error)) (Settings, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	old := m.Current()
+	s, err := next(old)
+	if err != nil {
+		return Settings{}, err
+	}
+	if s.Schema == "" {
+		s.Schema = old.Schema
+	}
+	if err := m.ask(old, s); err != nil {
+		return Settings{}, err
+	}
+	if err := m.store(s); err != nil {
+		return Settings{}, err
+	}
+	m.setProblem(nil)
+	m.announce(old, s)
+	return s, nil
+}
+
+// store writes s and puts it in force. It renames a complete file into place, so
+// that no reader ever sees half of one.
+func (m *Manager) store(s Settings) error {
+	raw, err := encode(s)
+	if err != nil {
+		return err
+	}
+	if err := renameio.WriteFile(m.path, raw, 0o600, renameio.IgnoreUmask()); err != nil {
+		return fmt.Errorf("write settings: %w", err)
+	}
+	m.written = raw
+	m.current.Store(&s)
+	return nil
+}
+
+// reload takes up what is in the file, unless that is what was last seen there.
+func (m *Manager) reload() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	raw, err := os.ReadFile(m.path)
+	if err == nil && bytes.Equal(raw, m.written) {
+		return
+	}
+	if err != nil {
+		m.written = nil // so that its return is noticed, even unchanged
+		m.setProblem(fmt.Errorf("read settings: %w", err))
+		return
+	}
+	m.written = raw
+	old := m.Current()
+	s, err := Parse(raw)
+	if err == nil {
+		err = m.ask(old, s)
+	}
+	if err != nil {
+		m.setProblem(fmt.Errorf("%s: %w", m.path, err))
+		return
+	}
+	m.current.Store(&s)
+	m.setProblem(nil)
+	m.announce(old, s)
+}
+
+// Subscribe has f called after every change, in order. f must not change the
+// settings itself. The returned function ends the subscription.
+func (m *Manager) Subscribe(f func(old, new Settings)) (unsubscribe func()) {
+	return add(m, &m.subs, f)
+}
+
+// Veto has f called before every change; an error of f refuses it. To name a
+// field, f returns an *Invalid.
+func (m *Manager) Veto(f func(old, new Settings) error) (remove func()) {
+	return add(m, &m.vetoes, f)
+}
+
+// OnProblem has f called when Problem changes, with nil when it is solved.
+func (m *Manager) OnProblem(f func(error)) (remove func()) {
+	return add(m, &m.problems, f)
+}
+
+func add[F any](m *Manager, list *[]hook[F], f F) (remove func()) {
+	m.hooks.Lock()
+	defer m.hooks.Unlock()
+	m.nextHook++
+	id := m.nextHook
+	*list = append(*list, hook[F]{id, f})
+	return func() {
+		m.hooks.Lock()
+		defer m.hooks.Unlock()
+		var rest []hook[F] // a new list: the old one may be in use
+		for _, h := range *list {
+			if h.id != id {
+				rest = append(rest, h)
+			}
+		}
+		*list = rest
+	}
+}
+
+func snapshot[F any](m *Manager, list *[]hook[F]) []hook[F] {
+	m.hooks.Lock()
+	defer m.hooks.Unlock()
+	return *list
+}
+
+func (m *Manager) ask(old, new Settings) error {
+	for _, h := range snapshot(m, &m.vetoes) {
+		if err := h.call(old, new); err != nil {
+			return fmt.Errorf("settings refused: %w", err)
+		}
+	}
+	return nil
+}
+
+func (m *Manager) announce(old, new Settings) {
+	for _, h := range snapshot(m, &m.subs) {
+		h.call(old, new)
+	}
+}
+
+func (m *Manager) setProblem(err error) {
+	before := m.Problem()
+	if err == nil {
+		m.problem.Store(nil)
+	} else {
+		m.problem.Store(&err)
+	}
+	if before == nil && err == nil {
+		return
+	}
+	for _, h := range snapshot(m, &m.problems) {
+		h.call(err)
+	}
+}

@@ -1,0 +1,96 @@
+package settings
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A rule says which texts a field may hold. Its pattern is for the schema and
+// lets through at least what check does.
+type rule struct {
+	pattern  string
+	reserved []string
+	want     string            // what would be right
+	check    func(string) bool // nil: the pattern decides
+	secret   bool              // a wrong value may be a secret in the wrong place
+}
+
+// rules by the name that a field's rule tag gives.
+var rules = map[string]rule{
+	"text": {pattern: `\S`, want: "must not be empty"},
+	"loopback": {
+		pattern: `^(localhost|127(\.[0-9]{1,3}){3}|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$`, check: isLoopback,
+		want: "must be a loopback address and a port from 0 to 65535, such as 127.0.0.1:10242",
+	},
+	"origin": {
+		pattern: `^[a-z][a-z0-9+.-]*://[^/?#@\s]+$`, check: isOrigin,
+		want: "must be an origin: scheme, host and perhaps port, without a path, such as http://localhost:3000",
+	},
+	"provider": {
+		pattern: `^[a-z0-9-]+$`, reserved: []string{"local", "llamacpp", "mlx"},
+		want: "must consist of a-z, 0-9 and -, and not be local, llamacpp or mlx",
+	},
+	"base-url": {
+		pattern: `^https?://[^/?#@\s]+(/[^?#\s]*)?$`, check: isBaseURL, secret: true,
+		want: "must be an http or https address without user, query or fragment, such as https://api.openai.com/v1",
+	},
+	"env": {
+		pattern: `^([A-Za-z_][A-Za-z0-9_]*)?$`, secret: true,
+		want: "must be the name of an environment variable such as OPENAI_API_KEY, not the key itself",
+	},
+}
+
+var patterns = func() map[string]*regexp.Regexp {
+	m := make(map[string]*regexp.Regexp, len(rules))
+	for name, r := range rules {
+		m[name] = regexp.MustCompile(r.pattern)
+	}
+	return m
+}()
+
+// broken returns what would be right when text breaks the rule of that name.
+func broken(name, text string) (want string, secret, bad bool) {
+	r := rules[name]
+	ok := patterns[name].MatchString(text) && !slices.Contains(r.reserved, text) && (r.check == nil || r.check(text))
+	return r.want, r.secret, !ok
+}
+
+func isLoopback(addr string) bool {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Zone() == "" && ip.IsLoopback()
+}
+
+// isOrigin holds text to what a browser sends as Origin, which is compared as it stands.
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Scheme != "file" && u.Hostname() != "" && u.User == nil && !strings.Contains(text, "*") &&
+		text == u.Scheme+"://"+strings.ToLower(u.Host) && validPort(u)
+}
+
+func isBaseURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Hostname() != "" && u.User == nil && validPort(u)
+}
+
+func validPort(u *url.URL) bool {
+	if u.Port() == "" {
+		return !strings.HasSuffix(u.Host, ":")
+	}
+	n, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && n > 0
+}
