@@ -99,9 +99,11 @@ NETWORK_WORDS="$NETWORK_WORDS|connection (refused|reset|timed out|failed)|could 
 NETWORK_WORDS="$NETWORK_WORDS|failed to establish a new connection|dial tcp|i/o timeout|handshake timeout|error sending request"
 NETWORK_WORDS="$NETWORK_WORDS|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH"
 
-explain_failure() { # TITLE FROM LOG: one sentence; the tool's own words stay in the log, but for CI, whose logs nobody can open
+# explain_failure TITLE FROM LOG: one sentence about something that could not be fetched; the tool's own words stay in the log, but for
+# CI, whose logs nobody can open. What fails here without fetching anything is about the code at hand, so it is shown.
+explain_failure() {
 	local title=$1 from=$2 log=$3
-	if [ -n "${CI:-}" ]; then tail -n 40 "$log" >&2; fi
+	if [ -z "$from" ] || [ -n "${CI:-}" ]; then tail -n 40 "$log" >&2; fi
 	if [ -n "$from" ] && grep -Eiq "$NETWORK_WORDS" "$log"; then
 		problem_line "Could not reach $from for $title: please check the network and run \`$COMMAND\` again – everything done so far is kept (details: $log)."
 	else
@@ -140,7 +142,7 @@ step() {
 	fi
 	rm -f "$stamp"
 	doing_line "$doing"
-	run_logged "$name" "$doing" "$run"
+	run_logged "$name" "${doing%%:*}" "$run"
 	if [ "$STATUS" -ne 0 ] || ! "$there"; then
 		explain_failure "$title" "$from" "$CACHE/logs/$name.log"
 		exit 1

@@ -12,11 +12,6 @@ lint_format() {
 
 lint_vet() { go vet -tags "$DESKTOP_TAGS" "${GO_PACKAGES[@]}"; }
 
-# Code for the other system is compiled at least, as far as that goes without its C headers.
-lint_darwin() {
-	find ./backend -name '*_darwin*.go' -exec dirname {} \; | sort -u | GOOS=darwin CGO_ENABLED=0 xargs go vet
-}
-
 lint_shell() { shellcheck -x -a build/setup/goal.sh build/setup/lock.sh build/setup/test.sh .ci/run; }
 
 lint_pages() { (cd frontend && npm run --silent check); }
@@ -37,5 +32,4 @@ lint() {
 	if has shellcheck; then lint_one 'shell scripts' lint_shell; else say '- shell scripts were not checked: shellcheck is not installed'; fi
 	lint_one 'types of the pages' lint_pages
 	lint_one 'go vet' lint_vet
-	lint_one 'go vet for macOS, where code is for it alone' lint_darwin
 }

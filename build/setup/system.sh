@@ -57,7 +57,7 @@ prepare_debian() {
 		fi
 	fi
 	step system title='system packages' from="Debian's package archive" \
-		doing="installing ${#MISSING[@]} system packages and what they need, some minutes at most: $list" \
+		doing="installing ${#MISSING[@]} system packages and what they need (a minute or more): $list" \
 		there=packages_there run=apt_install
 	if ! python_has_pip; then
 		fail "$(command -v "$PYTHON") has no pip, which fetches uv: run \`$PYTHON -m ensurepip\`, or put a Python with pip first on PATH; then run \`$COMMAND\` again."

@@ -137,7 +137,7 @@ test_system_packages() {
 	fake apt-get <<<"echo \"\$@\" >>$CLONE/apt.txt; case \"\$*\" in *install*) touch $CLONE/certificates;; esac"
 	in_clone 'prepare_system core'
 	check 'a missing package: installed' result_is 0
-	check 'a missing package: named' says 'installing 1 system packages and what they need, some minutes at most: ca-certificates'
+	check 'a missing package: named' says 'installing 1 system packages and what they need (a minute or more): ca-certificates'
 	check 'only the missing one' grep -q 'install ca-certificates$' "$CLONE/apt.txt"
 	check 'lists are renewed first' grep -q 'update$' "$CLONE/apt.txt"
 
