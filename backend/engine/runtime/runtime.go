@@ -49,14 +49,16 @@ func (e *Error) Unwrap() error { return e.Cause }
 // missing or incomplete. report, which may be nil, hears what is being done. An
 // environment that is whole costs two looks at the disk and no network.
 func Ensure(ctx context.Context, dataDir string, lock Lock, report func(string)) (Env, error) {
-	root, err := filepath.Abs(filepath.Join(dataDir, "runtimes")) // uv runs in another folder
+	env, ok := Find(dataDir, lock)
+	if ok {
+		return env, nil
+	}
+	dir, err := filepath.Abs(env.Dir) // uv runs in another folder
 	if err != nil {
 		return Env{}, &Error{"The data folder cannot be found.", err}
 	}
-	env := environment(filepath.Join(root, lock.dirName()))
-	if whole(env, lock) {
-		return env, nil
-	}
+	env = environment(dir)
+	root := filepath.Dir(dir)
 	unlock, err := hold(ctx, root, report)
 	if err != nil {
 		return Env{}, err
@@ -74,6 +76,12 @@ func Ensure(ctx context.Context, dataDir string, lock Lock, report func(string))
 	}
 	tools.say("The environment of " + lock.Name + " is ready")
 	return env, nil
+}
+
+// Find gives the environment of lock under dataDir; ok when it is whole.
+func Find(dataDir string, lock Lock) (env Env, ok bool) {
+	env = environment(filepath.Join(dataDir, "runtimes", lock.dirName()))
+	return env, whole(env, lock)
 }
 
 func environment(dir string) Env {

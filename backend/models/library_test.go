@@ -1,0 +1,158 @@
+package models
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func write(t *testing.T, dir, file string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, file), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// describe writes what a library offers and refuses as lines that read well.
+func describe(t *testing.T, l *Library) []string {
+	t.Helper()
+	found, err := l.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken, err := l.Broken()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := []string{}
+	for _, m := range found {
+		lines = append(lines, fmt.Sprintf("%s %d", m.Name, m.Size))
+	}
+	for _, b := range broken {
+		lines = append(lines, fmt.Sprintf("! %s: %s", b.File, b.Problem))
+	}
+	return lines
+}
+
+func TestLibraryOffersWholeModels(t *testing.T) {
+	whole := smallModel()
+	size := len(whole)
+	part := smallModel(func(g *ggufFile) { g.uintKey("split.count", 2) })
+	projector := &ggufFile{}
+	projector.stringKey("general.architecture", "clip")
+
+	for name, c := range map[string]struct {
+		files map[string][]byte
+		want  []string
+	}{
+		"names in lower case, by name": {
+			map[string][]byte{"Zeta-7B.Q4.gguf": whole, "alpha.GGUF": whole},
+			[]string{fmt.Sprint("alpha ", size), fmt.Sprint("zeta-7b.q4 ", size)},
+		},
+		"other and hidden files do not count": {
+			map[string][]byte{"notes.txt": nil, ".half.gguf": nil, "m.gguf.part": nil, "m.gguf": whole},
+			[]string{fmt.Sprint("m ", size)},
+		},
+		"a file half copied is told apart": {
+			map[string][]byte{"m.gguf": whole, "half.gguf": whole[:size-4]},
+			[]string{fmt.Sprint("m ", size), fmt.Sprintf("! half.gguf: it is cut off: %d of at least %d bytes are there", size-4, size)},
+		},
+		"what is no model says so": {
+			map[string][]byte{"page.gguf": []byte("<!doctype html>"), "empty.gguf": nil},
+			[]string{"! empty.gguf: it is cut off", "! page.gguf: it is not a GGUF file"},
+		},
+		"two names that differ in case": {
+			map[string][]byte{"A.gguf": whole, "a.gguf": whole},
+			[]string{fmt.Sprint("a ", size), "! a.gguf: another file has the same name but for its case"},
+		},
+		"a split model is one": {
+			map[string][]byte{"Big-00001-of-00002.gguf": part, "Big-00002-of-00002.gguf": part},
+			[]string{fmt.Sprint("big ", 2*len(part))},
+		},
+		"a split model that lacks a part": {
+			map[string][]byte{"big-00001-of-00002.gguf": part},
+			[]string{"! big-00001-of-00002.gguf: its part 2 of 2 is missing"},
+		},
+		"a vision projector is no model of its own": {
+			map[string][]byte{"mmproj.gguf": projector.bytes()},
+			[]string{},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for file, data := range c.files {
+				write(t, dir, file, data)
+			}
+			if diff := cmp.Diff(c.want, describe(t, NewLibrary(dir))); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// What a person does in the folder counts at the next call, however soon it comes.
+func TestLibraryFollowsTheFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "models")
+	l := NewLibrary(dir)
+	whole := smallModel()
+	size := len(whole)
+	steps := []struct {
+		do   func() error
+		want []string
+	}{
+		{func() error { return nil }, []string{}},
+		{func() error { return os.Mkdir(dir, 0o700) }, []string{}},
+		{func() error { return os.WriteFile(filepath.Join(dir, "m.gguf"), whole[:size-9], 0o600) }, []string{fmt.Sprintf("! m.gguf: it is cut off: %d of at least %d bytes are there", size-9, size)}},
+		{func() error { return os.WriteFile(filepath.Join(dir, "m.gguf"), whole, 0o600) }, []string{fmt.Sprint("m ", size)}},
+		{func() error { return os.Symlink("m.gguf", filepath.Join(dir, "n.gguf")) }, []string{fmt.Sprint("m ", size), fmt.Sprint("n ", size)}},
+		{func() error { return os.Remove(filepath.Join(dir, "n.gguf")) }, []string{fmt.Sprint("m ", size)}},
+		{func() error { return os.RemoveAll(dir) }, []string{}},
+	}
+	for i, step := range steps {
+		if err := step.do(); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(step.want, describe(t, l)); diff != "" {
+			t.Errorf("step %d: %s", i, diff)
+		}
+	}
+}
+
+func TestFind(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "Good.gguf", smallModel())
+	write(t, dir, "bad.gguf", []byte("GGUF"))
+	l := NewLibrary(dir)
+
+	if m, err := l.Find("GOOD"); err != nil || m.Path != filepath.Join(dir, "Good.gguf") {
+		t.Errorf("Find(GOOD) = %+v, %v", m, err)
+	}
+	if _, err := l.Find("absent"); !errors.Is(err, ErrUnknown) {
+		t.Errorf("Find(absent) = %v, want ErrUnknown", err)
+	}
+	_, err := l.Find("bad")
+	var broken *BrokenError
+	if !errors.As(err, &broken) || strings.Contains(broken.Error(), dir) {
+		t.Errorf("Find(bad) = %v, want a *BrokenError without a path", err)
+	}
+}
+
+func BenchmarkFind(b *testing.B) {
+	dir := b.TempDir()
+	for i := range 10 {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("m%d.gguf", i)), smallModel(), 0o600); err != nil {
+			b.Fatal(err)
+		}
+	}
+	l := NewLibrary(dir)
+	for b.Loop() {
+		if _, err := l.Find("m7"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
