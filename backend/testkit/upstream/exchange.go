@@ -66,6 +66,7 @@ func (s *Server) infer(w http.ResponseWriter, r *http.Request, e endpoint, body 
 			Type:    "invalid_request_error", Code: "model_not_found"})
 		return
 	}
+	s.count(x.model)
 	defer func() {
 		if x.gone {
 			s.left(r, body)

@@ -43,6 +43,8 @@ type Counts struct {
 	Requests int64 `json:"requests"` // arrived in full
 	Answered int64 `json:"answered"` // the script ran to its end
 	Gone     int64 `json:"gone"`     // the client left before that
+	// ByModel splits Requests by the model asked for, where that was a script's.
+	ByModel map[string]int64 `json:"by_model"`
 }
 
 // Server is a running upstream.
@@ -62,6 +64,7 @@ type Server struct {
 
 	gone                  chan Request
 	nRequests, nOK, nGone atomic.Int64
+	byModel               sync.Map // model → *atomic.Int64
 }
 
 type options struct {
@@ -148,7 +151,20 @@ func (s *Server) Gone() <-chan Request { return s.gone }
 
 // Counts gives the figures that GET /counts serves too.
 func (s *Server) Counts() Counts {
-	return Counts{Requests: s.nRequests.Load(), Answered: s.nOK.Load(), Gone: s.nGone.Load()}
+	c := Counts{Requests: s.nRequests.Load(), Answered: s.nOK.Load(), Gone: s.nGone.Load(), ByModel: map[string]int64{}}
+	s.byModel.Range(func(model, n any) bool {
+		c.ByModel[model.(string)] = n.(*atomic.Int64).Load()
+		return true
+	})
+	return c
+}
+
+func (s *Server) count(model string) {
+	n, ok := s.byModel.Load(model)
+	if !ok {
+		n, _ = s.byModel.LoadOrStore(model, new(atomic.Int64))
+	}
+	n.(*atomic.Int64).Add(1)
 }
 
 func (s *Server) routes() http.Handler {

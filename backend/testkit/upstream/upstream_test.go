@@ -234,8 +234,9 @@ func TestRequestsAreKept(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if c := up.Counts(); c != (upstream.Counts{Requests: 1, Answered: 1}) {
-		t.Errorf("%+v", c)
+	wantCounts := upstream.Counts{Requests: 1, Answered: 1, ByModel: map[string]int64{"ok": 1}}
+	if diff := cmp.Diff(wantCounts, up.Counts()); diff != "" {
+		t.Error(diff)
 	}
 }
 
