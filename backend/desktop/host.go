@@ -25,13 +25,7 @@ import (
 var ErrNotRunning = errors.New("mlxbar's server is not running")
 
 // A Server is one that runs, as run/server.json tells.
-type Server struct {
-	PID       int       `json:"pid"`
-	StartedAt time.Time `json:"started_at"`
-	Addr      string    `json:"addr"`
-	URL       string    `json:"url"`
-	Version   string    `json:"version"`
-}
+type Server = datadir.ServerInfo
 
 // A Host is one data folder and the server on it.
 type Host struct {

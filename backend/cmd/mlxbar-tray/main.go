@@ -1,0 +1,71 @@
+// Command mlxbar-tray is the menu-bar icon: it keeps the server running and opens the window.
+//
+// It is a program of its own because the library that draws the icon and the one that draws the
+// window cannot be linked into one on macOS.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/getlantern/systray"
+	"github.com/gofrs/flock"
+
+	"mlxbar/backend/datadir"
+	"mlxbar/backend/desktop"
+	"mlxbar/backend/tray"
+)
+
+func main() {
+	dir := flag.String("data-dir", "", "the data folder")
+	flag.Parse()
+	if err := run(*dir); err != nil {
+		fmt.Fprintln(os.Stderr, "mlxbar-tray:", err)
+		os.Exit(1)
+	}
+}
+
+func run(dir string) error {
+	root, err := datadir.Resolve(dir)
+	if err != nil {
+		return err
+	}
+	host := desktop.NewHost(root)
+	defer host.Close()
+	if err := host.Paths.EnsureDirs(); err != nil {
+		return err
+	}
+	lock := flock.New(host.Paths.TrayLock, flock.SetPermissions(0o600))
+	if mine, err := lock.TryLock(); err != nil {
+		return fmt.Errorf("see whether a tray runs: %w", err)
+	} else if !mine {
+		return nil // one is there, that is all anybody wanted
+	}
+	defer lock.Unlock()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var kept error
+	ended := make(chan struct{})
+	systray.Run(func() {
+		defer close(ended)
+		defer systray.Quit()
+		menu := newMenu(ctx)
+		kept = tray.Keep(ctx, tray.Desk{
+			Host:        host,
+			Show:        menu.show,
+			OpenWindow:  func() error { return host.Launch("mlxbar-app") },
+			CloseWindow: host.CloseWindow,
+			Copy:        desktop.System().Copy,
+			Clock:       time.Now,
+		}, menu.clicks)
+	}, nil)
+	stop()
+	<-ended
+	return kept
+}
