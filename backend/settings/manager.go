@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"sync"
 	"sync/atomic"
 
@@ -40,6 +41,10 @@ type hook[F any] struct {
 // defaults, so that people have something to edit; one that is invalid is an
 // *Invalid, wrapped. Its schema is written beside it.
 func Open(path string) (*Manager, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("find settings: %w", err)
+	}
 	m := &Manager{path: path}
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		m.path = real // else there is no file yet
@@ -211,6 +216,9 @@ func (m *Manager) ask(old, new Settings) error {
 }
 
 func (m *Manager) announce(old, new Settings) {
+	if reflect.DeepEqual(old, new) {
+		return
+	}
 	for _, h := range snapshot(m, &m.subs) {
 		h.call(old, new)
 	}

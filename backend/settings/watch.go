@@ -36,6 +36,9 @@ func (m *Manager) Watch(ctx context.Context) error {
 			if !ok {
 				return errors.New("watch settings: the watch has ended")
 			}
+			if e.Name == filepath.Dir(m.path) && e.Op&(fsnotify.Remove|fsnotify.Rename) != 0 {
+				return fmt.Errorf("watch settings: the folder %s is gone", e.Name)
+			}
 			if e.Name == m.path && !e.Op.Has(fsnotify.Chmod) {
 				rest.Reset(settle)
 			}

@@ -2,8 +2,8 @@ package export
 
 import (
 	"bufio"
-	"encoding/csv"
 	"strconv"
+	"strings"
 
 	"mlxbar/backend/audit"
 )
@@ -19,23 +19,32 @@ var header = []string{
 	"attempts", "client", "key_id", "cost_usd",
 }
 
-// newCSV writes the header and returns what writes a record. Lines end with CRLF,
-// as RFC 4180 has it.
+// newCSV writes the header and returns what writes a record.
 func newCSV(w *bufio.Writer) (func(*audit.Record) error, error) {
-	out := csv.NewWriter(w)
-	out.UseCRLF = true
-	if err := out.Write(header); err != nil {
+	if err := writeLine(w, header); err != nil {
 		return nil, err
 	}
 	cells := make([]string, 0, len(header))
 	return func(r *audit.Record) error {
 		cells = appendCells(cells[:0], r)
-		if err := out.Write(cells); err != nil {
-			return err
-		}
-		out.Flush() // into w's buffer
-		return out.Error()
+		return writeLine(w, cells)
 	}, nil
+}
+
+// writeLine writes one line of RFC 4180. The standard library's writer would
+// change line ends inside cells.
+func writeLine(w *bufio.Writer, cells []string) error {
+	for i, cell := range cells {
+		if i > 0 {
+			w.WriteByte(',')
+		}
+		if strings.ContainsAny(cell, "\",\r\n") {
+			cell = `"` + strings.ReplaceAll(cell, `"`, `""`) + `"`
+		}
+		w.WriteString(cell)
+	}
+	_, err := w.WriteString("\r\n") // a bufio.Writer keeps its first error
+	return err
 }
 
 func appendCells(cells []string, r *audit.Record) []string {
