@@ -33,13 +33,19 @@ apt() {
 }
 
 apt_install() {
-	# An installation that was broken off leaves dpkg half-way; it has to be led to its end first.
-	if [ -n "$(dpkg --audit)" ]; then
-		as_root env DEBIAN_FRONTEND=noninteractive dpkg --configure -a --force-confold
-		apt --fix-broken install
-	fi
 	apt update
+	finish_broken_off
 	apt --no-install-recommends install "${MISSING[@]}"
+}
+
+# An installation that was broken off leaves packages half-way: unpacked, or not even that. They have to be led to their end before
+# apt does anything else. When there are none, this changes nothing.
+finish_broken_off() {
+	local torn
+	as_root env DEBIAN_FRONTEND=noninteractive dpkg --configure -a --force-confold || true # what is torn or wants others comes below
+	read -r -a torn <<<"$(dpkg-query -W -f '${db:Status-Abbrev} ${binary:Package}\n' | sed -n 's/^..R *//p' | tr '\n' ' ')"
+	if [ ${#torn[@]} -gt 0 ]; then apt --reinstall install "${torn[@]}"; fi
+	apt --fix-broken install
 }
 
 packages_there() { [ -z "$(missing_packages "${WANTED[@]}")" ]; }

@@ -133,12 +133,14 @@ test_system_packages() {
 	fake id <<<'echo 0'
 	fake python3 <<<'exit 0'
 	fake dpkg <<<'exit 0'
-	fake dpkg-query <<<"echo 'ii  gcc'; echo 'ii  libc6-dev'; if [ -e $CLONE/certificates ]; then echo 'ii  ca-certificates'; fi"
+	fake dpkg-query <<<"case \"\$*\" in *binary:Package*) cat $CLONE/torn; exit;; esac; echo 'ii  gcc'; echo 'ii  libc6-dev'; if [ -e $CLONE/certificates ]; then echo 'ii  ca-certificates'; fi"
+	echo 'iHR libthai-data:amd64' >"$CLONE/torn"
 	fake apt-get <<<"echo \"\$@\" >>$CLONE/apt.txt; case \"\$*\" in *install*) touch $CLONE/certificates;; esac"
 	in_clone 'prepare_system core'
 	check 'a missing package: installed' result_is 0
 	check 'a missing package: named' says 'installing 1 system packages and what they need (a minute or more): ca-certificates'
 	check 'only the missing one' grep -q 'install ca-certificates$' "$CLONE/apt.txt"
+	check 'a package torn by an earlier Ctrl-C: mended' grep -q -e '--reinstall install libthai-data:amd64$' "$CLONE/apt.txt"
 	check 'lists are renewed first' grep -q 'update$' "$CLONE/apt.txt"
 
 	rm "$CLONE/apt.txt"
