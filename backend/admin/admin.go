@@ -7,7 +7,9 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"path"
 	"reflect"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -36,9 +38,8 @@ type Library interface {
 // Settings holds the settings and takes changes to them.
 type Settings interface {
 	Current() settings.Settings
-	Replace(raw []byte) error
-	Patch(raw []byte) error
-	Schema() []byte
+	Replace(raw []byte) (settings.Settings, error)
+	Patch(raw []byte) (settings.Settings, error)
 }
 
 // Config is what the admin API needs.
@@ -88,6 +89,7 @@ func (a *API) describe() huma.Config {
 	c := huma.DefaultConfig("mlxbar admin API", a.Version)
 	c.Info.Description = "State, settings, models and audit of one mlxbar server. Errors are application/problem+json (RFC 9457)."
 	c.Info.License = &huma.License{Name: "MIT"}
+	c.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
 	c.CreateHooks = nil // no $schema members in answers
 	c.RejectUnknownQueryParameters = true
@@ -95,28 +97,47 @@ func (a *API) describe() huma.Config {
 		tokenScheme: {Type: "http", Scheme: "bearer", Description: "The token in run/admin.token of the data folder."},
 	}
 	c.Security = []map[string][]string{{tokenScheme: {}}}
-	c.Components.Schemas.RegisterTypeAlias(reflect.TypeFor[settings.Duration](), reflect.TypeFor[string]())
 	return c
 }
 
 // OpenAPI is the API's description as JSON.
-func (a *API) OpenAPI() ([]byte, error) { return a.huma.OpenAPI().MarshalJSON() }
+func (a *API) OpenAPI() ([]byte, error) {
+	raw, err := a.huma.OpenAPI().MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	return addSettings(raw)
+}
+
+// schemaName is a type's name in the OpenAPI document. One of another package
+// carries that package's name, for several packages have a Status.
+func schemaName(t reflect.Type, hint string) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	name := huma.DefaultSchemaNamer(t, hint)
+	pkg := path.Base(t.PkgPath())
+	if t.Name() == "" || pkg == "admin" || strings.EqualFold(pkg, name) {
+		return name
+	}
+	return strings.ToUpper(pkg[:1]) + pkg[1:] + name
+}
 
 // get describes an operation that reads.
-func get(path, summary string) huma.Operation {
-	return huma.Operation{OperationID: operationID("get", path), Method: http.MethodGet, Path: path, Summary: summary}
+func get(at, summary string) huma.Operation {
+	return huma.Operation{OperationID: operationID("get", at), Method: http.MethodGet, Path: at, Summary: summary}
 }
 
 // post describes an operation that does something and answers with status.
-func post(path, summary string, status int) huma.Operation {
-	return huma.Operation{OperationID: operationID("post", path), Method: http.MethodPost, Path: path, Summary: summary, DefaultStatus: status}
+func post(at, summary string, status int) huma.Operation {
+	return huma.Operation{OperationID: operationID("post", at), Method: http.MethodPost, Path: at, Summary: summary, DefaultStatus: status}
 }
 
 // operationID is the method and the path's words: getApiAuditStats.
-func operationID(method, path string) string {
+func operationID(method, at string) string {
 	id := []byte(method)
 	upper := true
-	for _, c := range []byte(path) {
+	for _, c := range []byte(at) {
 		switch {
 		case c >= 'a' && c <= 'z' && upper:
 			id, upper = append(id, c-'a'+'A'), false

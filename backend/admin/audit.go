@@ -12,8 +12,9 @@ import (
 	"mlxbar/backend/gateway/problem"
 )
 
-// filterInput are the query parameters that narrow the audit.
-type filterInput struct {
+// FilterInput are the query parameters that narrow the audit. huma reads embedded
+// structs only if they are exported.
+type FilterInput struct {
 	Model    string `query:"model" doc:"The model asked for."`
 	Backend  string `query:"backend" doc:"LOCAL, OPENAI or ANTHROPIC."`
 	Status   string `query:"status" doc:"success, error (every end but success), timeout, cancelled, interrupted or running."`
@@ -22,26 +23,26 @@ type filterInput struct {
 	To       string `query:"to" doc:"Starts before this, RFC 3339."`
 }
 
-func (in *filterInput) get(name string) string {
+func (in *FilterInput) get(name string) string {
 	return map[string]string{
 		"model": in.Model, "backend": in.Backend, "status": in.Status,
 		"endpoint": in.Endpoint, "from": in.From, "to": in.To,
 	}[name]
 }
 
-func (in *filterInput) filter() (audit.Filter, error) {
+func (in *FilterInput) filter() (audit.Filter, error) {
 	f, faults := audit.ParseFilter(in.get)
 	return f, parameterFaults(faults)
 }
 
 type pageInput struct {
-	filterInput
+	FilterInput
 	Cursor string `query:"cursor" doc:"The next of an earlier page."`
 	Limit  string `query:"limit" doc:"Records a page, 1 to 1000; 100 if left out."`
 }
 
 type exportInput struct {
-	filterInput
+	FilterInput
 	Format string `query:"format" doc:"csv or jsonl." required:"true"`
 }
 
@@ -55,7 +56,7 @@ type namesOutput struct {
 
 func (a *API) registerAudit() {
 	huma.Register(a.huma, get("/api/audit", "Records of requests, newest first"), a.queryAudit)
-	huma.Register(a.huma, get("/api/audit/stats", "Sums over the records"), func(ctx context.Context, in *filterInput) (*statsOutput, error) {
+	huma.Register(a.huma, get("/api/audit/stats", "Sums over the records"), func(ctx context.Context, in *FilterInput) (*statsOutput, error) {
 		f, err := in.filter()
 		if err != nil {
 			return nil, err
@@ -97,10 +98,10 @@ func (a *API) exportAudit(_ context.Context, in *exportInput) (*huma.StreamRespo
 	}
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
 		ctx.SetHeader("Content-Type", format.ContentType())
-		ctx.SetHeader("Content-Disposition", fmt.Sprintf(`attachment; filename="mlxbar-audit.%s"`, format))
+		ctx.SetHeader("Content-Disposition", fmt.Sprintf(`attachment; filename="mlxbar-audit%s"`, format.Extension()))
 		ctx.SetHeader("Cache-Control", "no-store")
-		err := export.Write(ctx.Context(), ctx.BodyWriter(), format, func(emit func(audit.Record) error) error {
-			return a.Records.Each(ctx.Context(), f, emit)
+		_, err := export.Write(ctx.Context(), ctx.BodyWriter(), format, func(each context.Context, emit func(audit.Record) error) error {
+			return a.Records.Each(each, f, emit)
 		})
 		if err != nil {
 			a.Logger.Warn("an export broke off", "cause", err)

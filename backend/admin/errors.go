@@ -28,6 +28,7 @@ var useProblems = sync.OnceFunc(func() {
 		path := ctx.URL().Path
 		return &answer{Document: e.Document(path, requestid.From(ctx.Context()))}
 	}
+	// Without a context it is only asked for the shape that the OpenAPI shows.
 	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
 		return &answer{Document: translate(status, msg, errs).Document("", "")}
 	}
@@ -69,7 +70,7 @@ func translate(status int, msg string, errs []error) *problem.Error {
 		fields = append(fields, field(err))
 	}
 	e := problem.Invalid(fields...)
-	if e.Detail == "" {
+	if e.Detail == "" && msg != "" {
 		e.Detail = strings.ToUpper(msg[:1]) + msg[1:] + "."
 	}
 	return e

@@ -1,41 +1,75 @@
 package admin
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/tidwall/sjson"
 
 	"mlxbar/backend/settings"
 )
 
-type settingsOutput struct{ Body settings.Settings }
+// settingsSchema is the component that OpenAPI adds out of settings.Schema: the
+// settings describe themselves, in one place.
+const settingsSchema = "Settings"
+
+type settingsOutput struct{ Body json.RawMessage }
 
 // rawInput is a body that the settings read themselves: they know unknown fields,
 // durations and limits, and name each fault.
 type rawInput struct{ RawBody []byte }
 
 func (a *API) registerSettings() {
-	huma.Register(a.huma, get("/api/settings", "The settings"), func(context.Context, *struct{}) (*settingsOutput, error) {
-		return &settingsOutput{a.Settings.Current()}, nil
+	huma.Register(a.huma, answersSettings(get("/api/settings", "The settings")), func(context.Context, *struct{}) (*settingsOutput, error) {
+		return settingsAnswer(a.Settings.Current(), nil)
 	})
-	huma.Register(a.huma, get("/api/settings/schema", "JSON Schema of settings.json"), func(context.Context, *struct{}) (*struct{ Body json.RawMessage }, error) {
-		return &struct{ Body json.RawMessage }{a.Settings.Schema()}, nil
+	huma.Register(a.huma, get("/api/settings/schema", "JSON Schema of settings.json"), func(context.Context, *struct{}) (*settingsOutput, error) {
+		return &settingsOutput{settings.Schema()}, nil
 	})
 	replace := huma.Operation{OperationID: "putApiSettings", Method: http.MethodPut, Path: "/api/settings", Summary: "Replace the settings"}
-	huma.Register(a.huma, replace, func(_ context.Context, in *rawInput) (*settingsOutput, error) {
-		return a.changed(a.Settings.Replace(in.RawBody))
+	huma.Register(a.huma, takesSettings(replace), func(_ context.Context, in *rawInput) (*settingsOutput, error) {
+		return settingsAnswer(a.Settings.Replace(in.RawBody))
 	})
 	patch := huma.Operation{OperationID: "patchApiSettings", Method: http.MethodPatch, Path: "/api/settings", Summary: "Change some settings (JSON Merge Patch, RFC 7396)"}
-	huma.Register(a.huma, patch, func(_ context.Context, in *rawInput) (*settingsOutput, error) {
-		return a.changed(a.Settings.Patch(in.RawBody))
+	huma.Register(a.huma, takesSettings(patch), func(_ context.Context, in *rawInput) (*settingsOutput, error) {
+		return settingsAnswer(a.Settings.Patch(in.RawBody))
 	})
 }
 
-func (a *API) changed(err error) (*settingsOutput, error) {
+func settingsAnswer(now settings.Settings, err error) (*settingsOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &settingsOutput{a.Settings.Current()}, nil
+	raw, err := json.Marshal(now)
+	return &settingsOutput{raw}, err
+}
+
+func answersSettings(op huma.Operation) huma.Operation {
+	op.Responses = map[string]*huma.Response{"200": {Description: "The settings in force.", Content: settingsContent()}}
+	return op
+}
+
+func takesSettings(op huma.Operation) huma.Operation {
+	op.RequestBody = &huma.RequestBody{Required: true, Content: settingsContent()}
+	return answersSettings(op)
+}
+
+func settingsContent() map[string]*huma.MediaType {
+	return map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Ref: "#/components/schemas/" + settingsSchema}}}
+}
+
+// addSettings puts the settings' own schema among the components of an OpenAPI
+// document.
+func addSettings(openapi []byte) ([]byte, error) {
+	schema := bytes.ReplaceAll(settings.Schema(), []byte("#/$defs/"), []byte("#/components/schemas/"+settingsSchema+"/$defs/"))
+	for _, member := range []string{"$schema", "$id"} {
+		var err error
+		if schema, err = sjson.DeleteBytes(schema, member); err != nil {
+			return nil, err
+		}
+	}
+	return sjson.SetRawBytes(openapi, "components.schemas."+settingsSchema, schema)
 }

@@ -21,6 +21,7 @@ type Paths struct {
 	Models     string // models/
 	Runtimes   string // runtimes/
 	Logs       string // logs/
+	Log        string // logs/mlxbar.log: the server's log, rotated
 	ServerLog  string // logs/server.log: stdout and stderr of a server that the desktop started
 	Run        string // run/
 	Lock       string // run/lock: held by the one server
@@ -40,6 +41,7 @@ func At(root string) Paths {
 		Models:     in("models"),
 		Runtimes:   in("runtimes"),
 		Logs:       in("logs"),
+		Log:        in("logs", "mlxbar.log"),
 		ServerLog:  in("logs", "server.log"),
 		Run:        in("run"),
 		Lock:       in("run", "lock"),

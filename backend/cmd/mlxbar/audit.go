@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"mlxbar/backend/audit"
+	"mlxbar/backend/audit/export"
+	"mlxbar/backend/datadir"
+	"mlxbar/backend/storage"
+)
+
+func auditCommand(f *flags) *cobra.Command {
+	c := &cobra.Command{Use: "audit", Short: "The record of requests"}
+	c.AddCommand(exportCommand(f))
+	return c
+}
+
+func exportCommand(f *flags) *cobra.Command {
+	var format, output string
+	values := map[string]*string{}
+	c := &cobra.Command{
+		Use:   "export",
+		Short: "Write the records as CSV or JSONL, whether the server runs or not",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			paths, err := f.paths()
+			if err != nil {
+				return err
+			}
+			kind, err := export.ParseFormat(format)
+			if err != nil {
+				return fmt.Errorf("--format: %w", err)
+			}
+			filter, faults := audit.ParseFilter(func(name string) string { return *values[name] })
+			if len(faults) > 0 {
+				return fmt.Errorf("--%s %s", faults[0].Location, faults[0].Detail)
+			}
+			return exportRecords(c, paths, kind, filter, output)
+		},
+	}
+	c.Flags().StringVar(&format, "format", "csv", "csv or jsonl")
+	c.Flags().StringVarP(&output, "output", "o", "", "file to write (default: standard output)")
+	for name, usage := range map[string]string{
+		"model":    "only requests for this model",
+		"backend":  "only LOCAL, OPENAI or ANTHROPIC",
+		"status":   "only success, error (every end but success), timeout, cancelled, interrupted or running",
+		"endpoint": "only this path, such as /v1/chat/completions",
+		"from":     "only requests that started at this time or later (RFC 3339)",
+		"to":       "only requests that started before this time (RFC 3339)",
+	} {
+		values[name] = c.Flags().String(name, "", usage)
+	}
+	return c
+}
+
+func exportRecords(c *cobra.Command, paths datadir.Paths, format export.Format, filter audit.Filter, output string) error {
+	if _, err := os.Stat(paths.Database); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no audit in %s yet; `mlxbar serve` makes one, and --data-dir names another folder", paths.Root)
+	}
+	if output != "" {
+		n, err := export.File(c.Context(), paths.Database, output, format, filter, nil)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(c.ErrOrStderr(), "%d records written to %s\n", n, output)
+		return nil
+	}
+	db, err := storage.OpenReadOnly(c.Context(), paths.Database)
+	if err != nil {
+		return err
+	}
+	store := audit.NewStore(db)
+	_, err = export.Write(c.Context(), c.OutOrStdout(), format, func(ctx context.Context, emit func(audit.Record) error) error {
+		return store.Each(ctx, filter, emit)
+	})
+	return errors.Join(err, db.Close())
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"mlxbar/backend/models"
+)
+
+func modelsCommand(f *flags) *cobra.Command {
+	c := &cobra.Command{Use: "models", Short: "Models on this machine"}
+	c.AddCommand(&cobra.Command{
+		Use:   "list",
+		Short: "List the models, and the files that cannot be loaded",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			paths, err := f.paths()
+			if err != nil {
+				return err
+			}
+			return listModels(c, paths.Models)
+		},
+	})
+	return c
+}
+
+func listModels(c *cobra.Command, dir string) error {
+	library := models.NewLibrary(dir)
+	list, err := library.List()
+	if err != nil {
+		return err
+	}
+	broken, err := library.Broken()
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		fmt.Fprintf(c.ErrOrStderr(), "No models yet: put a GGUF file into %s, or run `mlxbar setup` for the starter model.\n", dir)
+	} else {
+		w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "NAME\tFORMAT\tSIZE")
+		for _, m := range list {
+			fmt.Fprintf(w, "%s\t%s\t%.1f MB\n", m.Name, m.Format, float64(m.Size)/1e6)
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+	}
+	for _, b := range broken {
+		fmt.Fprintln(c.ErrOrStderr(), b.Error())
+	}
+	return nil
+}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"mlxbar/backend/server"
+)
+
+func serveCommand(f *flags) *cobra.Command {
+	var addr, level string
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the server: gateway, audit and engines",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			paths, err := f.paths()
+			if err != nil {
+				return err
+			}
+			opts := server.Options{DataDir: paths.Root, Addr: addr, Stdout: os.Stdout, Stderr: os.Stderr, LogToStderr: isTerminal(os.Stderr)}
+			if err := opts.LogLevel.UnmarshalText([]byte(level)); err != nil {
+				return fmt.Errorf("--log-level %s: use debug, info, warn or error", level)
+			}
+			return server.Run(c.Context(), opts)
+		},
+	}
+	c.Flags().StringVar(&addr, "addr", "", "host:port to listen on, port 0 for a free one (default: server.addr of the settings, 127.0.0.1:10242)")
+	c.Flags().StringVar(&level, "log-level", slog.LevelInfo.String(), "debug, info, warn or error")
+	return c
+}
+
+// isTerminal says whether a person reads f as it is written.
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

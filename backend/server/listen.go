@@ -1,0 +1,97 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"syscall"
+	"time"
+
+	gopsnet "github.com/shirou/gopsutil/v4/net"
+	"github.com/shirou/gopsutil/v4/process"
+)
+
+// listen takes the port before anything else is opened: that it is taken is the
+// commonest reason why a server cannot start.
+func (s *Server) listen(ctx context.Context) error {
+	addr := s.settings.Current().Server.Addr
+	if s.opts.Addr != "" {
+		addr = s.opts.Addr
+	}
+	if err := checkAddr(addr); err != nil {
+		return err
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return taken(ctx, addr)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s: %w", addr, err)
+	}
+	s.listener = l
+	s.onClose(func() error {
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	return nil
+}
+
+// checkAddr lets no address but a loopback one through: without API keys, which
+// a later version brings, the network must not reach the models.
+func checkAddr(addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("the address %q is not HOST:PORT, such as 127.0.0.1:10242", addr)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("the address %q is not on this machine alone; use 127.0.0.1, ::1 or localhost", addr)
+	}
+	return nil
+}
+
+// addr is where the server listens, with the port that it got.
+func (s *Server) addr() string { return s.listener.Addr().String() }
+
+// taken is the error for a port that somebody else holds.
+func taken(ctx context.Context, addr string) error {
+	_, port, _ := net.SplitHostPort(addr)
+	who := "another program"
+	if holder := portHolder(ctx, port); holder != "" {
+		who = holder
+	}
+	return fmt.Errorf("port %s is taken by %s; end that program, or choose another port with --addr 127.0.0.1:PORT or server.addr in settings.json", port, who)
+}
+
+// portHolder names the process that listens on port, "" where the system does
+// not tell (another user's process, for one).
+func portHolder(ctx context.Context, port string) string {
+	number, err := strconv.ParseUint(port, 10, 32)
+	if err != nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	connections, err := gopsnet.ConnectionsWithContext(ctx, "tcp")
+	if err != nil {
+		return ""
+	}
+	for _, c := range connections {
+		if c.Status != "LISTEN" || uint64(c.Laddr.Port) != number || c.Pid == 0 {
+			continue
+		}
+		p, err := process.NewProcessWithContext(ctx, c.Pid)
+		if err != nil {
+			return fmt.Sprintf("process %d", c.Pid)
+		}
+		name, err := p.NameWithContext(ctx)
+		if err != nil {
+			return fmt.Sprintf("process %d", c.Pid)
+		}
+		return fmt.Sprintf("%s (process %d)", name, c.Pid)
+	}
+	return ""
+}

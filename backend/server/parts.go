@@ -1,0 +1,180 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"gopkg.in/natefinch/lumberjack.v2"
+
+	"mlxbar/backend/audit"
+	"mlxbar/backend/datadir"
+	"mlxbar/backend/engine"
+	"mlxbar/backend/engine/llamacpp"
+	"mlxbar/backend/engine/runtime"
+	"mlxbar/backend/live"
+	"mlxbar/backend/models"
+	"mlxbar/backend/settings"
+	"mlxbar/backend/storage"
+)
+
+// retainEvery is how often old records are cleared away.
+const retainEvery = time.Hour
+
+// openData makes the folder, takes its lock and opens the log and the token.
+func (s *Server) openData(context.Context) error {
+	if err := s.paths.EnsureDirs(); err != nil {
+		return err
+	}
+	unlock, err := lock(s.paths)
+	if err != nil {
+		return err
+	}
+	s.onClose(unlock)
+	s.openLog()
+	s.token, err = ensureToken(s.paths.AdminToken)
+	return err
+}
+
+// openLog writes the log to a rotated file, and to the terminal if there is one.
+func (s *Server) openLog() {
+	file := &lumberjack.Logger{Filename: s.paths.Log, MaxSize: 10, MaxBackups: 3}
+	s.onClose(file.Close)
+	var w io.Writer = file
+	if s.opts.LogToStderr {
+		w = io.MultiWriter(file, s.opts.Stderr)
+	}
+	s.log = slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: s.opts.LogLevel}))
+}
+
+func (s *Server) openSettings(ctx context.Context) error {
+	manager, err := settings.Open(s.paths.Settings)
+	if err != nil {
+		return err
+	}
+	s.settings = manager
+	watching, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := manager.Watch(watching); err != nil && !errors.Is(err, context.Canceled) {
+			s.log.Error("settings.json is no longer watched", "cause", err)
+		}
+	}()
+	s.onClose(func() error { cancel(); <-ended; return nil })
+	return nil
+}
+
+func (s *Server) openAudit(ctx context.Context) error {
+	current := s.settings.Current()
+	strict := current.Audit.Durability == settings.Strict
+	db, err := storage.Open(ctx, s.paths.Database, storage.Options{Strict: strict})
+	if err != nil {
+		return err
+	}
+	s.db = db
+	s.onClose(db.Close)
+	s.records = audit.NewStore(db)
+	if n, err := s.records.MarkInterrupted(ctx); err != nil {
+		return err
+	} else if n > 0 {
+		s.log.Warn("an earlier run was cut short", "interrupted_requests", n)
+	}
+	s.hub = live.NewHub()
+	s.recorder, err = audit.NewRecorder(ctx, db, audit.Options{
+		Strict:  strict,
+		OnBegin: func(r audit.Record) { s.publish(live.RequestStart, r) },
+		OnEnd:   func(r audit.Record) { s.publish(live.RequestEnd, r) },
+		Log:     s.log,
+	})
+	if err != nil {
+		return err
+	}
+	s.onClose(s.closeAudit)
+	unsubscribe := s.settings.Subscribe(func(_, now settings.Settings) {
+		s.recorder.SetStrict(now.Audit.Durability == settings.Strict)
+		s.publishState()
+	})
+	forget := s.settings.OnProblem(func(error) { s.publishState() })
+	s.onClose(func() error { unsubscribe(); forget(); return nil })
+	s.onClose(s.startRetention())
+	return nil
+}
+
+func (s *Server) closeAudit() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	return s.recorder.Close(ctx)
+}
+
+// startRetention clears old records away now and then, and returns what ends it.
+func (s *Server) startRetention() func() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			limits := s.settings.Current().Audit
+			if _, err := s.records.Retain(ctx, limits.RetentionDays, limits.MaxSizeMB, time.Now()); err != nil && ctx.Err() == nil {
+				s.log.Error("old records could not be cleared away", "cause", err)
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(retainEvery):
+			}
+		}
+	}()
+	return func() error { cancel(); <-ended; return nil }
+}
+
+func (s *Server) openEngines(context.Context) error {
+	s.library = models.NewLibrary(s.paths.Models)
+	s.pool = engine.NewPool(engine.Config{
+		Library: s.library,
+		Engine:  s.llamaCPP(),
+		Source:  runtime.Starter{DataDir: s.paths.Root},
+		LogDir:  s.paths.Logs,
+		Logger:  s.log,
+		OnChange: func() {
+			s.publishState()
+		},
+	})
+	s.onClose(func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+		defer cancel()
+		return s.pool.Close(ctx)
+	})
+	return nil
+}
+
+func (s *Server) llamaCPP() engine.Engine {
+	return llamacpp.New(s.paths.Root, func() llamacpp.Options {
+		set := s.settings.Current().Engines.LlamaCPP
+		return llamacpp.Options{ContextSize: set.ContextSize, Parallel: set.Parallel, Threads: set.Threads}
+	})
+}
+
+// Prepare makes runtime and starter model ready ahead of time, as `mlxbar setup`
+// does. report hears what is being done.
+func Prepare(ctx context.Context, dataDir string, report func(string)) error {
+	if err := datadir.At(dataDir).EnsureDirs(); err != nil {
+		return err
+	}
+	if _, err := runtime.Ensure(ctx, dataDir, runtime.LlamaCPP, report); err != nil {
+		return fmt.Errorf("runtime llamacpp: %w", err)
+	}
+	if err := (runtime.Starter{DataDir: dataDir}).Verify(ctx, report); err != nil {
+		return fmt.Errorf("starter model: %w", err)
+	}
+	return nil
+}
+
+func (s *Server) publish(kind string, data any) {
+	if err := s.hub.Publish(kind, data); err != nil {
+		s.log.Error("a live event was lost", "cause", err)
+	}
+}

@@ -1,0 +1,191 @@
+// Package server is the composition root of `mlxbar serve`: it says what starts
+// and stops, and in which order, and hands every part what it needs.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"mlxbar/backend/admin"
+	"mlxbar/backend/audit"
+	"mlxbar/backend/datadir"
+	"mlxbar/backend/engine"
+	"mlxbar/backend/gateway"
+	"mlxbar/backend/gateway/problem"
+	"mlxbar/backend/live"
+	"mlxbar/backend/models"
+	"mlxbar/backend/settings"
+	"mlxbar/backend/storage"
+)
+
+// Version is set by the build.
+var Version = "0.1.0-dev"
+
+const (
+	// drainTime is how long running requests may go on after a stop; cancelTime
+	// is what they have to end once they are cancelled.
+	drainTime  = 30 * time.Second
+	cancelTime = 5 * time.Second
+	// closeTime bounds the end of everything behind the listener.
+	closeTime = 10 * time.Second
+)
+
+// Options are what the command line says.
+type Options struct {
+	DataDir  string // absolute
+	Addr     string // "" takes the settings'
+	LogLevel slog.Level
+	// LogToStderr writes the log to Stderr too; the log file has it always.
+	LogToStderr    bool
+	Stdout, Stderr io.Writer
+	// DrainTime is for tests; 0 is the usual 30 s.
+	DrainTime time.Duration
+}
+
+// Server is one running server.
+type Server struct {
+	opts  Options
+	paths datadir.Paths
+	log   *slog.Logger
+	token string
+
+	settings *settings.Manager
+	db       *storage.DB
+	recorder *audit.Recorder
+	records  *audit.Store
+	hub      *live.Hub
+	library  *models.Library
+	pool     *engine.Pool
+	gateway  *gateway.Gateway
+	admin    *admin.API
+	http     *http.Server
+	listener net.Listener
+
+	startedAt time.Time
+	draining  atomic.Bool
+	stop      chan struct{} // closed by the first Shutdown
+	stopOnce  sync.Once
+	closing   chan struct{} // closed when live streams must end
+	closers   []func() error
+}
+
+// Run starts a server, says so on Stdout, and serves until ctx ends or someone
+// asks it to shut down; then it drains. Whatever happens, all that was started
+// has ended when Run returns.
+func Run(ctx context.Context, opts Options) (err error) {
+	s := &Server{opts: opts, paths: datadir.At(opts.DataDir), stop: make(chan struct{}), closing: make(chan struct{})}
+	defer func() { err = errors.Join(err, s.close()) }()
+	if err := s.start(ctx); err != nil {
+		return err
+	}
+	return s.serve(ctx)
+}
+
+// Shutdown begins to drain; it does not wait.
+func (s *Server) Shutdown() { s.stopOnce.Do(func() { close(s.stop) }) }
+
+// start brings the parts up, each with what ends it.
+func (s *Server) start(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{
+		s.openData, s.openSettings, s.listen, s.openAudit, s.openEngines, s.openHTTP, s.announce,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// onClose adds what ends a part; parts end in the opposite order of their start.
+func (s *Server) onClose(f func() error) { s.closers = append(s.closers, f) }
+
+func (s *Server) close() error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Server) openHTTP(context.Context) error {
+	s.gateway = gateway.New(gateway.Config{
+		Settings: s.settings.Current, Engines: s.pool, Library: s.library,
+		Audit: s.recorder, Logger: s.log, Version: Version,
+	})
+	s.onClose(func() error { s.gateway.Close(); return nil })
+
+	mux := problem.NewMux()
+	s.gateway.Register(mux)
+	s.admin = admin.Register(mux, admin.Config{
+		Token: s.token, Version: Version, Settings: s.settings, Records: s.records, Engines: s.pool,
+		Library: s.library, Live: s.hub, Status: s.status, Shutdown: s.Shutdown, Closing: s.closing, Logger: s.log,
+	})
+	registerPages(mux)
+	s.http = &http.Server{
+		Handler:                      gateway.Guard(mux, s.settings.Current, s.log),
+		ReadHeaderTimeout:            10 * time.Second,
+		IdleTimeout:                  2 * time.Minute,
+		MaxHeaderBytes:               64 << 10,
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	return nil
+}
+
+// serve answers until it is told to stop, then drains.
+func (s *Server) serve(ctx context.Context) error {
+	base, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	s.http.BaseContext = func(net.Listener) context.Context { return base }
+	failed := make(chan error, 1)
+	go func() { failed <- s.http.Serve(s.listener) }()
+
+	fmt.Fprintf(s.opts.Stdout, "mlxbar %s ready on http://%s\n", Version, s.addr())
+	s.log.Info("ready", "addr", s.addr(), "version", Version, "data_dir", s.paths.Root)
+	s.pool.Preload(s.settings.Current().Engines.Preload)
+
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve on %s: %w", s.addr(), err)
+	case <-ctx.Done():
+	case <-s.stop:
+	}
+	err := s.drain(cancel)
+	<-failed // Serve has returned: no goroutine of it is left
+	return err
+}
+
+// drain takes no new requests, lets the running ones finish, and cancels those
+// that take too long.
+func (s *Server) drain(cancel context.CancelCauseFunc) error {
+	s.draining.Store(true)
+	s.log.Info("draining", "in_flight", s.gateway.InFlight())
+	s.publishState()
+	close(s.closing)
+	patience := s.opts.DrainTime
+	if patience == 0 {
+		patience = drainTime
+	}
+	ctx, done := context.WithTimeout(context.Background(), patience)
+	defer done()
+	err := s.http.Shutdown(ctx)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	s.log.Warn("requests are cut short", "in_flight", s.gateway.InFlight())
+	cancel(problem.New(problem.ShuttingDown, "The server is stopping and did not wait longer for this request."))
+	ctx, done = context.WithTimeout(context.Background(), cancelTime)
+	defer done()
+	if err := s.http.Shutdown(ctx); err != nil {
+		return s.http.Close()
+	}
+	return nil
+}
