@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/shirou/gopsutil/v4/process"
+	"golang.org/x/sys/unix"
 
 	"mlxbar/backend/gateway/problem"
 )
@@ -72,7 +74,7 @@ func TestStartFindStop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if session, err := sessionOf(started.PID); err != nil || session != started.PID {
+	if session, err := unix.Getsid(started.PID); err != nil || session != started.PID {
 		t.Errorf("the server is in session %d (%v), want its own, %d", session, err, started.PID)
 	}
 	if info, err := os.Stat(h.Paths.ServerLog); err != nil || info.Mode().Perm() != 0o600 {
@@ -235,6 +237,9 @@ func TestProxy(t *testing.T) {
 		if body["host"] != s.Addr {
 			t.Errorf("Host %v, want %s", body["host"], s.Addr)
 		}
+		if got := header["User-Agent"]; fmt.Sprint(got) != "[mlxbar-app/test]" {
+			t.Errorf("User-Agent %v", got)
+		}
 		for _, name := range []string{"Origin", "Referer", "Sec-Fetch-Site"} {
 			if header[name] != nil {
 				t.Errorf("%s was passed on: %v", name, header[name])
@@ -269,12 +274,4 @@ func TestCopyUsesWhatIsInstalled(t *testing.T) {
 	if err := o.Copy(t.Context(), "x"); !errors.Is(err, ErrNoClipboard) || !strings.Contains(err.Error(), "a clipboard") {
 		t.Errorf("Copy = %v, want ErrNoClipboard with a hint", err)
 	}
-}
-
-func sessionOf(pid int) (int, error) {
-	session, _, errno := syscall.Syscall(syscall.SYS_GETSID, uintptr(pid), 0, 0)
-	if errno != 0 {
-		return 0, errno
-	}
-	return int(session), nil
 }

@@ -42,8 +42,9 @@ type proxy struct {
 }
 
 type target struct {
-	url   *url.URL
-	token string
+	url     *url.URL
+	token   string
+	version string
 }
 
 type targetKey struct{}
@@ -75,7 +76,7 @@ func (p *proxy) find(ctx context.Context) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.target = &target{url: u, token: token}
+	p.target = &target{url: u, token: token, version: s.Version}
 	return p.target, nil
 }
 
@@ -100,6 +101,7 @@ func (p *proxy) rewrite(pr *httputil.ProxyRequest) {
 			out.Del(name)
 		}
 	}
+	out.Set("User-Agent", "mlxbar-app/"+t.version) // so that the audit names the window as the client
 	out.Set("Authorization", "Bearer "+t.token)
 }
 

@@ -1,0 +1,82 @@
+// Command mlxbar-app is mlxbar's window. It shows the server's pages and lends them what only a
+// native program can do: save dialogs, the clipboard, starting and stopping the server. It is there
+// only while the window is open, and nothing else ends with it.
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+
+	"github.com/wailsapp/wails/v2"
+	"github.com/wailsapp/wails/v2/pkg/options"
+	"github.com/wailsapp/wails/v2/pkg/options/assetserver"
+	"github.com/wailsapp/wails/v2/pkg/options/linux"
+	"github.com/wailsapp/wails/v2/pkg/options/mac"
+
+	"mlxbar/backend/datadir"
+	"mlxbar/backend/desktop"
+	"mlxbar/frontend"
+)
+
+func main() {
+	dir := flag.String("data-dir", "", "the data folder")
+	flag.Parse()
+	if err := run(*dir); err != nil {
+		fmt.Fprintln(os.Stderr, "mlxbar-app:", err)
+		os.Exit(1)
+	}
+}
+
+func run(dir string) error {
+	if !frontend.Built() {
+		return errors.New("this program was built without its pages; build it with make build")
+	}
+	root, err := datadir.Resolve(dir)
+	if err != nil {
+		return err
+	}
+	host := desktop.NewHost(root)
+	defer host.Close()
+	if err := host.Paths.EnsureDirs(); err != nil {
+		return err
+	}
+	app := newApp(host)
+	if err := wails.Run(windowOptions(app)); err != nil {
+		return fmt.Errorf("open the window: %w", err)
+	}
+	return nil
+}
+
+func windowOptions(app *App) *options.App {
+	return &options.App{
+		Title:     "mlxbar",
+		Width:     1080,
+		Height:    720,
+		MinWidth:  900,
+		MinHeight: 600,
+		// Shown when the page is there: an empty window would flash in the wrong colour.
+		StartHidden: true,
+		AssetServer: &assetserver.Options{Assets: frontend.Dist(), Handler: app.host.Proxy()},
+		Bind:        []any{app},
+		OnStartup:   app.startup,
+		OnDomReady:  app.show,
+		OnShutdown:  func(context.Context) { app.shutdown() },
+		SingleInstanceLock: &options.SingleInstanceLock{
+			UniqueId:               instanceID(app.host.Paths.Root),
+			OnSecondInstanceLaunch: func(options.SecondInstanceData) { app.show(app.ctx) },
+		},
+		Linux: &linux.Options{ProgramName: "mlxbar", WebviewGpuPolicy: linux.WebviewGpuPolicyNever},
+		Mac:   &mac.Options{About: &mac.AboutInfo{Title: "mlxbar", Message: "One local address for language models."}},
+	}
+}
+
+// instanceID lets one window be open per data folder.
+func instanceID(root string) string {
+	sum := sha256.Sum256([]byte(root))
+	return "mlxbar" + hex.EncodeToString(sum[:8])
+}
