@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"testing"
 	"time"
@@ -30,6 +31,7 @@ func openDB(t testing.TB) *storage.DB {
 
 func startRecorder(t testing.TB, db *storage.DB, opts Options) *Recorder {
 	t.Helper()
+	opts.Log = slog.New(slog.DiscardHandler)
 	r, err := NewRecorder(context.Background(), db, opts)
 	if err != nil {
 		t.Fatal(err)
