@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"mlxbar/backend/models"
@@ -89,11 +90,15 @@ type Spec struct {
 	APIKey string
 	// Ready reads one line of stdout; ok when it tells the base URL.
 	Ready func(line []byte) (baseURL string, ok bool)
-	// Health is a path under the base URL that answers 200 while the child is well.
+	// Health is a path under the base URL that answers 200 to the key while the child is well.
 	Health string
-	// LogLine passes what of an output line may stand in the log; nil passes all.
-	LogLine      func(line []byte, ready bool) (keep bool)
-	StartTimeout time.Duration
+	// LogLine says whether a line of output may stand in the log; a line after
+	// the ready line may hold what somebody asked. Nil keeps all.
+	LogLine func(line []byte, ready bool) (keep bool)
+	// Explain turns the last lines of a start that failed into a sentence of our
+	// own; "" when they say nothing known. May be nil.
+	Explain      func(lines []string) string
+	StartTimeout time.Duration // 0 is ten minutes
 }
 
 // Lease is the right to ask one incarnation of a model's engine.
@@ -102,11 +107,23 @@ type Lease struct {
 	APIKey  string
 	// Gone is closed when that incarnation's process has ended.
 	Gone <-chan struct{}
+
+	release func()
+	once    sync.Once
 }
 
 // Release ends the lease; a second call does nothing.
-func (l *Lease) Release() {}
+func (l *Lease) Release() { l.once.Do(l.release) }
 
 // Stopped waits up to patience for Gone: a broken connection is often seen
 // shortly before the end of the process that caused it.
-func (l *Lease) Stopped(patience time.Duration) bool { return false }
+func (l *Lease) Stopped(patience time.Duration) bool {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-l.Gone:
+		return true
+	case <-timer.C:
+		return false
+	}
+}

@@ -2,7 +2,17 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	gopsutil "github.com/shirou/gopsutil/v4/process"
+
+	"mlxbar/backend/models"
 )
 
 // Config is what a pool needs.
@@ -17,30 +27,244 @@ type Config struct {
 	OnChange func()
 }
 
-// Pool is the engines of all models.
-type Pool struct{ cfg Config }
+// timing holds the pool's patience; tests shorten it.
+type timing struct {
+	startTimeout time.Duration // until the ready line, unless the Spec says otherwise
+	stopGrace    time.Duration // between closing stdin, SIGTERM and SIGKILL
+	drain        time.Duration // for the answers in flight when a model is unloaded
+	probeEvery   time.Duration
+	probeTimeout time.Duration
+	probeMisses  int           // in a row, until a child counts as hung
+	retryMin     time.Duration // after a failure; doubles up to retryMax
+	retryMax     time.Duration
+	window       time.Duration // in which maxDeaths unasked deaths are too many
+	maxDeaths    int
+}
 
-// NewPool makes a pool with nothing loaded.
-func NewPool(cfg Config) *Pool { return &Pool{cfg: cfg} }
+var defaultTiming = timing{
+	startTimeout: 10 * time.Minute, stopGrace: 3 * time.Second, drain: 30 * time.Second,
+	probeEvery: 15 * time.Second, probeTimeout: 10 * time.Second, probeMisses: 3,
+	retryMin: 500 * time.Millisecond, retryMax: 30 * time.Second, window: 2 * time.Minute, maxDeaths: 5,
+}
+
+// Pool is the engines of all models. Each model has a slot, which loads it once
+// however many ask, and starts it again when it dies.
+type Pool struct {
+	cfg    Config
+	timing timing
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	work   sync.WaitGroup // every goroutine of the pool
+	change chan struct{}
+
+	mu     sync.Mutex // guards all below and every slot
+	slots  map[string]*slot
+	closed bool
+}
+
+// NewPool makes a pool with nothing loaded. Close ends it.
+func NewPool(cfg Config) *Pool { return newPool(cfg, defaultTiming) }
+
+func newPool(cfg Config, t timing) *Pool {
+	p := &Pool{cfg: cfg, timing: t, slots: map[string]*slot{}, change: make(chan struct{}, 1)}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.work.Go(p.announce)
+	return p
+}
+
+// announce tells OnChange of changes; those that come meanwhile are told together.
+func (p *Pool) announce() {
+	for {
+		select {
+		case <-p.ctx.Done():
+			return
+		case <-p.change:
+			if p.cfg.OnChange != nil {
+				p.cfg.OnChange()
+			}
+		}
+	}
+}
+
+func (p *Pool) changed() {
+	select {
+	case p.change <- struct{}{}:
+	default:
+	}
+}
 
 // Acquire leases the engine of model, which is loaded if it is not; all who ask
 // meanwhile wait for the same load. Errors: ErrUnknownModel, ErrClosed, *LoadError, ctx's.
 func (p *Pool) Acquire(ctx context.Context, model string) (*Lease, error) {
-	return nil, ErrUnknownModel
+	for {
+		s, err := p.slot(model)
+		if err != nil {
+			return nil, err
+		}
+		lease, wait, err := s.lease()
+		if lease != nil || err != nil {
+			return lease, err
+		}
+		if err := wait(ctx); err != nil {
+			return nil, err
+		}
+	}
 }
 
-// Load starts to load model and does not wait for it. Errors: ErrUnknownModel, ErrClosed.
-func (p *Pool) Load(model string) error { return ErrUnknownModel }
+// Load starts to load model and does not wait for it. Errors: ErrUnknownModel, ErrClosed,
+// or a *LoadError for a file that is broken.
+func (p *Pool) Load(model string) error {
+	s, err := p.slot(model)
+	if err != nil {
+		return err
+	}
+	return s.start()
+}
 
-// Preload loads models ahead of their first request; what fails is logged.
-func (p *Pool) Preload(models []string) {}
+// Preload loads models ahead of their first request, and keeps them loaded: one
+// that dies is started again even when nobody is asking. What fails is logged.
+func (p *Pool) Preload(names []string) {
+	for _, name := range names {
+		if s, err := p.slot(name); err == nil {
+			p.mu.Lock()
+			s.keep = true
+			p.mu.Unlock()
+		}
+		if err := p.Load(name); err != nil {
+			p.cfg.Logger.Error("cannot preload a model", "model", name, "err", err)
+		}
+	}
+}
 
 // Unload ends the engine of model after the requests that it answers, or as soon
-// as ctx ends. A model that is not loaded is no error.
-func (p *Pool) Unload(ctx context.Context, model string) error { return nil }
+// as ctx ends; a load is broken off. A model that is not loaded is no error, an
+// unknown one is ErrUnknownModel.
+func (p *Pool) Unload(ctx context.Context, model string) error {
+	s, err := p.slot(model)
+	var broken *LoadError
+	if errors.As(err, &broken) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.unload(ctx, false)
+	return nil
+}
+
+// Restart ends every loaded engine as Unload does and loads it again, so that
+// changed settings take effect. Who waits for one of them goes on waiting.
+func (p *Pool) Restart(ctx context.Context) {
+	p.mu.Lock()
+	var loaded []*slot
+	for _, s := range p.slots {
+		if s.run != nil || s.load != nil {
+			loaded = append(loaded, s)
+		}
+	}
+	p.mu.Unlock()
+	var restarts sync.WaitGroup
+	for _, s := range loaded {
+		restarts.Go(func() { s.unload(ctx, true) })
+	}
+	restarts.Wait()
+}
 
 // States gives the status of every model that was asked for, by name.
-func (p *Pool) States() []Status { return nil }
+func (p *Pool) States() []Status {
+	p.mu.Lock()
+	all := make([]Status, 0, len(p.slots))
+	for _, s := range p.slots {
+		all = append(all, s.status())
+	}
+	p.mu.Unlock()
+	for i := range all {
+		all[i].MemoryBytes = resident(all[i].PID)
+	}
+	slices.SortFunc(all, func(a, b Status) int { return strings.Compare(a.Model, b.Model) })
+	return all
+}
 
-// Close ends every child and waits for it. ctx bounds how gently.
-func (p *Pool) Close(ctx context.Context) error { return nil }
+// resident is the memory that a process holds; 0 when it has just ended.
+func resident(pid int) uint64 {
+	if pid == 0 {
+		return 0
+	}
+	info, err := (&gopsutil.Process{Pid: int32(pid)}).MemoryInfo()
+	if err != nil {
+		return 0
+	}
+	return info.RSS
+}
+
+// Close ends every child and waits for it; when ctx ends, they are killed.
+func (p *Pool) Close(ctx context.Context) error {
+	p.mu.Lock()
+	p.closed = true
+	slots := make([]*slot, 0, len(p.slots))
+	for _, s := range p.slots {
+		slots = append(slots, s)
+	}
+	p.mu.Unlock()
+	p.cancel() // breaks loads off
+	var ending sync.WaitGroup
+	for _, s := range slots {
+		ending.Go(func() { s.end(ctx) })
+	}
+	ending.Wait()
+	p.work.Wait()
+	var errs []error
+	for _, s := range slots {
+		errs = append(errs, s.log.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// slot gives the slot of a model that exists, or that Source brings.
+func (p *Pool) slot(model string) (*slot, error) {
+	name := models.CleanName(model)
+	p.mu.Lock()
+	s, ok := p.slots[name]
+	closed := p.closed
+	// What runs needs no look at the disk, even when its file has gone since.
+	busy := ok && (s.run != nil || s.load != nil)
+	p.mu.Unlock()
+	if closed {
+		return nil, ErrClosed
+	}
+	if busy {
+		return s, nil
+	}
+	if err := p.known(name); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, ErrClosed
+	}
+	if s, ok := p.slots[name]; ok {
+		return s, nil
+	}
+	s = newSlot(p, name)
+	p.slots[name] = s
+	return s, nil
+}
+
+// known says whether a model can be loaded.
+func (p *Pool) known(name string) error {
+	_, err := p.cfg.Library.Find(name)
+	var broken *models.BrokenError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, models.ErrUnknown):
+		if p.cfg.Source != nil && p.cfg.Source.Wanted(name) {
+			return nil
+		}
+		return fmt.Errorf("%w: %q", ErrUnknownModel, name)
+	case errors.As(err, &broken):
+		return &LoadError{Model: name, Reason: "The model's file cannot be used: " + broken.Problem + ".", Cause: err}
+	}
+	return &LoadError{Model: name, Reason: "The models folder cannot be read.", Cause: err}
+}

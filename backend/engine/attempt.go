@@ -1,0 +1,110 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"gopkg.in/natefinch/lumberjack.v2"
+
+	"mlxbar/backend/engine/runtime"
+)
+
+// attempt gets a child ready, from what may have to be installed to its first
+// answer. Its error is a *LoadError, or context.Canceled.
+func (s *slot) attempt(ctx context.Context, after time.Duration) (*incarnation, error) {
+	if after > 0 {
+		s.tell(Loading, "Starting again")
+	}
+	select {
+	case <-time.After(after):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	cfg := s.pool.cfg
+	installing := func(detail string) { s.tell(Installing, detail) }
+	if cfg.Source != nil && cfg.Source.Wanted(s.name) {
+		if err := cfg.Source.Fetch(ctx, installing); err != nil {
+			return nil, s.failed(ctx, "The model could not be fetched.", err)
+		}
+	}
+	if err := cfg.Engine.Prepare(ctx, installing); err != nil {
+		return nil, s.failed(ctx, "The engine could not be installed.", err)
+	}
+	s.tell(Loading, "")
+	model, err := cfg.Library.Find(s.name)
+	if err != nil {
+		return nil, s.failed(ctx, "The model's file cannot be used.", err)
+	}
+	spec, err := cfg.Engine.Launch(model)
+	if err != nil {
+		return nil, s.failed(ctx, "The engine could not be started.", err)
+	}
+	return s.launch(ctx, spec)
+}
+
+func (s *slot) launch(ctx context.Context, spec Spec) (*incarnation, error) {
+	t := s.pool.timing
+	child, err := startProcess(spec, s.log)
+	if err != nil {
+		return nil, s.failed(ctx, "The engine could not be started.", err)
+	}
+	timeout := spec.StartTimeout
+	if timeout == 0 {
+		timeout = t.startTimeout
+	}
+	base, err := child.waitReady(ctx, timeout)
+	if err == nil {
+		return newIncarnation(child, base), nil
+	}
+	child.stop(context.WithoutCancel(ctx), t.stopGrace)
+	if ctx.Err() != nil {
+		return nil, context.Canceled
+	}
+	return nil, &LoadError{Model: s.name, Reason: child.whyNot(err, timeout), Cause: fmt.Errorf("%w: %s", err, child.cmd.ProcessState)}
+}
+
+// whyNot puts a start that failed into a sentence of our own.
+func (p *process) whyNot(err error, timeout time.Duration) string {
+	if p.spec.Explain != nil {
+		if sentence := p.spec.Explain(p.lastLines()); sentence != "" {
+			return sentence
+		}
+	}
+	switch {
+	case errors.Is(err, errTooSlow):
+		return fmt.Sprintf("The engine was not ready within %s.", timeout)
+	case errors.Is(err, errForeignAddress):
+		return "The engine announced an address that is not on this machine."
+	case errors.Is(err, errGone) && p.killed():
+		return "The engine was killed while it loaded the model; memory may be short."
+	}
+	return "The engine ended while it loaded the model; its log says why."
+}
+
+// failed makes a *LoadError; what set-up says of itself is more exact than reason.
+func (s *slot) failed(ctx context.Context, reason string, err error) error {
+	if ctx.Err() != nil {
+		return context.Canceled
+	}
+	var setup *runtime.Error
+	if errors.As(err, &setup) {
+		return &LoadError{Model: s.name, Reason: setup.Problem, Cause: setup.Cause}
+	}
+	return &LoadError{Model: s.name, Reason: reason, Cause: err}
+}
+
+const maxLogName = 120
+
+// openLog names the rotated log of a model; it is made with its first line.
+func openLog(dir, name string) *lumberjack.Logger {
+	if len(name) > maxLogName { // a file system's limit, with room for the rotation's date
+		sum := sha256.Sum256([]byte(name))
+		name = name[:maxLogName] + "-" + hex.EncodeToString(sum[:4])
+	}
+	return &lumberjack.Logger{Filename: filepath.Join(dir, "engine-"+name+".log"), MaxSize: 5, MaxBackups: 2}
+}

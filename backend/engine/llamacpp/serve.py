@@ -1,0 +1,113 @@
+"""One model on llama.cpp's own HTTP server, until stdin closes.
+
+The first line of stdin is the API key, so that it is in no argument list and no
+environment. One JSON line on stdout tells the address once the model is loaded.
+However the parent ends, the kernel closes stdin, and this process ends at once.
+"""
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+
+# No page in a browser has this origin (RFC 2606), and llama.cpp answers every
+# request with it instead of with the origin that asked.
+NO_ORIGIN = "https://engine.mlxbar.invalid"
+NEVER = 7 * 24 * 3600
+
+
+def arguments():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--alias", required=True)
+    parser.add_argument("--context-size", type=int, default=0)
+    parser.add_argument("--parallel", type=int, default=4)
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--batch", type=int, default=1024)
+    parser.add_argument("--pooling", choices=["mean", "model"], default="mean")
+    return parser.parse_args()
+
+
+def read_key():
+    """Reads one line and not a byte more, so that stdin's end stays to be seen."""
+    key = bytearray()
+    while (byte := os.read(0, 1)) not in (b"\n", b""):
+        key += byte
+    if not key:
+        sys.exit("no key on stdin")
+    return key.decode()
+
+
+def until_stdin_closes():
+    while os.read(0, 4096):
+        pass
+
+
+def guard_the_load():
+    """Loading a model holds Python's interpreter lock, so no thread of ours could see
+    stdin close meanwhile; a forked process can."""
+    parent = os.getpid()
+    guard = os.fork()
+    if guard:
+        return guard
+    try:
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, 1)
+        os.dup2(null, 2)
+        until_stdin_closes()
+        if os.getppid() == parent:
+            os.kill(parent, signal.SIGKILL)
+    finally:
+        os._exit(0)
+
+
+def end_with_stdin():
+    until_stdin_closes()
+    os._exit(0)
+
+
+def parameters(options, key):
+    import xllamacpp
+
+    p = xllamacpp.CommonParams()
+    p.model.path = options.model
+    p.model_alias = {options.alias}
+    p.offline = True
+    p.hostnames, p.port = ["127.0.0.1"], 0
+    p.api_keys = [key]
+    p.cors_origins, p.cors_credentials = NO_ORIGIN, False
+    p.ui, p.endpoint_slots, p.endpoint_metrics = False, False, True
+    p.sse_ping_interval = NEVER
+    p.n_threads_http = options.parallel + 124  # those beyond the slots wait inside, and health is still answered
+    p.n_parallel = options.parallel
+    p.n_ctx = options.context_size * options.parallel
+    p.cache_ram_mib = 1024
+    if options.threads:
+        p.cpuparams.n_threads = options.threads
+    # Embeddings from the same process: a text must fit into one batch.
+    p.embedding = True
+    p.n_batch = p.n_ubatch = options.batch
+    if options.pooling == "mean":
+        p.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+    return xllamacpp, p
+
+
+def main():
+    options = arguments()
+    key = read_key()
+    guard = guard_the_load()
+    try:
+        xllamacpp, p = parameters(options, key)
+        server = xllamacpp.Server(p)
+    except Exception as problem:  # only loading comes here, which has seen nobody's words
+        sys.exit(f"cannot load the model: {problem}")
+    threading.Thread(target=end_with_stdin, daemon=True).start()
+    os.kill(guard, signal.SIGKILL)
+    os.waitpid(guard, 0)
+    print(json.dumps({"event": "ready", "address": server.listening_address}), flush=True)
+    threading.Event().wait()
+
+
+main()

@@ -1,0 +1,350 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"gopkg.in/natefinch/lumberjack.v2"
+)
+
+// slot is one model's place in the pool. The pool's mutex guards it.
+//
+// At most one of run and load is set. What happens when a child dies unasked: it is
+// started again at once, then after a growing pause, if it was answering or is to
+// be kept loaded; else the next request starts it. After too many deaths in a while
+// the slot has failed, and says so until the pause is over.
+type slot struct {
+	pool *Pool
+	name string
+	log  *lumberjack.Logger
+
+	state  State
+	detail string
+	run    *incarnation
+	load   *load
+	keep   bool // start it again when it dies, even when nobody is asking
+
+	deaths  []time.Time // unasked, within the window
+	failure *LoadError
+	retryAt time.Time // until then failure is the answer
+	pause   *backoff.ExponentialBackOff
+}
+
+// incarnation is a child that is ready.
+type incarnation struct {
+	*process
+	baseURL  string
+	started  time.Time
+	inFlight int
+	retiring bool          // no new leases; it ends when the last one does
+	idle     chan struct{} // closed when it is retiring and nothing is in flight
+	over     chan struct{} // closed when it has ended and the slot knows
+}
+
+func newIncarnation(child *process, baseURL string) *incarnation {
+	return &incarnation{process: child, baseURL: baseURL, started: time.Now(), idle: make(chan struct{}), over: make(chan struct{})}
+}
+
+// load is one attempt to get a child ready.
+type load struct {
+	done   chan struct{}
+	err    error // valid once done is closed
+	cancel context.CancelFunc
+	again  bool // cancelled only to be begun anew
+}
+
+var errUnloaded = errors.New("unloaded while it loaded")
+
+func newSlot(p *Pool, name string) *slot {
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval, pause.Multiplier = p.timing.retryMin, p.timing.retryMax, 2
+	pause.Reset()
+	return &slot{pool: p, name: name, state: Idle, pause: pause, log: openLog(p.cfg.LogDir, name)}
+}
+
+// lease gives a lease, or an error, or something to wait for before asking again.
+func (s *slot) lease() (*Lease, func(context.Context) error, error) {
+	p := s.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.closed:
+		return nil, nil, ErrClosed
+	case s.run != nil && (s.run.retiring || isClosed(s.run.gone)):
+		return nil, waitFor(s.run.over), nil
+	case s.run != nil:
+		s.run.inFlight++
+		run := s.run
+		p.changed()
+		return &Lease{BaseURL: run.baseURL, APIKey: run.spec.APIKey, Gone: run.gone, release: func() { s.release(run) }}, nil, nil
+	case s.load == nil && s.failure != nil && time.Now().Before(s.retryAt):
+		return nil, nil, s.failure
+	case s.load == nil:
+		s.begin(0)
+	}
+	l := s.load
+	return nil, func(ctx context.Context) error {
+		if err := waitFor(l.done)(ctx); err != nil {
+			return err
+		}
+		return l.err
+	}, nil
+}
+
+func (s *slot) release(run *incarnation) {
+	s.pool.mu.Lock()
+	defer s.pool.mu.Unlock()
+	run.inFlight--
+	if run.retiring && run.inFlight == 0 {
+		close(run.idle)
+	}
+	s.pool.changed()
+}
+
+func waitFor(done <-chan struct{}) func(context.Context) error {
+	return func(ctx context.Context) error {
+		select {
+		case <-done:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// start begins a load that a person asked for: now, not after the pause.
+func (s *slot) start() error {
+	s.pool.mu.Lock()
+	defer s.pool.mu.Unlock()
+	if s.pool.closed {
+		return ErrClosed
+	}
+	if s.run == nil && s.load == nil {
+		s.failure = nil
+		s.begin(0)
+	}
+	return nil
+}
+
+// begin starts a load after a pause. The pool's mutex is held.
+func (s *slot) begin(after time.Duration) {
+	ctx, cancel := context.WithCancel(s.pool.ctx)
+	l := &load{done: make(chan struct{}), cancel: cancel}
+	s.load = l
+	s.set(Loading, "")
+	s.pool.work.Go(func() {
+		defer cancel()
+		run, err := s.attempt(ctx, after)
+		s.loaded(l, run, err)
+	})
+}
+
+// set changes what the status tells. The pool's mutex is held.
+func (s *slot) set(state State, detail string) {
+	s.state, s.detail = state, detail
+	s.pool.changed()
+}
+
+// tell is set for who does not hold the mutex and reports on a load.
+func (s *slot) tell(state State, detail string) {
+	s.pool.mu.Lock()
+	defer s.pool.mu.Unlock()
+	if s.load != nil {
+		s.set(state, detail)
+	}
+}
+
+// loaded ends a load: everybody who waits for it learns how it went.
+func (s *slot) loaded(l *load, run *incarnation, err error) {
+	p := s.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer close(l.done)
+	s.load = nil
+	if err == nil {
+		s.run, s.failure = run, nil
+		s.set(Ready, "")
+		p.work.Go(func() { s.watch(run) })
+		if p.closed { // Close came between the child's first answer and here
+			s.retire(run)
+			p.work.Go(func() { run.stop(p.ctx, p.timing.stopGrace) })
+		}
+		return
+	}
+	if !errors.Is(err, context.Canceled) {
+		l.err = err
+		s.fail(err)
+		return
+	}
+	s.set(Idle, "")
+	switch {
+	case p.closed:
+		l.err = ErrClosed
+	case !l.again:
+		l.err = &LoadError{Model: s.name, Reason: "The model was unloaded while it loaded.", Cause: errUnloaded}
+	}
+}
+
+// fail puts the slot out of service for a while. The pool's mutex is held.
+func (s *slot) fail(err error) {
+	var failure *LoadError
+	if !errors.As(err, &failure) {
+		failure = &LoadError{Model: s.name, Reason: "The engine could not be started; its log says why.", Cause: err}
+	}
+	s.failure = failure
+	s.retryAt = time.Now().Add(s.pause.NextBackOff())
+	s.set(Failed, failure.Reason)
+	s.pool.cfg.Logger.Error("a model failed to load", "model", s.name, "err", err)
+}
+
+// watch follows a child to its end and decides what comes after it.
+func (s *slot) watch(run *incarnation) {
+	hung := s.probeUntilGone(run)
+	<-run.drained
+	p := s.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer close(run.over)
+	s.run = nil
+	if run.retiring || p.closed {
+		s.set(Idle, "")
+		return
+	}
+	answering := run.inFlight
+	p.cfg.Logger.Warn("an engine ended unasked", "model", s.name, "pid", run.pid(), "exit", run.ended(), "hung", hung, "in_flight", answering)
+	now := time.Now()
+	if now.Sub(run.started) > p.timing.window {
+		s.deaths = nil
+		s.pause.Reset()
+	}
+	for len(s.deaths) > 0 && now.Sub(s.deaths[0]) > p.timing.window {
+		s.deaths = s.deaths[1:]
+	}
+	s.deaths = append(s.deaths, now)
+	switch {
+	case len(s.deaths) >= p.timing.maxDeaths:
+		s.deaths = nil
+		s.fail(&LoadError{Model: s.name, Reason: "The engine stops again and again; its log says why.", Cause: run.ended()})
+	case answering == 0 && !s.keep:
+		s.set(Idle, "")
+	case len(s.deaths) == 1:
+		s.begin(0)
+	default:
+		s.begin(s.pause.NextBackOff())
+	}
+}
+
+// probeUntilGone asks the child now and then whether it is well, and ends one that
+// no longer answers.
+func (s *slot) probeUntilGone(run *incarnation) (hung bool) {
+	t := s.pool.timing
+	ticker := time.NewTicker(t.probeEvery)
+	defer ticker.Stop()
+	for misses := 0; ; {
+		select {
+		case <-run.gone:
+			return hung
+		case <-ticker.C:
+		}
+		ctx, cancel := context.WithTimeout(s.pool.ctx, t.probeTimeout)
+		err := run.probe(ctx, run.baseURL)
+		cancel()
+		if misses++; err == nil {
+			misses = 0
+		}
+		if misses >= t.probeMisses && s.pool.ctx.Err() == nil {
+			run.note("does not answer any more (%v); killing it", err)
+			hung = true
+			run.kill()
+		}
+	}
+}
+
+// unload ends what the slot runs or loads; with again it is then loaded anew.
+func (s *slot) unload(ctx context.Context, again bool) {
+	p := s.pool
+	p.mu.Lock()
+	s.keep = s.keep && again
+	s.failure, s.deaths = nil, nil
+	s.pause.Reset()
+	run, l := s.run, s.load
+	switch {
+	case run != nil && !run.retiring:
+		s.retire(run)
+		s.set(Ready, "Unloading")
+	case l != nil:
+		l.again = again
+	case run == nil:
+		s.set(Idle, "")
+	}
+	p.mu.Unlock()
+	if l != nil {
+		l.cancel()
+		<-l.done
+		s.end(ctx) // it may have become ready just then
+	}
+	if run != nil {
+		s.drain(ctx, run)
+	}
+	if again && (run != nil || l != nil) {
+		s.start() // refuses only when the pool is closed
+	}
+}
+
+// drain waits for what run answers, not for ever, and ends it.
+func (s *slot) drain(ctx context.Context, run *incarnation) {
+	t := s.pool.timing
+	patience, cancel := context.WithTimeout(ctx, t.drain)
+	defer cancel()
+	select {
+	case <-run.idle:
+	case <-run.gone:
+	case <-patience.Done():
+	case <-s.pool.ctx.Done():
+	}
+	run.stop(context.WithoutCancel(ctx), t.stopGrace)
+	<-run.over
+}
+
+// end stops the child without waiting for what it answers.
+func (s *slot) end(ctx context.Context) {
+	p := s.pool
+	p.mu.Lock()
+	run := s.run
+	if run != nil && !run.retiring {
+		s.retire(run)
+	}
+	p.mu.Unlock()
+	if run != nil {
+		run.stop(ctx, p.timing.stopGrace)
+		<-run.over
+	}
+}
+
+// retire lets nobody else have a lease of run. The pool's mutex is held.
+func (s *slot) retire(run *incarnation) {
+	run.retiring = true
+	if run.inFlight == 0 {
+		close(run.idle)
+	}
+}
+
+// status is the slot's part of States. The pool's mutex is held.
+func (s *slot) status() Status {
+	st := Status{Model: s.name, Engine: s.pool.cfg.Engine.Name(), State: s.state, Detail: s.detail}
+	if s.run != nil {
+		st.PID, st.InFlight = s.run.pid(), s.run.inFlight
+	}
+	return st
+}
