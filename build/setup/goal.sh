@@ -19,9 +19,9 @@ prepare_sources() { # PURPOSE...
 	prepare_pages
 }
 
-# Everything that any goal needs, with the engine and the starter model for the tests in build/cache/data.
-prepare_all() {
-	prepare_sources core window tests
+# What the tests need: all of that, with the engine and the starter model in build/cache/data.
+prepare_tests() { # FURTHER-PURPOSE...
+	prepare_sources core window tests "$@"
 	prepare_uv
 	prepare_client
 	compile_core
@@ -31,7 +31,7 @@ prepare_all() {
 }
 
 goal_setup() {
-	prepare_all
+	prepare_tests bench
 	done_line 'Everything is set up.'
 }
 
@@ -61,7 +61,7 @@ goal_run() {
 }
 
 goal_test() {
-	prepare_all
+	prepare_tests
 	. build/setup/tests.sh
 	run_tests
 }
@@ -73,7 +73,11 @@ goal_lint() {
 }
 
 goal_bench() {
-	prepare_all
+	prepare_sources core bench
+	prepare_uv
+	compile_core
+	compile_test_tools
+	prepare_data "$CACHE/data"
 	exec "$BIN/gateway-bench"
 }
 

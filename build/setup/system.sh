@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the operating system must provide: Debian packages through apt, or the command line tools of a Mac.
 
-# system_packages PURPOSE...: the Debian packages for `core` (cgo), `window` (GTK, WebKit, the tray) and `tests`.
+# system_packages PURPOSE...: the Debian packages for `core` (cgo), `window` (GTK, WebKit, the tray), `tests` and `bench`.
 system_packages() {
 	local purpose
 	for purpose; do
@@ -9,6 +9,7 @@ system_packages() {
 		core) echo gcc libc6-dev ca-certificates ;;
 		window) echo pkg-config libgtk-3-dev libwebkit2gtk-4.1-dev libayatana-appindicator3-dev ;;
 		tests) echo xvfb dbus-x11 xdotool imagemagick chromium ;;
+		bench) echo wrk ;;
 		esac
 	done
 	# Debian packs pip apart from Python. Without it there is no way to a wheel.
@@ -76,20 +77,23 @@ prepare_mac() {
 	fi
 	done_line "$(clang --version | sed -n 1p)"
 	python_has_pip || fail "$(command -v "$PYTHON") has no pip, which fetches uv: brew install python; then run \`$COMMAND\` again."
-	case " $* " in *' tests '*) prepare_mac_browser ;; esac
+	case " $* " in *' tests '*)
+		step browser title='a browser for the tests' doing='installing Google Chrome through Homebrew' from='Homebrew' \
+			there=mac_browser_there run=mac_browser_install
+		;;
+	esac
+	case " $* " in *' bench '*)
+		step wrk title='wrk, which makes the load' doing='installing wrk through Homebrew' from='Homebrew' \
+			there=mac_wrk_there run=mac_wrk_install
+		;;
+	esac
 }
 
 # The browser tests drive a Chromium that is installed; Playwright's own download is not used.
 mac_browser_there() { [ -d '/Applications/Google Chrome.app' ] || [ -d '/Applications/Chromium.app' ]; }
 mac_browser_install() { brew install --cask google-chrome; }
-
-prepare_mac_browser() {
-	if ! mac_browser_there && ! has brew; then
-		fail 'The browser tests need Google Chrome or Chromium in /Applications, and Homebrew is not there to install one.'
-	fi
-	step browser title='a browser for the tests' doing='installing Google Chrome through Homebrew' from='Homebrew' \
-		there=mac_browser_there run=mac_browser_install
-}
+mac_wrk_there() { has wrk; }
+mac_wrk_install() { brew install wrk; }
 
 # prepare_system PURPOSE...
 prepare_system() {
