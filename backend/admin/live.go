@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
@@ -73,6 +74,7 @@ func (a *API) stream(ctx context.Context, w http.ResponseWriter, lastID string) 
 		case <-ctx.Done():
 			return
 		case <-a.Closing:
+			a.sayGoodbye(w, control)
 			return
 		case <-ping.C:
 			_, err = fmt.Fprint(w, ": ping\n\n")
@@ -86,4 +88,16 @@ func (a *API) stream(ctx context.Context, w http.ResponseWriter, lastID string) 
 			return
 		}
 	}
+}
+
+// sayGoodbye sends the last state, so that a listener knows that the server
+// drains and has not died.
+func (a *API) sayGoodbye(w http.ResponseWriter, control *http.ResponseController) {
+	raw, err := json.Marshal(a.Status())
+	if err != nil {
+		a.Logger.Error("the last state could not be sent", "cause", err)
+		return
+	}
+	fmt.Fprintf(w, "event: %s\ndata: %s\n\n", live.State, raw)
+	control.Flush()
 }

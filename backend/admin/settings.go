@@ -53,6 +53,7 @@ func answersSettings(op huma.Operation) huma.Operation {
 }
 
 func takesSettings(op huma.Operation) huma.Operation {
+	op.SkipValidateBody = true // settings.Manager does it, and knows better
 	op.RequestBody = &huma.RequestBody{Required: true, Content: settingsContent()}
 	return answersSettings(op)
 }
