@@ -77,23 +77,24 @@ prepare_mac() {
 	fi
 	done_line "$(clang --version | sed -n 1p)"
 	python_has_pip || fail "$(command -v "$PYTHON") has no pip, which fetches uv: brew install python; then run \`$COMMAND\` again."
-	case " $* " in *' tests '*)
-		step browser title='a browser for the tests' doing='installing Google Chrome through Homebrew' from='Homebrew' \
-			there=mac_browser_there run=mac_browser_install
-		;;
-	esac
-	case " $* " in *' bench '*)
-		step wrk title='wrk, which makes the load' doing='installing wrk through Homebrew' from='Homebrew' \
-			there=mac_wrk_there run=mac_wrk_install
-		;;
-	esac
+	case " $* " in *' tests '*) from_homebrew browser 'a browser for the tests' mac_browser_there 'install --cask google-chrome' ;; esac
+	case " $* " in *' bench '*) from_homebrew wrk 'wrk, which makes the load' mac_wrk_there 'install wrk' ;; esac
+}
+
+# from_homebrew STEP TITLE THERE BREW-ARGUMENTS
+from_homebrew() {
+	local arguments=$4
+	if ! "$3" && ! has brew; then
+		fail "Homebrew is missing, which would install $2: get it from brew.sh, then run \`$COMMAND\` again."
+	fi
+	# shellcheck disable=SC2086 # words
+	brew_install() { brew $arguments; }
+	step "$1" title="$2" doing="installing $2 through Homebrew" from='Homebrew' there="$3" run=brew_install
 }
 
 # The browser tests drive a Chromium that is installed; Playwright's own download is not used.
 mac_browser_there() { [ -d '/Applications/Google Chrome.app' ] || [ -d '/Applications/Chromium.app' ]; }
-mac_browser_install() { brew install --cask google-chrome; }
 mac_wrk_there() { has wrk; }
-mac_wrk_install() { brew install wrk; }
 
 # prepare_system PURPOSE...
 prepare_system() {

@@ -162,6 +162,23 @@ test_system_packages() {
 	check 'no right to install: what root has to run' says 'as root, run: apt-get install ca-certificates'
 }
 
+test_mac() {
+	new_clone mac
+	fake uname <<<'echo Darwin'
+	fake xcode-select <<<'exit 0'
+	fake clang <<<'echo Apple clang version 17.0.0'
+	fake brew <<<"echo \"\$@\" >>$CLONE/brew.txt"
+	fake python3 <<<'exit 0'
+	in_clone 'mac_wrk_there() { [ -e brew.txt ]; }; prepare_system core window bench'
+	check 'a Mac: done' result_is 0
+	check 'a Mac: says which compiler' says 'Apple clang version 17.0.0'
+	check 'a Mac: Homebrew installs what the purpose needs and nothing else' holds "$CLONE/brew.txt" 'install wrk'
+	fake xcode-select <<<'exit 2'
+	in_clone 'prepare_system core window'
+	check 'a Mac without the command line tools: fails' failed
+	check 'a Mac without the command line tools: what to run' says 'run `xcode-select --install`, then `make test` again'
+}
+
 STEP='there() { [ -f result ]; }; work() { echo worked >>worked; touch result; }'
 
 test_skipped_when_done() {
@@ -230,7 +247,7 @@ test_keys() {
 	check 'a name counts' [ "$SAID" != "$before" ]
 }
 
-for name in versions all_problems_at_once all_given out_of_reach system_packages skipped_when_done \
+for name in versions all_problems_at_once all_given out_of_reach system_packages mac skipped_when_done \
 	failure_is_not_taken_for_success broken_off_and_repeated keys; do
 	"test_$name"
 done
