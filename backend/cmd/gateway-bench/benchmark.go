@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/shirou/gopsutil/v4/cpu"
+	"github.com/shirou/gopsutil/v4/host"
+
+	"mlxbar/backend/bench"
+)
+
+// benchmark is one run and what it started.
+type benchmark struct {
+	options  options
+	log      io.Writer
+	dir      string
+	wrk      *bench.Wrk
+	children []*child
+	gateway  *gateway
+	urls     [nPaths]string // without /v1
+	report   *report
+}
+
+func newBench(ctx context.Context, o options, log io.Writer) (*benchmark, error) {
+	dir, err := os.MkdirTemp("", "gateway-bench-")
+	if err != nil {
+		return nil, err
+	}
+	b := &benchmark{options: o, log: log, dir: dir, report: &report{Started: time.Now().UTC().Truncate(time.Second), Options: o}}
+	if b.wrk, err = bench.NewWrk(dir); err != nil {
+		return nil, errors.Join(err, b.close())
+	}
+	b.report.Machine = describeMachine(ctx, o.mlxbar, b.wrk)
+	return b, nil
+}
+
+// measure runs every part.
+func (b *benchmark) measure(ctx context.Context) error {
+	if err := b.readyTimes(ctx); err != nil {
+		return err
+	}
+	if err := b.start(ctx); err != nil {
+		return err
+	}
+	if err := b.load(ctx); err != nil {
+		return err
+	}
+	if err := b.account(ctx); err != nil {
+		return err
+	}
+	if b.options.EngineRounds == 0 {
+		return nil
+	}
+	return b.engineSpeed(ctx)
+}
+
+// start brings up the upstream and the two ways to it.
+func (b *benchmark) start(ctx context.Context) error {
+	up, err := startChild(ctx, "fakeupstream", nil, b.options.fakeUpstream, "--until-stdin")
+	if err != nil {
+		return err
+	}
+	b.children = append(b.children, up)
+	b.urls[direct] = strings.TrimSuffix(up.url, "/v1")
+
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	proxy, err := startChild(ctx, "reverse proxy", nil, self, proxyCommand, b.urls[direct])
+	if err != nil {
+		return err
+	}
+	b.children = append(b.children, proxy)
+	b.urls[proxied] = proxy.url
+
+	dir := filepath.Join(b.dir, "load")
+	if err := dataFolder(dir, route{Model: "*", URL: up.url}); err != nil {
+		return err
+	}
+	if b.gateway, err = b.serve(ctx, "mlxbar serve", dir); err != nil {
+		return err
+	}
+	b.urls[gated] = b.gateway.url
+	return nil
+}
+
+// close ends everything that was started, the last first; again does nothing.
+func (b *benchmark) close() error {
+	var errs []error
+	for i := len(b.children) - 1; i >= 0; i-- {
+		errs = append(errs, b.children[i].stop())
+	}
+	b.children = nil
+	errs = append(errs, os.RemoveAll(b.dir))
+	return errors.Join(errs...)
+}
+
+func (b *benchmark) progress(format string, args ...any) {
+	fmt.Fprintf(b.log, format+"\n", args...)
+}
+
+// machine says where the figures come from.
+type machine struct {
+	OS     string `json:"os"`
+	CPU    string `json:"cpu"`
+	CPUs   int    `json:"cpus"`
+	Go     string `json:"go"`
+	Mlxbar string `json:"mlxbar"`
+	Wrk    string `json:"wrk"`
+}
+
+func describeMachine(ctx context.Context, mlxbar string, wrk *bench.Wrk) machine {
+	m := machine{OS: runtime.GOOS + "/" + runtime.GOARCH, CPU: "unknown CPU", CPUs: runtime.NumCPU(), Go: runtime.Version(), Mlxbar: "unknown version", Wrk: wrk.Version(ctx)}
+	if info, err := cpu.InfoWithContext(ctx); err == nil && len(info) > 0 && info[0].ModelName != "" {
+		m.CPU = info[0].ModelName
+	}
+	if platform, _, version, err := host.PlatformInformationWithContext(ctx); err == nil && platform != "" {
+		m.OS = platform + " " + version + " " + m.OS
+	}
+	if out, err := exec.CommandContext(ctx, mlxbar, "version").Output(); err == nil {
+		m.Mlxbar, _, _ = strings.Cut(strings.TrimSpace(string(out)), "\n")
+	}
+	return m
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/shirou/gopsutil/v4/process"
+)
+
+const (
+	startTimeout = 30 * time.Second
+	stopTimeout  = 45 * time.Second // a drain takes up to 30 s
+)
+
+// child is a process that this command started and ends.
+type child struct {
+	name   string
+	url    string        // what its ready line tells
+	ready  time.Duration // from its start to that line
+	cmd    *exec.Cmd
+	stdin  io.Closer
+	exited chan struct{}
+	err    error // of Wait, once exited is closed
+	stderr *tail
+	once   sync.Once
+}
+
+// startChild starts program and waits for the line in which it says " ready on URL"
+// or "ready on URL". ctx bounds the start; stop ends the child.
+func startChild(ctx context.Context, name string, env []string, program string, args ...string) (*child, error) {
+	c := &child{name: name, cmd: exec.Command(program, args...), exited: make(chan struct{}), stderr: &tail{}}
+	c.cmd.Env = append(os.Environ(), env...)
+	c.cmd.Stderr = c.stderr
+	stdin, err := c.cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	c.stdin = stdin
+	stdout, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	start := time.Now()
+	if err := c.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	told := make(chan string, 1)
+	go c.watch(stdout, told)
+
+	timeout := time.NewTimer(startTimeout)
+	defer timeout.Stop()
+	select {
+	case c.url = <-told:
+		c.ready = time.Since(start)
+		return c, nil
+	case <-c.exited:
+		return nil, fmt.Errorf("%s ended before it was ready: %w\n%s", name, errors.Join(c.err, io.ErrUnexpectedEOF), c.stderr)
+	case <-ctx.Done():
+		return nil, errors.Join(ctx.Err(), c.stop())
+	case <-timeout.C:
+		return nil, errors.Join(fmt.Errorf("%s was not ready within %s\n%s", name, startTimeout, c.stderr), c.stop())
+	}
+}
+
+func (c *child) watch(stdout io.Reader, told chan<- string) {
+	lines := bufio.NewScanner(stdout)
+	for lines.Scan() {
+		if _, url, ok := strings.Cut(lines.Text(), "ready on "); ok {
+			select {
+			case told <- url:
+			default:
+			}
+		}
+	}
+	io.Copy(io.Discard, stdout) // a line too long for the scanner must not block the child
+	c.err = c.cmd.Wait()
+	close(c.exited)
+}
+
+// stop ends the child by its own way out, and by force if that takes too long.
+func (c *child) stop() error {
+	var err error
+	c.once.Do(func() {
+		select {
+		case <-c.exited:
+			err = fmt.Errorf("%s ended by itself: %w\n%s", c.name, errors.Join(c.err, io.ErrUnexpectedEOF), c.stderr)
+			return
+		default:
+		}
+		c.stdin.Close()
+		c.cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-c.exited:
+			if c.err != nil {
+				err = fmt.Errorf("%s: %w\n%s", c.name, c.err, c.stderr)
+			}
+		case <-time.After(stopTimeout):
+			c.cmd.Process.Kill()
+			<-c.exited
+			err = fmt.Errorf("%s did not end within %s and was killed\n%s", c.name, stopTimeout, c.stderr)
+		}
+	})
+	return err
+}
+
+// memory gives the resident memory now and, where the system knows it, at its highest.
+func (c *child) memory() (now, peak uint64, err error) {
+	p, err := process.NewProcess(int32(c.cmd.Process.Pid))
+	if err != nil {
+		return 0, 0, fmt.Errorf("memory of %s: %w", c.name, err)
+	}
+	m, err := p.MemoryInfo()
+	if err != nil {
+		return 0, 0, fmt.Errorf("memory of %s: %w", c.name, err)
+	}
+	return m.RSS, max(m.HWM, m.RSS), nil
+}
+
+// tail keeps the end of what is written to it.
+type tail struct {
+	mu sync.Mutex
+	b  []byte
+}
+
+const tailBytes = 4 << 10
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.b = append(t.b, p...)
+	if over := len(t.b) - tailBytes; over > 0 {
+		t.b = append(t.b[:0], t.b[over:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(bytes.TrimSpace(t.b))
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"mlxbar/backend/bench"
+	"mlxbar/backend/datadir"
+	"mlxbar/backend/engine"
+	"mlxbar/backend/engine/llamacpp"
+	"mlxbar/backend/models"
+)
+
+// The ways to the same model: the engine's child asked directly, that child as
+// a provider of the gateway, and the gateway's own child.
+const (
+	alone = iota
+	provided
+	local
+	nEngines
+)
+
+// engineRun is the engine's speed from a client's view.
+type engineRun struct {
+	Model  string                         `json:"model"`
+	Rounds [nEngines][]bench.StreamResult `json:"rounds"` // alone, through the gateway, the gateway's own
+	// SameText says that all answers were the same, which temperature 0 asks for.
+	SameText bool `json:"same_text"`
+}
+
+func (e *engineRun) tokensPerSecond(way int) []float64 {
+	var out []float64
+	for _, r := range e.Rounds[way] {
+		out = append(out, r.TokensPerSecond())
+	}
+	return out
+}
+
+func (e *engineRun) firstMS(way int) []float64 {
+	var out []float64
+	for _, r := range e.Rounds[way] {
+		out = append(out, float64(r.First)/float64(time.Millisecond))
+	}
+	return out
+}
+
+const (
+	keyEnv        = "MLXBAR_BENCH_ENGINE_KEY"
+	providerModel = "bench-through-provider"
+)
+
+// engineSpeed measures the real engine.
+func (b *benchmark) engineSpeed(ctx context.Context) (err error) {
+	b.progress("engine: starting")
+	dir := filepath.Join(b.dir, "engine")
+	for _, folder := range []string{"runtimes", "models"} {
+		for _, data := range []string{dir, dir + "-serve"} {
+			if err := linkEntries(b.options.prepared, data, folder); err != nil {
+				return err
+			}
+		}
+	}
+	pool := engine.NewPool(engine.Config{
+		Library: models.NewLibrary(datadir.At(dir).Models),
+		Engine:  llamacpp.New(dir, func() llamacpp.Options { return llamacpp.Options{Parallel: 4} }),
+		LogDir:  datadir.At(dir).Logs,
+		Logger:  slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	defer func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+		defer cancel()
+		if cerr := pool.Close(closing); err == nil {
+			err = cerr
+		}
+	}()
+	lease, err := pool.Acquire(ctx, models.StarterName)
+	if err != nil {
+		return fmt.Errorf("the engine: %w", err)
+	}
+	defer lease.Release()
+	if err := dataFolder(dir+"-serve", route{Model: providerModel, URL: lease.BaseURL + "/v1", Target: models.StarterName, KeyEnv: keyEnv}); err != nil {
+		return err
+	}
+	g, err := b.serve(ctx, "mlxbar serve with engine", dir+"-serve", keyEnv+"="+lease.APIKey)
+	if err != nil {
+		return err
+	}
+	asks := [nEngines]bench.Ask{
+		alone:    {BaseURL: lease.BaseURL + "/v1", Key: lease.APIKey, Body: b.question(models.StarterName)},
+		provided: {BaseURL: g.url + "/v1", Body: b.question(providerModel)},
+		local:    {BaseURL: g.url + "/v1", Body: b.question(models.StarterName)},
+	}
+	if err := b.engineRounds(ctx, asks); err != nil {
+		return err
+	}
+	return b.engineLedger(ctx, g)
+}
+
+func (b *benchmark) question(model string) string {
+	return fmt.Sprintf(`{"model":%q,"stream":true,"stream_options":{"include_usage":true},"temperature":0,"seed":1,"max_tokens":%d,"ignore_eos":true,`+
+		`"messages":[{"role":"user","content":"Write a long story about a lighthouse keeper."}]}`, model, b.options.EngineTokens)
+}
+
+func (b *benchmark) engineRounds(ctx context.Context, asks [nEngines]bench.Ask) error {
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	run := &engineRun{Model: models.StarterName, SameText: true}
+	b.report.Engine = run
+	var first *[sha256.Size]byte
+	for round := -1; round < b.options.EngineRounds; round++ { // the first one loads the models and does not count
+		if round >= 0 {
+			b.progress("engine: round %d of %d", round+1, b.options.EngineRounds)
+		}
+		for i := range nEngines {
+			way := i
+			if round%2 != 0 {
+				way = nEngines - 1 - i
+			}
+			r, err := bench.Stream(ctx, client, asks[way])
+			if err != nil {
+				return fmt.Errorf("engine: %w", err)
+			}
+			if round < 0 {
+				continue
+			}
+			if r.Tokens != b.options.EngineTokens {
+				return fmt.Errorf("engine: an answer of %d tokens, asked for %d", r.Tokens, b.options.EngineTokens)
+			}
+			text := sha256.Sum256([]byte(r.Text))
+			if first == nil {
+				first = &text
+			}
+			run.SameText = run.SameText && text == *first
+			run.Rounds[way] = append(run.Rounds[way], r)
+		}
+	}
+	return nil
+}
+
+// engineLedger holds that the engine's requests are recorded too.
+func (b *benchmark) engineLedger(ctx context.Context, g *gateway) error {
+	rows, err := g.rows(ctx)
+	if err != nil {
+		return err
+	}
+	n := int64(2 * (b.options.EngineRounds + 1))
+	b.report.Audit.Engine = &bench.Ledger{Completed: n, Upstream: n, Rows: rows}
+	return g.stop()
+}

@@ -1,0 +1,126 @@
+// Command gateway-bench measures the gateway on this machine: what it adds to a
+// request, how much it carries, how much memory that takes, what is left of an
+// engine's speed, how soon it is ready, and whether each request of the run is in
+// the audit. Everything runs on loopback and ends with the command.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// options are what a run is told.
+type options struct {
+	Rounds       int           `json:"rounds"`
+	Duration     time.Duration `json:"duration_ns"`
+	Connections  []int         `json:"connections"`
+	Chunks       int           `json:"chunks"`
+	EngineRounds int           `json:"engine_rounds"`
+	EngineTokens int           `json:"engine_tokens"`
+	Starts       int           `json:"starts"`
+	Exact        int           `json:"exact_requests"`
+
+	mlxbar, fakeUpstream, prepared, json string
+}
+
+// limit bounds a whole run, whatever hangs.
+const limit = 15 * time.Minute
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "gateway-bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if len(args) == 2 && args[0] == proxyCommand { // hidden: the bare reverse proxy, in a process of its own
+		return serveProxy(ctx, args[1], stdout, os.Stdin)
+	}
+	o, err := parseFlags(args, stderr)
+	if err != nil {
+		return err
+	}
+	b, err := newBench(ctx, o, stderr)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	if err := b.measure(ctx); err != nil {
+		return errors.Join(err, b.close())
+	}
+	b.report.judge()
+	b.report.print(stdout)
+	if o.json != "" {
+		if err := b.report.write(o.json); err != nil {
+			return err
+		}
+	}
+	if problems := b.report.Audit.problems(); len(problems) > 0 {
+		return fmt.Errorf("the audit does not account for the run: %q", problems)
+	}
+	return b.close()
+}
+
+func parseFlags(args []string, stderr io.Writer) (options, error) {
+	beside := ""
+	if exe, err := os.Executable(); err == nil {
+		beside = filepath.Dir(exe)
+	}
+	o := options{Connections: []int{1, 8, 64}}
+	quick := false
+	f := flag.NewFlagSet("gateway-bench", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.IntVar(&o.Rounds, "rounds", 5, "rounds of load; each runs direct, proxy and gateway")
+	f.DurationVar(&o.Duration, "duration", 2*time.Second, "length of one bout of load, whole seconds")
+	f.IntVar(&o.Chunks, "chunks", 16, "tokens of one answer under load")
+	f.IntVar(&o.EngineRounds, "engine-rounds", 5, "rounds with the real engine; 0 leaves it out")
+	f.IntVar(&o.EngineTokens, "engine-tokens", 160, "tokens of one answer of the engine")
+	f.IntVar(&o.Starts, "starts", 8, "starts to time, on a fresh and on an existing data folder")
+	f.IntVar(&o.Exact, "exact", 2000, "requests that are counted one by one")
+	f.BoolVar(&quick, "quick", false, "two short rounds of everything")
+	f.StringVar(&o.json, "json", "", "also write the results to this `file`")
+	f.StringVar(&o.mlxbar, "mlxbar", filepath.Join(beside, "mlxbar"), "the `program` to measure")
+	f.StringVar(&o.fakeUpstream, "fakeupstream", filepath.Join(beside, "fakeupstream"), "the `program` that answers")
+	f.StringVar(&o.prepared, "prepared", filepath.Join(beside, "..", "cache", "data"), "a data `folder` that has runtime and starter model")
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	if quick {
+		o.Rounds, o.Duration, o.EngineRounds, o.Starts, o.Exact = 2, time.Second, min(o.EngineRounds, 2), 3, 400
+	}
+	if o.Rounds < 1 || o.Starts < 1 || o.Chunks < 1 || o.Exact < 1 || o.EngineRounds < 0 || o.EngineTokens < 1 {
+		return o, errors.New("rounds, starts, chunks, tokens and exact are at least 1")
+	}
+	for _, program := range []string{o.mlxbar, o.fakeUpstream} {
+		if _, err := os.Stat(program); err != nil {
+			return o, fmt.Errorf("%w; `make bench` builds it", err)
+		}
+	}
+	return o, nil
+}
+
+func (r *report) write(file string) error {
+	b, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("the results: %w", err)
+	}
+	return os.WriteFile(file, append(b, '\n'), 0o644)
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mlxbar/backend/bench"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// sample is a run with one round worth of made-up figures.
+func sample() *report {
+	rounds := func(perSecond, p50 float64) []bench.LoadResult {
+		return []bench.LoadResult{{Requests: int64(perSecond), Seconds: 1, P50US: p50, P99US: 4 * p50}}
+	}
+	stream := func(total time.Duration) []bench.StreamResult {
+		return []bench.StreamResult{{Tokens: 100, First: 80 * time.Millisecond, Total: total}}
+	}
+	r := &report{
+		Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Machine: machine{OS: "debian 12 linux/amd64", CPU: "Made-up CPU", CPUs: 2, Go: "go1.26", Mlxbar: "mlxbar 0.1.0", Wrk: "wrk 4.1.0"},
+		Options: options{Rounds: 1, Duration: 2 * time.Second, Chunks: 16},
+		Memory:  memory{NowBytes: 40 * mib, PeakBytes: 50 * mib},
+		Ready:   readiness{Fresh: []float64{80, 90, 100}, Existing: []float64{50, 60, 70}},
+		Engine:  &engineRun{Model: "smollm2-135m-instruct", SameText: true, Rounds: [nEngines][]bench.StreamResult{stream(time.Second), stream(1005 * time.Millisecond), stream(time.Second)}},
+		Audit: accounts{
+			Load:   bench.Ledger{Completed: 100000, CutAtMost: 73, Upstream: 100070, Rows: bench.Rows{Total: 100073, Success: 100020, Cancelled: 53}},
+			Exact:  bench.Ledger{Completed: 2000, Upstream: 2000, Rows: bench.Rows{Total: 2000, Success: 2000}},
+			Engine: &bench.Ledger{Completed: 12, Upstream: 12, Rows: bench.Rows{Total: 12, Success: 12}},
+		},
+	}
+	for _, shape := range []string{"json", "sse"} {
+		for _, n := range []int{1, 8, 64} {
+			r.Load = append(r.Load, &series{Shape: shape, Connections: n,
+				Rounds: [nPaths][]bench.LoadResult{rounds(20000, 50), rounds(10000, 120), rounds(8000, 200)}})
+		}
+	}
+	return r
+}
+
+func TestReportIsReadable(t *testing.T) {
+	r := sample()
+	r.judge()
+	var got bytes.Buffer
+	r.print(&got)
+	for line := range strings.Lines(got.String()) {
+		if n := len(strings.TrimRight(line, "\n")); n > 80 {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+	golden := filepath.Join("testdata", "report.txt")
+	if *update {
+		if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestEachTargetCanBeMissed spoils one figure at a time.
+func TestEachTargetCanBeMissed(t *testing.T) {
+	for name, spoil := range map[string]func(*report){
+		"median added at 1 connection, JSON":    func(r *report) { r.Load[0].Rounds[gated][0].P50US = 351 },
+		"throughput / ReverseProxy's at 8, SSE": func(r *report) { r.Load[4].Rounds[gated][0].Requests = 5999 },
+		"tokens per second / the engine's own":  func(r *report) { r.Engine.Rounds[provided][0].Total = 1100 * time.Millisecond },
+		"ready line after the start, slowest":   func(r *report) { r.Ready.Fresh[1] = 201 },
+		"resident memory under load, peak":      func(r *report) { r.Memory.PeakBytes = 81 * mib },
+		"requests found in the database":        func(r *report) { r.Audit.Exact.Rows.Total-- },
+	} {
+		r := sample()
+		spoil(r)
+		r.judge()
+		var missed []string
+		for _, target := range r.Targets {
+			if !target.OK {
+				missed = append(missed, target.Name)
+			}
+		}
+		if diff := cmp.Diff([]string{name}, missed); diff != "" {
+			t.Errorf("after spoiling %q: %s", name, diff)
+		}
+	}
+}
+
+func TestResultsAreWritten(t *testing.T) {
+	r := sample()
+	r.judge()
+	file := filepath.Join(t.TempDir(), "r.json")
+	if err := r.write(file); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back report
+	if err := json.Unmarshal(b, &back); err != nil {
+		t.Fatal(err)
+	}
+	if len(back.Targets) != len(r.Targets) || back.Load[3].Rounds[gated][0].P50US != 200 {
+		t.Errorf("%s", b)
+	}
+}
