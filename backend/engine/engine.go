@@ -112,6 +112,12 @@ type Lease struct {
 	once    sync.Once
 }
 
+// NewLease makes a lease whose end calls release. Whoever stands in for a Pool
+// makes one too.
+func NewLease(baseURL, key string, gone <-chan struct{}, release func()) *Lease {
+	return &Lease{BaseURL: baseURL, APIKey: key, Gone: gone, release: release}
+}
+
 // Release ends the lease; a second call does nothing.
 func (l *Lease) Release() { l.once.Do(l.release) }
 

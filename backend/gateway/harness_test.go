@@ -52,11 +52,11 @@ type house struct {
 
 // leases stands in for the pool: it hands out the scripted upstream, or fails.
 type leases struct {
-	url      string
-	key      string
-	err      error
-	gone     chan struct{}
-	released atomic.Int64
+	url  string
+	key  string
+	err  error
+	gone chan struct{}
+	open atomic.Int64 // leases that were not released
 }
 
 func (l *leases) Acquire(ctx context.Context, model string) (*engine.Lease, error) {
@@ -66,7 +66,8 @@ func (l *leases) Acquire(ctx context.Context, model string) (*engine.Lease, erro
 	if strings.HasPrefix(model, "unknown") {
 		return nil, engine.ErrUnknownModel
 	}
-	return &engine.Lease{BaseURL: l.url, APIKey: l.key, Gone: l.gone}, nil
+	l.open.Add(1)
+	return engine.NewLease(l.url, l.key, l.gone, func() { l.open.Add(-1) }), nil
 }
 
 type shelf []string
@@ -140,6 +141,9 @@ func (h *house) serve(log *slog.Logger) {
 	h.url = server.URL
 	h.t.Cleanup(func() {
 		server.Close()
+		if n := h.engines.open.Load(); n != 0 {
+			h.t.Errorf("%d leases were not released", n)
+		}
 		cancel(nil)
 		g.Close()
 		if err := h.recorder.Close(context.Background()); err != nil {
