@@ -1,0 +1,41 @@
+// The one place that asks the server. The same relative addresses work in a browser, with the
+// cookie of a login, and in the window, which adds the admin token on their way.
+import { isAbort, problemOf, unreachable } from './problem';
+import type { AuditPage, ExportFormat, Status } from './types';
+
+export async function request(path: string, init: RequestInit = {}): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(path, { credentials: 'same-origin', cache: 'no-store', ...init });
+  } catch (error) {
+    throw isAbort(error) ? error : unreachable();
+  }
+  if (!response.ok) throw await problemOf(response);
+  return response;
+}
+
+const json = async <T>(path: string, init?: RequestInit): Promise<T> => (await (await request(path, init)).json()) as T;
+
+const send = (method: string, body?: unknown): RequestInit => ({
+  method,
+  ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),
+});
+
+export const getStatus = (): Promise<Status> => json('/api/status');
+
+export const getAudit = (limit: number): Promise<AuditPage> => json(`/api/audit?limit=${limit}`);
+
+export const shutdown = async (): Promise<void> => void (await request('/api/shutdown', send('POST')));
+
+export const login = async (token: string): Promise<void> => void (await request('/api/session', send('POST', { token })));
+
+export const logout = async (): Promise<void> => void (await request('/api/session', send('DELETE')));
+
+/** Names of the models that the gateway answers for. */
+export async function getModelNames(): Promise<string[]> {
+  const list = await json<{ data: { id: string }[] }>('/v1/models');
+  return list.data.map((model) => model.id);
+}
+
+/** Where a browser downloads the audit from. */
+export const exportAddress = (format: ExportFormat): string => `/api/audit/export?format=${format}`;

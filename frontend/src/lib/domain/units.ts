@@ -1,0 +1,62 @@
+// Numbers as people read them. A figure that is not known is a dash, never a zero.
+
+export const unknown = '–';
+
+/** 940 ms, 1.2 s, 31.0 s, 2 min 5 s, 1 h 3 min */
+export function duration(ms: number | null | undefined): string {
+  if (ms == null || !Number.isFinite(ms) || ms < 0) return unknown;
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  const minutes = Math.round(seconds / 60);
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** 612, 3.4k, 120k, 1.2M */
+export function tokens(n: number | null | undefined): string {
+  if (n == null || !Number.isFinite(n)) return unknown;
+  if (n < 1000) return String(Math.round(n));
+  if (n < 99_950) return `${(n / 1000).toFixed(1)}k`;
+  if (n < 999_500) return `${Math.round(n / 1000)}k`;
+  return `${(n / 1_000_000).toFixed(1)}M`;
+}
+
+/** 68 tokens/s, 7.4 tokens/s */
+export function rate(perSecond: number | null | undefined): string {
+  if (perSecond == null || !Number.isFinite(perSecond)) return unknown;
+  return `${perSecond < 9.95 ? perSecond.toFixed(1) : Math.round(perSecond)} tokens/s`;
+}
+
+/** 98 MB, 4.7 GB; in powers of ten, as the Finder counts */
+export function bytes(n: number | null | undefined): string {
+  if (n == null || !Number.isFinite(n) || n < 0) return unknown;
+  if (n < 1000) return `${n} B`;
+  if (n < 999_500) return `${Math.round(n / 1000)} kB`;
+  if (n < 999_500_000) return `${Math.round(n / 1e6)} MB`;
+  return `${(n / 1e9).toFixed(1)} GB`;
+}
+
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+const two = (n: number) => String(n).padStart(2, '0');
+
+/** 14:02:51 today, 24 Nov 14:02 on other days, with the year when it is another one. Local time. */
+export function clock(at: Date, now: Date): string {
+  if (Number.isNaN(at.getTime())) return unknown;
+  const time = `${two(at.getHours())}:${two(at.getMinutes())}`;
+  if (at.toDateString() === now.toDateString()) return `${time}:${two(at.getSeconds())}`;
+  const day = `${at.getDate()} ${months[at.getMonth()]}`;
+  return at.getFullYear() === now.getFullYear() ? `${day} ${time}` : `${day} ${at.getFullYear()} ${time}`;
+}
+
+/** just now, 40 s ago, 5 min ago, 3 h ago, 2 days ago */
+export function ago(at: Date, now: Date): string {
+  const seconds = Math.round((now.getTime() - at.getTime()) / 1000);
+  if (Number.isNaN(seconds)) return unknown;
+  if (seconds < 5) return 'just now';
+  if (seconds < 60) return `${seconds} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ago`;
+  const days = Math.floor(seconds / 86_400);
+  return days === 1 ? '1 day ago' : `${days} days ago`;
+}

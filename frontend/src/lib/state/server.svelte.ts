@@ -1,0 +1,153 @@
+// What every page wants to know of the server, kept up to date.
+import { getAudit, getStatus, login, logout, shutdown } from '../api/client';
+import { listen } from '../api/live';
+import { native, type Phase, type ServerState } from '../api/native';
+import { ApiError, sentence } from '../api/problem';
+import type { AuditRecord, Status } from '../api/types';
+import { reduce, shown } from '../domain/requests';
+
+class Server {
+  /** unknown: not asked yet. locked: it wants the admin token first. */
+  phase = $state<Phase | 'unknown' | 'locked'>('unknown');
+  detail = $state('');
+  status = $state.raw<Status | null>(null);
+  requests = $state.raw<AuditRecord[]>([]);
+  /** The requests were read at least once. */
+  loaded = $state(false);
+  /** Why the requests could not be read, or "". */
+  loadError = $state('');
+  live = $state(false);
+
+  #unlisten: (() => void) | null = null;
+
+  /** Begins to follow the server. Called once, by the application. */
+  follow(): void {
+    native?.onServerState((s) => this.#observed(s));
+    native?.onServerFailed((why) => this.#failed(why));
+    void native?.ServerState().then((s) => this.#observed(s));
+    void this.load();
+  }
+
+  /** Reads status and requests anew, and listens from then on. */
+  async load(): Promise<void> {
+    try {
+      this.#told(await getStatus());
+    } catch (error) {
+      this.#refused(error);
+      return;
+    }
+    if (!this.#unlisten) {
+      this.#listen(); // which loads again as soon as nothing can be missed
+      return;
+    }
+    try {
+      const page = await getAudit(shown);
+      this.requests = reduce(this.requests, { type: 'loaded', records: page.records });
+      this.loadError = '';
+      this.loaded = true;
+    } catch (error) {
+      this.loadError = sentence(error);
+    }
+  }
+
+  async start(): Promise<void> {
+    if (!native) return;
+    this.phase = 'starting';
+    this.detail = '';
+    try {
+      this.#observed(await native.StartServer());
+    } catch (error) {
+      this.#failed(sentence(error));
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.phase = 'stopping';
+    try {
+      if (native) this.#observed(await native.StopServer());
+      else await shutdown();
+    } catch (error) {
+      this.detail = sentence(error);
+      void this.load();
+    }
+  }
+
+  async login(token: string): Promise<void> {
+    await login(token);
+    this.phase = 'unknown';
+    await this.load();
+  }
+
+  async logout(): Promise<void> {
+    await logout();
+    this.#lock();
+  }
+
+  #listen(): void {
+    this.#unlisten = listen({
+      opened: () => {
+        this.live = true;
+        void this.load();
+      },
+      lost: () => {
+        this.live = false;
+        // The window is told by its program. A browser has to find out: stopped, or logged out?
+        if (!native) void this.load();
+      },
+      state: (status) => this.#told(status),
+      request: (type, record) => {
+        this.requests = reduce(this.requests, { type, record });
+      },
+    });
+  }
+
+  #told(status: Status): void {
+    this.status = status;
+    this.phase = status.state === 'draining' ? 'stopping' : 'running';
+    this.detail = '';
+  }
+
+  #observed(s: ServerState): void {
+    if (s.phase === 'running') {
+      if (this.phase === 'running' && this.status) return;
+      if (!this.live) this.#unlistenNow(); // it may be in a pause between two attempts
+      void this.load();
+      return;
+    }
+    this.phase = s.phase;
+    this.detail = s.detail || (s.phase === 'failed' ? this.detail : '');
+    if (s.phase !== 'stopping') this.status = null;
+  }
+
+  #refused(error: unknown): void {
+    this.status = null;
+    if (error instanceof ApiError && error.status === 401) {
+      this.#lock();
+    } else if (error instanceof ApiError && error.kind === 'server-stopped') {
+      if (!native) this.phase = 'stopped'; // the window's program tells more exactly
+    } else {
+      this.#failed(sentence(error));
+    }
+  }
+
+  #failed(why: string): void {
+    this.phase = 'failed';
+    this.detail = why;
+  }
+
+  #unlistenNow(): void {
+    this.#unlisten?.();
+    this.#unlisten = null;
+    this.live = false;
+  }
+
+  #lock(): void {
+    this.#unlistenNow();
+    this.phase = 'locked';
+    this.status = null;
+    this.requests = [];
+    this.loaded = false;
+  }
+}
+
+export const server = new Server();
