@@ -52,7 +52,7 @@ build_test_tools() {
 # compile core|window|test_tools: a compiler's complaints are for whoever changed the code, so they are shown.
 compile() {
 	local what=$1 title=$2 started=$SECONDS STATUS=
-	doing_line "compiling $title (the first time takes a minute or more)"
+	if [ ! -x "${title%% *}" ]; then doing_line "compiling $title (the first time takes a minute or more)"; fi
 	run_logged "compile-$what" "compiling $title" "build_$what"
 	if [ "$STATUS" -ne 0 ]; then
 		tail -n 40 "$CACHE/logs/compile-$what.log" >&2

@@ -65,4 +65,5 @@ prepare_data() {
 		problem_line "The engine and its model are not ready; \`$COMMAND\` tries again, and everything done so far is kept."
 		exit 1
 	fi
+	done_line 'engine llamacpp and its starter model'
 }
