@@ -62,6 +62,7 @@ goal_run() {
 
 goal_test() {
 	prepare_tests
+	. build/setup/lint.sh
 	. build/setup/tests.sh
 	run_tests
 }

@@ -232,6 +232,30 @@ test_broken_off_and_repeated() {
 	check 'again: the result is there' [ -f "$CLONE/result" ]
 }
 
+test_counting() {
+	new_clone counting
+	in_clone ". build/setup/tests.sh
+		part_setup() { echo '66 passed, 0 failed'; }
+		part_pages() { echo ' Test Files  4 passed (4)'; echo '      Tests  55 passed (55)'; }
+		lint() { :; }
+		part_go() { echo '495 passed, 0 failed, 0 skipped'; }
+		part_browser() { echo '      Tests  12 passed (12)'; }
+		run_tests"
+	check 'all well: succeeds' result_is 0
+	check 'all well: adds up' says 'tests: 628 passed, 0 failed, 0 skipped'
+	in_clone ". build/setup/tests.sh
+		part_setup() { echo '66 passed, 0 failed'; }
+		part_pages() { echo '      Tests  1 failed | 54 passed | 2 skipped (57)'; return 1; }
+		lint() { :; }
+		part_go() { echo '495 passed, 0 failed, 3 skipped'; }
+		part_browser() { echo 'No test files found'; }
+		run_tests"
+	check 'some failed: fails' failed
+	check 'some failed: adds up' says 'tests: 615 passed, 1 failed, 5 skipped'
+	check 'a skipped test is a failure' says 'Go tests, with the race detector: a test was skipped'
+	check 'a part without any test is a failure' says 'Browser tests: no test ran'
+}
+
 test_keys() {
 	new_clone keys
 	mkdir -p "$CLONE/tree/node_modules" "$CLONE/tree/a b"
@@ -248,7 +272,7 @@ test_keys() {
 }
 
 for name in versions all_problems_at_once all_given out_of_reach system_packages mac skipped_when_done \
-	failure_is_not_taken_for_success broken_off_and_repeated keys; do
+	failure_is_not_taken_for_success broken_off_and_repeated counting keys; do
 	"test_$name"
 done
 echo "$PASSED passed, $FAILED failed"

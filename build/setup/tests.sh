@@ -33,7 +33,7 @@ part() {
 }
 
 # As `12 passed, 0 failed` (ours) or `Tests  1 failed | 11 passed (12)` (vitest).
-closing_line() { grep -E '^ *(Tests +|[a-z]+: )?[0-9]+ (passed|failed|skipped)' "$1" | tail -n 1; }
+closing_line() { sed -n -E '/^ *(Tests +|[a-z]+: )?[0-9]+ (passed|failed|skipped)/p' "$1" | tail -n 1; }
 number() { # WORD LINE
 	local found
 	found=$(printf '%s\n' "$2" | sed -n "s/.*[^0-9]\([0-9][0-9]*\) $1.*/\1/p;s/^\([0-9][0-9]*\) $1.*/\1/p" | head -n 1)
