@@ -7,7 +7,7 @@ test: ## set up what is missing and run every test
 setup: ## set up everything, tests' needs included
 build: ## build the programs into build/bin
 lint: ## check formats, types and shell scripts
-bench: ## measure the gateway against a direct connection
+bench: ## measure the gateway against a direct connection (BENCH_ARGS=-quick for a short run)
 package: ## make an archive of release binaries in build/artifacts
 
 run test setup build lint bench package:

@@ -79,7 +79,8 @@ goal_bench() {
 	compile_core
 	compile_test_tools
 	prepare_data "$CACHE/data"
-	exec "$BIN/gateway-bench"
+	# shellcheck disable=SC2086 # words, as in: make bench BENCH_ARGS=-quick
+	exec "$BIN/gateway-bench" ${BENCH_ARGS:-}
 }
 
 goal_package() {
