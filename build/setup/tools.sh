@@ -18,7 +18,7 @@ npm_there() { [ -f frontend/node_modules/.package-lock.json ]; }
 npm_fetch() {
 	cd frontend
 	# The tests drive the system's browser, so none is downloaded.
-	PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund --fetch-retries=1
+	PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund --prefer-offline --fetch-retries=1
 }
 
 prepare_npm() {
