@@ -110,6 +110,9 @@ func (a *App) ExportAudit(format string, filter map[string]string) (string, erro
 	if dest == "" {
 		return "", nil
 	}
+	if err := a.host.FlushAudit(a.ctx); err != nil {
+		slog.Warn("the export takes what is on the disk", "cause", err)
+	}
 	_, err = export.File(a.ctx, a.host.Paths.Database, dest, as, which, nil)
 	return dest, err
 }

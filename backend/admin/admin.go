@@ -42,11 +42,19 @@ type Settings interface {
 	Patch(raw []byte) (settings.Settings, error)
 }
 
+// Recorder has the records that are on their way to the database.
+type Recorder interface {
+	Flush(ctx context.Context) error
+	// Err tells why they cannot be written at present.
+	Err() error
+}
+
 // Config is what the admin API needs.
 type Config struct {
 	Token    string
 	Version  string
 	Settings Settings
+	Recorder Recorder
 	Records  *audit.Store
 	Engines  Engines
 	Library  Library

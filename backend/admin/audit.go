@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"mlxbar/backend/audit"
 	"mlxbar/backend/audit/export"
 	"mlxbar/backend/gateway/problem"
+	"mlxbar/backend/gateway/requestid"
 )
 
 // FilterInput are the query parameters that narrow the audit. huma reads embedded
@@ -54,6 +56,27 @@ type namesOutput struct {
 	}
 }
 
+// flushTime is how long a reader waits for records on their way to the disk.
+const flushTime = 2 * time.Second
+
+// flush lets a reader see what has ended before it asked.
+func (a *API) flush(ctx context.Context) error {
+	if err := a.Recorder.Err(); err != nil { // it may fail for hours
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, flushTime)
+	defer cancel()
+	return a.Recorder.Flush(ctx)
+}
+
+// catchUp is flush for readers, who take what the disk has if it is failing: the
+// status tells of that.
+func (a *API) catchUp(ctx context.Context) {
+	if err := a.flush(ctx); err != nil {
+		a.Logger.WarnContext(ctx, "the audit is read without its latest records", "request_id", requestid.From(ctx), "cause", err)
+	}
+}
+
 func (a *API) registerAudit() {
 	huma.Register(a.huma, get("/api/audit", "Records of requests, newest first"), a.queryAudit)
 	huma.Register(a.huma, get("/api/audit/stats", "Sums over the records"), func(ctx context.Context, in *FilterInput) (*statsOutput, error) {
@@ -61,6 +84,7 @@ func (a *API) registerAudit() {
 		if err != nil {
 			return nil, err
 		}
+		a.catchUp(ctx)
 		stats, err := a.Records.Stats(ctx, f)
 		return &statsOutput{stats}, err
 	})
@@ -70,6 +94,13 @@ func (a *API) registerAudit() {
 		out.Body.Models = append([]string{}, names...)
 		return out, err
 	})
+	huma.Register(a.huma, post("/api/audit/flush", "Have all ended requests in the database before this answers", http.StatusNoContent),
+		func(ctx context.Context, _ *struct{}) (*struct{}, error) {
+			if err := a.flush(ctx); err != nil {
+				return nil, problem.New(problem.AuditUnavailable, "Not all records are in the database yet.").Because(err)
+			}
+			return nil, nil
+		})
 	huma.Register(a.huma, get("/api/audit/export", "The records as a file"), a.exportAudit)
 }
 
@@ -81,13 +112,14 @@ func (a *API) queryAudit(ctx context.Context, in *pageInput) (*recordsOutput, er
 	if err := parameterFaults(append(faults, pageFaults...)); err != nil {
 		return nil, err
 	}
+	a.catchUp(ctx)
 	page, err := a.Records.Query(ctx, f, cursor, limit)
 	return &recordsOutput{page}, err
 }
 
 // exportAudit streams. Once it has begun, a failure cuts the connection, so that
 // nobody takes half a file for a whole one.
-func (a *API) exportAudit(_ context.Context, in *exportInput) (*huma.StreamResponse, error) {
+func (a *API) exportAudit(ctx context.Context, in *exportInput) (*huma.StreamResponse, error) {
 	f, err := in.filter()
 	if err != nil {
 		return nil, err
@@ -96,6 +128,7 @@ func (a *API) exportAudit(_ context.Context, in *exportInput) (*huma.StreamRespo
 	if err != nil {
 		return nil, problem.Invalid(problem.Field{Detail: "is csv or jsonl", Location: "query.format", Value: in.Format})
 	}
+	a.catchUp(ctx)
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
 		ctx.SetHeader("Content-Type", format.ContentType())
 		ctx.SetHeader("Content-Disposition", fmt.Sprintf(`attachment; filename="mlxbar-audit%s"`, format.Extension()))

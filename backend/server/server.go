@@ -125,7 +125,7 @@ func (s *Server) openHTTP(context.Context) error {
 	mux := problem.NewMux()
 	s.gateway.Register(mux)
 	s.admin = admin.Register(mux, admin.Config{
-		Token: s.token, Version: Version, Settings: s.settings, Records: s.records, Engines: s.pool,
+		Token: s.token, Version: Version, Settings: s.settings, Recorder: s.recorder, Records: s.records, Engines: s.pool,
 		Library: s.library, Live: s.hub, Status: s.status, Shutdown: s.Shutdown, Closing: s.closing, Logger: s.log,
 	})
 	registerPages(mux)

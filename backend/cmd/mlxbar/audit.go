@@ -12,6 +12,7 @@ import (
 	"mlxbar/backend/audit"
 	"mlxbar/backend/audit/export"
 	"mlxbar/backend/datadir"
+	"mlxbar/backend/desktop"
 	"mlxbar/backend/storage"
 )
 
@@ -62,6 +63,11 @@ func exportCommand(f *flags) *cobra.Command {
 func exportRecords(c *cobra.Command, paths datadir.Paths, format export.Format, filter audit.Filter, output string) error {
 	if _, err := os.Stat(paths.Database); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no audit in %s yet; `mlxbar serve` makes one, and --data-dir names another folder", paths.Root)
+	}
+	host := desktop.NewHost(paths.Root)
+	defer host.Close()
+	if err := host.FlushAudit(c.Context()); err != nil {
+		fmt.Fprintln(c.ErrOrStderr(), "mlxbar:", err)
 	}
 	if output != "" {
 		n, err := export.File(c.Context(), paths.Database, output, format, filter, nil)
