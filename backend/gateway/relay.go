@@ -91,6 +91,9 @@ func (r *relay) whole(ctx context.Context, resp *http.Response) error {
 	if !ok {
 		return problem.Newf(problem.UpstreamMalformed, "%s answered with something that is not a JSON object.", r.target.name)
 	}
+	if openai.ReportsFailure(body) { // its message may quote the provider's key
+		return openai.ParseReported(r.target.name, body)
+	}
 	if cause := ending(ctx); cause != nil {
 		return cause
 	}
@@ -144,7 +147,7 @@ func (r *relay) observe(data []byte) (done bool, fault error) {
 	case openai.Done:
 		return true, nil
 	case openai.Failure:
-		return false, openai.ParseStreamFailure(r.target.name, data)
+		return false, openai.ParseReported(r.target.name, data)
 	case openai.Malformed:
 		return false, problem.Newf(problem.UpstreamMalformed, "%s sent an event that is not of its protocol.", r.target.name)
 	case openai.Token:

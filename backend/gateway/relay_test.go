@@ -130,6 +130,7 @@ func TestFailuresOfAnUpstream(t *testing.T) {
 		"malformed-json": {problem.UpstreamMalformed, 502},
 		"html":           {problem.UpstreamMalformed, 502},
 		"empty":          {problem.UpstreamMalformed, 502},
+		"error-event":    {problem.UpstreamFailed, 502},
 		"cut-headers":    {problem.UpstreamCut, 502},
 		"cut":            {problem.UpstreamCut, 502},
 	} {

@@ -105,7 +105,7 @@ func (t target) unreachable(ctx context.Context, err error, connected bool) erro
 	case !connected && errors.As(err, &timeout) && timeout.Timeout():
 		return problem.Newf(problem.Timeout, "%s took no connection within the limit timeouts.connect.", t.name).Because(err)
 	case !connected:
-		return problem.Newf(problem.UpstreamUnreachable, "No connection to %s could be made.", t.name).Because(err)
+		return problem.Newf(problem.UpstreamUnreachable, "%s cannot be reached.", t.name).Because(err)
 	}
 	return problem.Newf(problem.UpstreamCut, "%s closed the connection without an answer.", t.name).Because(err)
 }

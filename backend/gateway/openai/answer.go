@@ -26,6 +26,16 @@ func ParseAnswer(body []byte) (u Usage, ok bool) {
 	return u, true
 }
 
+// ReportsFailure says whether an event, or the body of an answer with status 200,
+// is an error in the place of what was asked for.
+func ReportsFailure(body []byte) bool {
+	if !bytes.Contains(body, errorKey) {
+		return false
+	}
+	e := gjson.GetBytes(body, "error")
+	return e.Exists() && e.Type != gjson.Null
+}
+
 // read takes usage, and timings as llama.cpp adds them. Timings fill in for a
 // stream whose client did not ask for usage.
 func (u *Usage) read(root gjson.Result) {
@@ -107,10 +117,8 @@ func (s *Stream) Observe(data []byte) EventKind {
 	if !root.IsObject() {
 		return Malformed
 	}
-	if bytes.Contains(data, errorKey) {
-		if e := root.Get("error"); e.Exists() && e.Type != gjson.Null {
-			return Failure
-		}
+	if ReportsFailure(data) {
+		return Failure
 	}
 	if bytes.Contains(data, usageKey) || bytes.Contains(data, timingsKey) {
 		s.Usage.read(root)

@@ -3,6 +3,7 @@ package openai
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 
 	"github.com/tidwall/gjson"
 
@@ -20,6 +21,9 @@ func ParseFailure(name string, status int, body []byte) *problem.Error {
 	if exceeded(code, kind) {
 		return contextExceeded(name, e)
 	}
+	if p := mistaken(name, e.Get("message").Str); p != nil {
+		return p
+	}
 	switch {
 	case status == http.StatusTooManyRequests:
 		return with(problem.Newf(problem.RateLimited, "%s limits requests%s.", name, because(code, kind)), code, e)
@@ -33,13 +37,16 @@ func ParseFailure(name string, status int, body []byte) *problem.Error {
 	return problem.Newf(problem.UpstreamFailed, "%s failed to answer (%d).", name, status)
 }
 
-// ParseStreamFailure is ParseFailure for an error that comes as an event.
-func ParseStreamFailure(name string, data []byte) *problem.Error {
+// ParseReported is ParseFailure for an error that comes as an event, or with status 200.
+func ParseReported(name string, data []byte) *problem.Error {
 	e := gjson.GetBytes(data, "error")
 	if exceeded(identifier(e.Get("code")), identifier(e.Get("type"))) {
 		return contextExceeded(name, e)
 	}
-	return problem.Newf(problem.UpstreamFailed, "%s reported an error in mid-answer.", name)
+	if p := mistaken(name, e.Get("message").Str); p != nil {
+		return p
+	}
+	return problem.Newf(problem.UpstreamFailed, "%s reported an error instead of the answer.", name)
 }
 
 func exceeded(code, kind string) bool {
@@ -49,15 +56,51 @@ func exceeded(code, kind string) bool {
 func contextExceeded(name string, e gjson.Result) *problem.Error {
 	tokens, context := e.Get("n_prompt_tokens"), e.Get("n_ctx")
 	if tokens.Type == gjson.Number && context.Type == gjson.Number {
-		return problem.Newf(problem.ContextExceeded, "The prompt has %d tokens; the context of the model at %s holds %d.", tokens.Int(), name, context.Int())
+		return problem.Newf(problem.ContextExceeded, "%s refused the prompt: it has %d tokens, and the model's context holds %d.", name, tokens.Int(), context.Int())
 	}
-	return problem.Newf(problem.ContextExceeded, "The prompt has more tokens than the context of the model at %s holds.", name)
+	return problem.Newf(problem.ContextExceeded, "%s refused the prompt: it has more tokens than the model's context holds.", name)
+}
+
+// What llama.cpp says in sentences only. Some of it is a client's mistake that it
+// answers with 500, which clients would try again and again.
+var (
+	inputTooLarge = regexp.MustCompile(`^input \((\d{1,10}) tokens\) is too large to process\..*batch size: (\d{1,10})\)$`)
+	noSuchInput   = regexp.MustCompile(`^(image|audio|video) input is not supported`)
+	unparsed      = regexp.MustCompile(`^Failed to parse (tools|messages): `)
+	wrongField    = regexp.MustCompile(`^Field '([a-z_]{1,32})': `)
+)
+
+// mistaken finds what the client got wrong out of a message of llama.cpp, nil for
+// any other message. Only numbers and names of fields are taken out of it.
+func mistaken(name, message string) *problem.Error {
+	if m := inputTooLarge.FindStringSubmatch(message); m != nil {
+		return problem.Newf(problem.ContextExceeded, "%s refused the input: it has %s tokens, and the model takes %s at once.", name, m[1], m[2])
+	}
+	if m := noSuchInput.FindStringSubmatch(message); m != nil {
+		return refusedField("messages", fmt.Sprintf("%s refused the request: the model takes no %s.", name, m[1]))
+	}
+	for _, sign := range []*regexp.Regexp{unparsed, wrongField} {
+		if m := sign.FindStringSubmatch(message); m != nil {
+			return refusedField(m[1], fmt.Sprintf("%s refused the value of %s.", name, m[1]))
+		}
+	}
+	return nil
+}
+
+func refusedField(field, detail string) *problem.Error {
+	p := problem.New(problem.UpstreamRefused, detail)
+	p.Fields = refused(field)
+	return p
+}
+
+func refused(field string) []problem.Field {
+	return []problem.Field{{Detail: "was refused by the upstream", Location: "body." + field}}
 }
 
 func with(p *problem.Error, code string, e gjson.Result) *problem.Error {
 	p.Code = code
 	if param := identifier(e.Get("param")); param != "" {
-		p.Fields = []problem.Field{{Detail: "was refused by the upstream", Location: "body." + param}}
+		p.Fields = refused(param)
 	}
 	return p
 }

@@ -195,3 +195,30 @@ func BenchmarkObserveToken(b *testing.B) {
 		}
 	}
 }
+
+func TestAMistakeThatLlamaCPPTellsInASentenceIsTheClients(t *testing.T) {
+	for _, c := range []struct {
+		status        int
+		message       string
+		kind          problem.Kind
+		says, located string
+	}{
+		{500, "input (3001 tokens) is too large to process. increase the physical batch size (current batch size: 1024)", problem.ContextExceeded, "3001 tokens, and the model takes 1024", ""},
+		{500, "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj", problem.UpstreamRefused, "takes no image", "body.messages"},
+		{500, "Failed to parse tools: Expected 'tools' to be an array, got 5; tools = canary", problem.UpstreamRefused, "the value of tools", "body.tools"},
+		{400, "Field 'temperature': type must be number, but is canary", problem.UpstreamRefused, "the value of temperature", "body.temperature"},
+	} {
+		body, _ := json.Marshal(map[string]any{"error": map[string]any{"code": c.status, "message": c.message, "type": "server_error"}})
+		e := ParseFailure("The engine", c.status, body)
+		if e.Kind != c.kind || e.Status() != 400 || !strings.Contains(e.Detail, c.says) || strings.Contains(e.Error(), "canary") {
+			t.Errorf("%s: got %+v", c.message, e)
+		}
+		if c.located != "" && (len(e.Fields) != 1 || e.Fields[0].Location != c.located) {
+			t.Errorf("%s: fields %+v, want %s", c.message, e.Fields, c.located)
+		}
+	}
+	e := ParseFailure("The engine", 500, []byte(`{"error":{"code":500,"message":"the user said: image input is not supported"}}`))
+	if e.Kind != problem.UpstreamFailed {
+		t.Errorf("a quoted sentence made %+v", e)
+	}
+}
