@@ -1,0 +1,286 @@
+package settings
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"pgregory.net/rapid"
+)
+
+// files are settings as people write them. want maps the location of each fault
+// to a part of what is said about it; "" is the whole file. schema is set where
+// only Validate can know.
+var files = []struct {
+	name, text string
+	want       map[string]string
+	onlyWe     bool // the schema lets it through
+}{
+	{name: "empty", text: `{}`},
+	{name: "a schema", text: `{"$schema": "./settings.schema.json", "version": 1}`},
+	{name: "a few fields", text: `{"server": {"addr": "localhost:0"}, "timeouts": {"chat": "1h30m"}}`},
+	{name: "ends of ranges", text: `{"server": {"max_body_mb": 1024}, "timeouts": {"chat": "120m", "embeddings": "60s", "connect": "1s"},
+		"engines": {"llamacpp": {"parallel": 64, "threads": 512, "context_size": 1048576}}, "audit": {"retention_days": 1, "max_size_mb": 16, "durability": "strict"}}`},
+	{name: "whole numbers in other clothes", text: `{"server": {"max_body_mb": 6.4e1}, "audit": {"retention_days": 30.0}}`},
+	{name: "a provider with routes", text: `{"providers": [{"name": "open-ai", "kind": "openai", "base_url": "https://api.openai.com/v1", "api_key_env": "OPENAI_API_KEY"},
+		{"name": "ollama", "kind": "openai", "base_url": "http://127.0.0.1:11434/v1/"}],
+		"routes": [{"model": "gpt-*", "targets": [{"provider": "open-ai"}]}, {"model": "*", "targets": [{"provider": "ollama", "model": "llama"}]}]}`},
+	{name: "origins", text: `{"server": {"allowed_origins": ["http://localhost:3000", "https://a.example", "app://obsidian.md", "chrome-extension://abc"]}}`},
+	{name: "IPv6", text: `{"server": {"addr": "[::1]:65535"}}`},
+	{name: "models to load", text: `{"engines": {"preload": ["smollm2-135m-instruct"]}}`},
+
+	{name: "no object", text: `[]`, want: map[string]string{"": "must be a JSON object"}},
+	{name: "nothing", text: ``, want: map[string]string{"": "ends too early"}},
+	{name: "cut off", text: `{"server": {`, want: map[string]string{"": "ends too early"}},
+	{name: "a comma too many", text: "{\n  \"version\": 1,\n}", want: map[string]string{"": "line 3"}},
+	{name: "more behind it", text: `{} {}`, want: map[string]string{"": "after the closing brace"}},
+	{name: "garbage behind it", text: `{} x`, want: map[string]string{"": "not JSON"}},
+	{name: "a field twice", text: `{"server": {"addr": "localhost:1", "addr": "localhost:2"}}`, want: map[string]string{"server.addr": "twice"}, onlyWe: true},
+	{name: "a slip", text: `{"server": {"adr": "localhost:1"}}`, want: map[string]string{"server.adr": "did you mean addr?"}},
+	{name: "a capital", text: `{"Server": {}}`, want: map[string]string{"Server": "did you mean server?"}},
+	{name: "something else", text: `{"colour": "red"}`, want: map[string]string{"colour": "there is $schema, audit"}},
+	{name: "unknown deep down", text: `{"routes": [{"model": "a", "targets": [{"provider": "p", "wieght": 1}]}], "providers": [{"name": "p", "kind": "openai", "base_url": "http://h"}]}`,
+		want: map[string]string{"routes[0].targets[0].wieght": "is unknown"}},
+	{name: "types", text: `{"version": "1", "server": [], "timeouts": {"chat": 15}, "engines": {"preload": "a", "llamacpp": {"parallel": 1.5, "threads": true}}, "providers": {}, "audit": {"durability": null}}`,
+		want: map[string]string{
+			"version": "whole number, not a string", "server": "an object, not a list", "timeouts.chat": `such as "15m"`, "engines.preload": "a list, not a string",
+			"engines.llamacpp.parallel": "not a fraction", "engines.llamacpp.threads": "not a boolean", "providers": "a list, not an object", "audit.durability": "null (leave the field out",
+		}},
+	{name: "a type in a list", text: `{"server": {"allowed_origins": ["http://a", 5]}}`, want: map[string]string{"server.allowed_origins[1]": "a string, not a number"}},
+	{name: "no duration", text: `{"timeouts": {"idle": "soon"}}`, want: map[string]string{"timeouts.idle": "must be a duration"}},
+	{name: "version nought", text: `{"version": 0}`, want: map[string]string{"version": "must be 1"}},
+	{name: "the world may ask", text: `{"server": {"addr": "0.0.0.0:10242"}}`, want: map[string]string{"server.addr": "loopback"}},
+	{name: "a port too high", text: `{"server": {"addr": "127.0.0.1:65536"}}`, want: map[string]string{"server.addr": "65535"}, onlyWe: true},
+	{name: "no port", text: `{"server": {"addr": "127.0.0.1"}}`, want: map[string]string{"server.addr": "port"}},
+	{name: "foreign IPv6", text: `{"server": {"addr": "[2001:db8::1]:80"}}`, want: map[string]string{"server.addr": "loopback"}, onlyWe: true},
+	{name: "out of range", text: `{"server": {"max_body_mb": 0}, "engines": {"llamacpp": {"parallel": 65, "threads": -1, "context_size": 1048577}}, "audit": {"retention_days": 3651, "max_size_mb": 15, "durability": "none"}}`,
+		want: map[string]string{
+			"server.max_body_mb": "from 1 to 1024", "engines.llamacpp.parallel": "from 1 to 64", "engines.llamacpp.threads": "from 0 to 512",
+			"engines.llamacpp.context_size": "from 0 to 1048576", "audit.retention_days": "from 1 to 3650", "audit.max_size_mb": "from 16 to 65536", "audit.durability": "batched or strict",
+		}},
+	{name: "durations out of range", text: `{"timeouts": {"chat": "59s", "completions": "121m", "embeddings": "0", "connect": "3m", "first_token": "999ms", "idle": "-1m"}}`,
+		want: map[string]string{
+			"timeouts.chat": "from 1m to 120m", "timeouts.completions": "from 1m to 120m", "timeouts.embeddings": "from 1m to 120m",
+			"timeouts.connect": "from 1s to 2m", "timeouts.first_token": "from 1s to 120m", "timeouts.idle": "from 1s to 120m",
+		}},
+	{name: "a duration out of range alone", text: `{"timeouts": {"chat": "3h"}}`, want: map[string]string{"timeouts.chat": "from 1m to 120m"}, onlyWe: true},
+	{name: "no origins", text: `{"server": {"allowed_origins": ["*", "http://a/", "http://*.a", "a.example", "http://a:99999", "HTTP://a", "http://A", "null", "file://a", "http://u@a", "http://a?b"]}}`,
+		want: map[string]string{
+			"server.allowed_origins[0]": "origin", "server.allowed_origins[1]": "without a path", "server.allowed_origins[2]": "origin", "server.allowed_origins[3]": "origin",
+			"server.allowed_origins[4]": "origin", "server.allowed_origins[5]": "origin", "server.allowed_origins[6]": "origin", "server.allowed_origins[7]": "origin",
+			"server.allowed_origins[8]": "origin", "server.allowed_origins[9]": "origin", "server.allowed_origins[10]": "origin",
+		}},
+	{name: "a model without a name", text: `{"engines": {"preload": [" "]}}`, want: map[string]string{"engines.preload[0]": "empty"}},
+	{name: "providers", text: `{"providers": [{"name": "A b", "kind": "anthropic", "base_url": "ftp://x", "api_key_env": "MY-KEY"}, {"name": "llamacpp", "kind": "openai", "base_url": "https://u:p@h"}, {}]}`,
+		want: map[string]string{
+			"providers[0].name": "a-z, 0-9 and -", "providers[0].kind": "must be openai", "providers[0].base_url": "http or https", "providers[0].api_key_env": "not the key itself",
+			"providers[1].name": "not be local", "providers[1].base_url": "without user",
+			"providers[2].name": "a-z", "providers[2].kind": "openai", "providers[2].base_url": "http",
+		}},
+	{name: "a base URL with a query", text: `{"providers": [{"name": "a", "kind": "openai", "base_url": "https://h/v1?key=1"}]}`, want: map[string]string{"providers[0].base_url": "query"}},
+	{name: "twins", text: `{"providers": [{"name": "a", "kind": "openai", "base_url": "http://h"}, {"name": "a", "kind": "openai", "base_url": "http://i"}]}`,
+		want: map[string]string{"providers[1].name": "taken by providers[0]"}, onlyWe: true},
+	{name: "a route to nowhere", text: `{"providers": [{"name": "a", "kind": "openai", "base_url": "http://h"}], "routes": [{"model": "x", "targets": [{"provider": "b"}]}]}`,
+		want: map[string]string{"routes[0].targets[0].provider": "there is a"}, onlyWe: true},
+	{name: "targets", text: `{"providers": [{"name": "a", "kind": "openai", "base_url": "http://h"}], "routes": [{"model": "", "targets": []}, {"model": "x"}, {"model": "y", "targets": [{"provider": "a"}, {"provider": "a"}]}, {"model": "z", "targets": [{}]}]}`,
+		want: map[string]string{
+			"routes[0].model": "empty", "routes[0].targets": "exactly one", "routes[1].targets": "exactly one", "routes[2].targets": "exactly one", "routes[3].targets[0].provider": "empty",
+		}},
+}
+
+func compileSchema(t testing.TB) *jsonschema.Schema {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(string(Schema())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("settings.schema.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile("settings.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestParse(t *testing.T) {
+	schema := compileSchema(t)
+	for _, c := range files {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Parse([]byte(c.text))
+			var invalid *Invalid
+			got := map[string]string{}
+			if errors.As(err, &invalid) {
+				for _, f := range invalid.Fields {
+					if _, twice := got[f.Location]; twice {
+						t.Errorf("two faults at %s", f.Location)
+					}
+					got[f.Location] = f.Detail
+				}
+			} else if err != nil {
+				t.Fatalf("not an *Invalid: %v", err)
+			}
+			for at, part := range c.want {
+				if !strings.Contains(got[at], part) || got[at] == "" {
+					t.Errorf("%s: %q does not say %q", at, got[at], part)
+				}
+				delete(got, at)
+			}
+			for at, detail := range got {
+				t.Errorf("an unexpected fault: %s %s", at, detail)
+			}
+			doc, err := jsonschema.UnmarshalJSON(strings.NewReader(c.text))
+			accepted := err == nil && schema.Validate(doc) == nil
+			if want := c.want == nil || c.onlyWe; accepted != want {
+				t.Errorf("the schema accepts it: %t, want %t", accepted, want)
+			}
+		})
+	}
+}
+
+func TestMissingFieldsTakeTheirDefaults(t *testing.T) {
+	got, err := Parse([]byte(`{"timeouts": {"chat": "20m"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Defaults()
+	want.Schema = ""
+	want.Timeouts.Chat = Duration(20 * 60e9)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDefaultsValidate(t *testing.T) {
+	if err := Defaults().Validate(); err != nil {
+		t.Error(err)
+	}
+	raw, err := encode(Defaults())
+	if err != nil || strings.Contains(string(raw), "null") {
+		t.Errorf("%s %v", raw, err)
+	}
+}
+
+func TestFaultsDoNotRepeatSecrets(t *testing.T) {
+	_, err := Parse([]byte(`{"api_key": "sk-secret", "providers": [{"name": "a", "kind": "openai", "base_url": "https://sk-secret@h", "api_key_env": "sk-secret", "key": "sk-secret"}]}`))
+	raw, jsonErr := json.Marshal(err)
+	if err == nil || jsonErr != nil || strings.Contains(err.Error()+string(raw), "sk-secret") {
+		t.Errorf("%v %s", err, raw)
+	}
+}
+
+func TestANewerFileIsNotRead(t *testing.T) {
+	if _, err := Parse([]byte(`{"version": 2, "unheard_of": true}`)); !errors.Is(err, ErrNewer) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestOlderFilesAreUpgradedStepByStep(t *testing.T) {
+	if len(upgrades) != Version-1 {
+		t.Errorf("%d upgrades lead to version %d", len(upgrades), Version)
+	}
+	steps := []func(map[string]any) error{
+		func(doc map[string]any) error { doc["two"] = doc["one"]; delete(doc, "one"); return nil },
+		func(doc map[string]any) error { doc["three"] = doc["two"]; delete(doc, "two"); return nil },
+	}
+	for from, field := range map[string]string{"1": "one", "2": "two", "3": "three"} {
+		doc := map[string]any{"version": json.Number(from), field: "x"}
+		if err := upgrade(doc, steps); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(map[string]any{"version": json.Number("3"), "three": "x"}, doc); diff != "" {
+			t.Errorf("from %s: %s", from, diff)
+		}
+	}
+	broken := errors.New("broken")
+	err := upgrade(map[string]any{"version": json.Number("1")}, []func(map[string]any) error{func(map[string]any) error { return broken }})
+	if !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// anySettings draws valid settings.
+func anySettings(t *rapid.T) Settings {
+	s := Defaults()
+	s.Schema = rapid.SampledFrom([]string{"", schemaRef}).Draw(t, "schema")
+	s.Server.MaxBodyMB = rapid.IntRange(1, 1024).Draw(t, "body")
+	s.Timeouts.Chat = Duration(rapid.Int64Range(60e9, 7200e9).Draw(t, "chat"))
+	s.Timeouts.Connect = Duration(rapid.Int64Range(1e9, 120e9).Draw(t, "connect"))
+	s.Engines.Preload = rapid.SliceOf(rapid.StringMatching(`[ -~äß]*[a-z]`)).Draw(t, "preload")
+	names := rapid.SliceOfNDistinct(rapid.StringMatching(`p-[a-z0-9-]{0,8}`), 0, 4, rapid.ID).Draw(t, "providers")
+	for i, name := range names {
+		s.Providers = append(s.Providers, Provider{Name: name, Kind: KindOpenAI, BaseURL: "https://host:8080/v1", APIKeyEnv: rapid.SampledFrom([]string{"", "KEY"}).Draw(t, "env")})
+		s.Routes = append(s.Routes, Route{Model: strings.Repeat("*", i+1), Targets: []Target{{Provider: name, Model: rapid.SampledFrom([]string{"", "m"}).Draw(t, "model")}}})
+	}
+	return s
+}
+
+func TestWhatIsWrittenIsRead(t *testing.T) {
+	schema := compileSchema(t)
+	rapid.Check(t, func(t *rapid.T) {
+		s := anySettings(t)
+		if err := s.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		raw, err := encode(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Parse(raw)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, raw)
+		}
+		if diff := cmp.Diff(s, got); diff != "" {
+			t.Fatal(diff)
+		}
+		doc, err := jsonschema.UnmarshalJSON(strings.NewReader(string(raw)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(doc); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// FuzzParse: what is accepted is valid, agrees with the schema, and is read back
+// as it is written.
+func FuzzParse(f *testing.F) {
+	for _, c := range files {
+		f.Add(c.text)
+	}
+	schema := compileSchema(f)
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := Parse([]byte(text))
+		if err != nil {
+			var invalid *Invalid
+			if errors.As(err, &invalid) == errors.Is(err, ErrNewer) {
+				t.Errorf("neither or both: %v", err)
+			}
+			return
+		}
+		if err := s.Validate(); err != nil {
+			t.Error(err)
+		}
+		doc, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(doc); err != nil {
+			t.Error(err)
+		}
+		raw, err := encode(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := Parse(raw)
+		if diff := cmp.Diff(s, again); diff != "" || err != nil {
+			t.Error(diff, err)
+		}
+	})
+}
