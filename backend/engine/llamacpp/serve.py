@@ -82,6 +82,8 @@ def parameters(options, key):
     p.sse_ping_interval = NEVER
     p.n_threads_http = options.parallel + 124  # those beyond the slots wait inside, and health is still answered
     p.n_parallel = options.parallel
+    # A cache for each slot. One that they share would take a quarter of the memory, and two long
+    # prompts at once would both fail when it is full, after minutes of work.
     p.n_ctx = options.context_size * options.parallel
     p.cache_ram_mib = 1024
     if options.threads:
