@@ -80,7 +80,7 @@ func Register(mux problem.Mux, c Config) *API {
 	useProblems()
 	a := &API{Config: c, sessions: newSessions()}
 	a.huma = humago.New(mux.ServeMux, a.describe())
-	a.huma.UseMiddleware(a.bindLogger, a.guard)
+	a.huma.UseMiddleware(a.bind, a.guard)
 	a.registerSession()
 	a.registerStatus()
 	a.registerSettings()

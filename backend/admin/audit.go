@@ -132,12 +132,11 @@ func (a *API) exportAudit(ctx context.Context, in *exportInput) (*huma.StreamRes
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
 		ctx.SetHeader("Content-Type", format.ContentType())
 		ctx.SetHeader("Content-Disposition", fmt.Sprintf(`attachment; filename="mlxbar-audit%s"`, format.Extension()))
-		ctx.SetHeader("Cache-Control", "no-store")
 		_, err := export.Write(ctx.Context(), ctx.BodyWriter(), format, func(each context.Context, emit func(audit.Record) error) error {
 			return a.Records.Each(each, f, emit)
 		})
 		if err != nil {
-			a.Logger.Warn("an export broke off", "cause", err)
+			a.Logger.WarnContext(ctx.Context(), "an export broke off", "request_id", requestid.From(ctx.Context()), "cause", err)
 			panic(http.ErrAbortHandler)
 		}
 	}}, nil

@@ -24,7 +24,6 @@ var useProblems = sync.OnceFunc(func() {
 		if e.Kind == problem.Unauthorized {
 			ctx.SetHeader("WWW-Authenticate", `Bearer realm="mlxbar"`)
 		}
-		ctx.SetHeader("Cache-Control", "no-store")
 		path := ctx.URL().Path
 		return &answer{Document: e.Document(path, requestid.From(ctx.Context()))}
 	}
@@ -55,6 +54,9 @@ func translate(status int, msg string, errs []error) *problem.Error {
 		var invalid *settings.Invalid
 		if errors.As(err, &invalid) {
 			return invalidSettings(invalid)
+		}
+		if errors.Is(err, settings.ErrNewer) {
+			return problem.Invalid(problem.Field{Detail: "is of a newer mlxbar than this one", Location: "version"})
 		}
 	}
 	switch {
@@ -96,13 +98,20 @@ func invalidSettings(invalid *settings.Invalid) *problem.Error {
 	fields := make([]problem.Field, len(invalid.Fields))
 	for i, f := range invalid.Fields {
 		fields[i] = problem.Field{Detail: f.Detail, Location: f.Location, Value: f.Value}
+		if f.Location == "" { // the document as a whole
+			fields[i].Location = "body"
+		}
 	}
 	return problem.Invalid(fields...)
 }
 
 type loggerKey struct{}
 
-func (a *API) bindLogger(ctx huma.Context, next func(huma.Context)) {
+// bind gives the request its logger, and its answer what every answer has: it is
+// for whoever has the token, so nothing on its way may keep it.
+func (a *API) bind(ctx huma.Context, next func(huma.Context)) {
+	ctx.SetHeader("Cache-Control", "no-store")
+	ctx.SetHeader("X-Content-Type-Options", "nosniff")
 	next(huma.WithValue(ctx, loggerKey{}, a.Logger))
 }
 

@@ -13,8 +13,13 @@ import (
 	"mlxbar/backend/live"
 )
 
-// pingEvery keeps idle connections from being taken for dead.
-const pingEvery = 15 * time.Second
+const (
+	// pingEvery keeps idle connections from being taken for dead.
+	pingEvery = 15 * time.Second
+	// writeTime is how long a listener may take nothing. Then its stream is cut; it
+	// can come back and go on where it was.
+	writeTime = 30 * time.Second
+)
 
 type liveInput struct {
 	LastEventID string `header:"Last-Event-ID" doc:"The last event seen; the stream goes on after it."`
@@ -40,13 +45,24 @@ func (a *API) registerLive() {
 func (a *API) stream(ctx context.Context, w http.ResponseWriter, lastID string) {
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
 	control := http.NewResponseController(w)
-	if _, err := fmt.Fprint(w, "retry: 1000\n\n"); err != nil {
-		return
+	defer control.SetWriteDeadline(time.Time{})
+	put := func(format string, args ...any) error {
+		control.SetWriteDeadline(time.Now().Add(writeTime))
+		if _, err := fmt.Fprintf(w, format, args...); err != nil {
+			return err
+		}
+		return control.Flush()
 	}
-	if err := control.Flush(); err != nil {
+	// The place is taken before the listener hears that it is connected, and told to
+	// it, so that nothing is lost between that and the first event.
+	greeting := "retry: 1000\n\n"
+	if lastID == "" {
+		lastID = a.Live.Last()
+		greeting = "id: " + lastID + "\n" + greeting
+	}
+	if err := put("%s", greeting); err != nil {
 		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -74,15 +90,12 @@ func (a *API) stream(ctx context.Context, w http.ResponseWriter, lastID string) 
 		case <-ctx.Done():
 			return
 		case <-a.Closing:
-			a.sayGoodbye(w, control)
+			a.sayGoodbye(put)
 			return
 		case <-ping.C:
-			_, err = fmt.Fprint(w, ": ping\n\n")
+			err = put(": ping\n\n")
 		case e := <-events:
-			_, err = fmt.Fprintf(w, "id: %s\nevent: %s\ndata: %s\n\n", e.ID, e.Type, e.Data)
-		}
-		if err == nil {
-			err = control.Flush()
+			err = put("id: %s\nevent: %s\ndata: %s\n\n", e.ID, e.Type, e.Data)
 		}
 		if err != nil {
 			return
@@ -92,12 +105,11 @@ func (a *API) stream(ctx context.Context, w http.ResponseWriter, lastID string) 
 
 // sayGoodbye sends the last state, so that a listener knows that the server
 // drains and has not died.
-func (a *API) sayGoodbye(w http.ResponseWriter, control *http.ResponseController) {
+func (a *API) sayGoodbye(put func(format string, args ...any) error) {
 	raw, err := json.Marshal(a.Status())
 	if err != nil {
 		a.Logger.Error("the last state could not be sent", "cause", err)
 		return
 	}
-	fmt.Fprintf(w, "event: %s\ndata: %s\n\n", live.State, raw)
-	control.Flush()
+	_ = put("event: %s\ndata: %s\n\n", live.State, raw) // a listener that has gone needs no goodbye
 }

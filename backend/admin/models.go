@@ -118,5 +118,9 @@ func engineProblem(err error, name string) error {
 	case errors.Is(err, engine.ErrClosed):
 		return problem.New(problem.ShuttingDown, "The server is shutting down.").Because(err)
 	}
+	var load *engine.LoadError
+	if errors.As(err, &load) {
+		return problem.Newf(problem.EngineUnavailable, "The model %s cannot be loaded: %s", name, load.Reason).Because(err)
+	}
 	return err
 }

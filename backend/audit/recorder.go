@@ -28,6 +28,9 @@ type Options struct {
 	// OnBegin and OnEnd are called in Begin and End once the record is queued.
 	// They must be quick and must not keep what the record points to.
 	OnBegin, OnEnd func(Record)
+	// OnHealth is called when the disk starts to fail, with the cause, and with nil
+	// when it works again. It must be quick.
+	OnHealth func(error)
 	// Log hears when the disk starts and stops to fail; nil means slog.Default().
 	Log *slog.Logger
 }
@@ -267,12 +270,18 @@ func (r *Recorder) commit(b *batch) bool {
 				r.opts.Log.Info("audit is written again", "events", len(b.events))
 			}
 			r.queue.committed(b)
+			if failed && r.opts.OnHealth != nil {
+				r.opts.OnHealth(nil)
+			}
 			return true
 		}
 		if !failed {
 			r.opts.Log.Error("audit cannot be written; retrying", "error", err, "events", len(b.events))
 		}
 		r.queue.refused(b, err)
+		if !failed && r.opts.OnHealth != nil {
+			r.opts.OnHealth(err)
+		}
 		select {
 		case <-time.After(pause.NextBackOff()):
 		case <-r.abandon:

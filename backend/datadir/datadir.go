@@ -145,7 +145,10 @@ func (p Paths) ours() (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("data folder: %w", err)
 	}
-	known := map[string]bool{".DS_Store": true} // the Finder leaves one anywhere
+	known := map[string]bool{
+		".DS_Store":            true, // the Finder leaves one anywhere
+		"settings.schema.json": true, // package settings writes it beside its file
+	}
 	for _, path := range []string{p.Settings, p.Models, p.Runtimes, p.Logs, p.Run} {
 		known[filepath.Base(path)] = true
 	}

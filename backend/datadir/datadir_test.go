@@ -50,6 +50,7 @@ func TestEnsureDirs(t *testing.T) {
 		{"our own open folder is closed", func(t *testing.T, p Paths) {
 			mkdir(t, p.Run, 0o755)
 			write(t, p.Database+"-wal")
+			write(t, filepath.Join(p.Root, "settings.schema.json"))
 			mkdir(t, p.Root, 0o755)
 		}, false},
 		{"a strange folder of mode 0700 is taken as it is", func(t *testing.T, p Paths) {

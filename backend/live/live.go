@@ -77,6 +77,14 @@ func (h *Hub) Publish(eventType string, data any) error {
 	return nil
 }
 
+// Last is the id of the latest event. A subscriber that gives it to Subscribe
+// misses nothing of what is published from now on.
+func (h *Hub) Last() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return fmt.Sprintf("%s-%d", h.boot, h.seq)
+}
+
 // Subscribe calls deliver for every event after lastID, in order, until ctx ends
 // or deliver returns an error. An empty lastID starts at now.
 func (h *Hub) Subscribe(ctx context.Context, lastID string, deliver func(Event) error) error {

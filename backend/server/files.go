@@ -34,6 +34,18 @@ func lock(paths datadir.Paths) (unlock func() error, err error) {
 	return l.Unlock, nil
 }
 
+// forgetLastRun removes what an earlier run left in run/: where it listened, if it
+// had no time to take that back, and that it was stopped on purpose. Whoever starts
+// a server wants it to run.
+func forgetLastRun(paths datadir.Paths) error {
+	for _, path := range []string{paths.ServerFile, paths.Stopped} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("forget the last run: %w", err)
+		}
+	}
+	return nil
+}
+
 func alreadyRuns(paths datadir.Paths) error {
 	var info datadir.ServerInfo
 	raw, err := os.ReadFile(paths.ServerFile)

@@ -41,14 +41,18 @@ func (s *Server) listen(ctx context.Context) error {
 }
 
 // checkAddr lets no address but a loopback one through: without API keys, which
-// a later version brings, the network must not reach the models.
+// a later version brings, the network must not reach the models. The settings
+// hold theirs to the same, so what is wrong here came with --addr.
 func checkAddr(addr string) error {
-	host, _, err := net.SplitHostPort(addr)
+	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return fmt.Errorf("the address %q is not HOST:PORT, such as 127.0.0.1:10242", addr)
+		return fmt.Errorf("--addr %s is not HOST:PORT, such as 127.0.0.1:10242", addr)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("--addr %s has no port from 0 to 65535", addr)
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("the address %q is not on this machine alone; use 127.0.0.1, ::1 or localhost", addr)
+		return fmt.Errorf("--addr %s is not on this machine alone; use 127.0.0.1, [::1] or localhost", addr)
 	}
 	return nil
 }

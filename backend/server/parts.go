@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
+	"sync"
 	"time"
 
 	"gopkg.in/natefinch/lumberjack.v2"
@@ -34,6 +36,9 @@ func (s *Server) openData(context.Context) error {
 		return err
 	}
 	s.onClose(unlock)
+	if err := forgetLastRun(s.paths); err != nil {
+		return err
+	}
 	s.openLog()
 	s.token, err = ensureToken(s.paths.AdminToken)
 	return err
@@ -85,10 +90,11 @@ func (s *Server) openAudit(ctx context.Context) error {
 	}
 	s.hub = live.NewHub()
 	s.recorder, err = audit.NewRecorder(ctx, db, audit.Options{
-		Strict:  strict,
-		OnBegin: func(r audit.Record) { s.publish(live.RequestStart, r) },
-		OnEnd:   func(r audit.Record) { s.publish(live.RequestEnd, r) },
-		Log:     s.log,
+		Strict:   strict,
+		OnBegin:  func(r audit.Record) { s.publish(live.RequestStart, r) },
+		OnEnd:    func(r audit.Record) { s.publish(live.RequestEnd, r) },
+		OnHealth: func(error) { s.publishState() },
+		Log:      s.log,
 	})
 	if err != nil {
 		return err
@@ -148,7 +154,29 @@ func (s *Server) openEngines(context.Context) error {
 		defer cancel()
 		return s.pool.Close(ctx)
 	})
+	s.onClose(s.followEngineSettings())
 	return nil
+}
+
+// followEngineSettings has changed settings of the engines take effect, and returns
+// what ends that. A restart waits for requests that run, so it is not waited for.
+func (s *Server) followEngineSettings() func() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	var work sync.WaitGroup
+	unsubscribe := s.settings.Subscribe(func(old, now settings.Settings) {
+		if ctx.Err() != nil {
+			return
+		}
+		work.Go(func() {
+			if old.Engines.LlamaCPP != now.Engines.LlamaCPP {
+				s.pool.Restart(ctx)
+			}
+			if !slices.Equal(old.Engines.Preload, now.Engines.Preload) {
+				s.pool.Preload(now.Engines.Preload)
+			}
+		})
+	})
+	return func() error { unsubscribe(); cancel(); work.Wait(); return nil }
 }
 
 func (s *Server) llamaCPP() engine.Engine {

@@ -70,6 +70,7 @@ type Server struct {
 	listener net.Listener
 
 	startedAt time.Time
+	serving   atomic.Bool // start has ended
 	draining  atomic.Bool
 	stop      chan struct{} // closed by the first Shutdown
 	stopOnce  sync.Once
@@ -145,6 +146,7 @@ func (s *Server) serve(ctx context.Context) error {
 	base, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	s.http.BaseContext = func(net.Listener) context.Context { return base }
+	s.serving.Store(true)
 	failed := make(chan error, 1)
 	go func() { failed <- s.http.Serve(s.listener) }()
 

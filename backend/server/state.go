@@ -4,8 +4,8 @@ import "mlxbar/backend/live"
 
 // publishState tells live listeners how the server is now.
 func (s *Server) publishState() {
-	if s.admin == nil || s.listener == nil {
-		return // still starting: nobody can listen yet
+	if !s.serving.Load() {
+		return // nobody can listen yet, and not all that the status tells of is there
 	}
 	s.publish(live.State, s.status())
 }

@@ -17,9 +17,7 @@ import (
 )
 
 func auditCommand(f *flags) *cobra.Command {
-	c := &cobra.Command{Use: "audit", Short: "The record of requests"}
-	c.AddCommand(exportCommand(f))
-	return c
+	return group("audit", "The record of requests", exportCommand(f))
 }
 
 func exportCommand(f *flags) *cobra.Command {
@@ -40,7 +38,7 @@ func exportCommand(f *flags) *cobra.Command {
 			}
 			filter, faults := audit.ParseFilter(func(name string) string { return *values[name] })
 			if len(faults) > 0 {
-				return fmt.Errorf("--%s %s", faults[0].Location, faults[0].Detail)
+				return fmt.Errorf("--%s %q: it %s", faults[0].Location, faults[0].Value, faults[0].Detail)
 			}
 			return exportRecords(c, paths, kind, filter, output)
 		},

@@ -10,8 +10,7 @@ import (
 )
 
 func modelsCommand(f *flags) *cobra.Command {
-	c := &cobra.Command{Use: "models", Short: "Models on this machine"}
-	c.AddCommand(&cobra.Command{
+	return group("models", "Models on this machine", &cobra.Command{
 		Use:   "list",
 		Short: "List the models, and the files that cannot be loaded",
 		Args:  cobra.NoArgs,
@@ -23,7 +22,6 @@ func modelsCommand(f *flags) *cobra.Command {
 			return listModels(c, paths.Models)
 		},
 	})
-	return c
 }
 
 func listModels(c *cobra.Command, dir string) error {

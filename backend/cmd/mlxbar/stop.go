@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -21,16 +23,21 @@ func stopCommand(f *flags) *cobra.Command {
 			}
 			host := desktop.NewHost(paths.Root)
 			defer host.Close()
+			said := "mlxbar is stopped."
 			if _, err := host.Find(c.Context()); errors.Is(err, desktop.ErrNotRunning) {
-				fmt.Fprintln(c.OutOrStdout(), "mlxbar was not running.")
-				return nil
+				said = "mlxbar was not running."
+				if _, err := os.Stat(paths.Run); errors.Is(err, fs.ErrNotExist) {
+					fmt.Fprintln(c.OutOrStdout(), said)
+					return nil // nothing was ever here: leave nothing behind
+				}
 			} else if err != nil {
 				return err
 			}
+			// Also when none runs: the tray may be about to start one that has died.
 			if err := host.Stop(c.Context()); err != nil {
 				return err
 			}
-			fmt.Fprintln(c.OutOrStdout(), "mlxbar is stopped.")
+			fmt.Fprintln(c.OutOrStdout(), said)
 			return nil
 		},
 	}
