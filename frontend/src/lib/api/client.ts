@@ -1,5 +1,6 @@
 // The one place that asks the server. The same relative addresses work in a browser, with the
 // cookie of a login, and in the window, which adds the admin token on their way.
+import type { ModelName } from '../domain/models';
 import { isAbort, problemOf, unreachable } from './problem';
 import type { AuditPage, ExportFormat, Status } from './types';
 
@@ -31,10 +32,10 @@ export const login = async (token: string): Promise<void> => void (await request
 
 export const logout = async (): Promise<void> => void (await request('/api/session', send('DELETE')));
 
-/** Names of the models that the gateway answers for. */
-export async function getModelNames(): Promise<string[]> {
-  const list = await json<{ data: { id: string }[] }>('/v1/models');
-  return list.data.map((model) => model.id);
+/** The models that the gateway answers for. */
+export async function getModels(): Promise<ModelName[]> {
+  const list = await json<{ data: { id: string; owned_by: string }[] }>('/v1/models');
+  return list.data.map(({ id, owned_by }) => ({ id, local: owned_by === 'mlxbar' }));
 }
 
 /** Where a browser downloads the audit from. */

@@ -17,6 +17,8 @@ class Server {
   /** Why the requests could not be read, or "". */
   loadError = $state('');
   live = $state(false);
+  /** What tools are given, the last one known while the server is stopped; or "". */
+  address = $state('');
 
   #unlisten: (() => void) | null = null;
 
@@ -103,6 +105,7 @@ class Server {
 
   #told(status: Status): void {
     this.status = status;
+    this.address = `${status.url}/v1`;
     this.phase = status.state === 'draining' ? 'stopping' : 'running';
     this.detail = '';
   }
