@@ -36,7 +36,7 @@ var mayImport = map[string]string{
 	// What the edges use
 	"engine/llamacpp":   "engine engine/runtime models",
 	"engine/runtime":    "models",
-	"engine":            "models",
+	"engine":            "engine/runtime models",
 	"audit/export":      "audit storage",
 	"audit":             "storage",
 	"gateway/openai":    "gateway/problem",
@@ -54,7 +54,8 @@ var mayImport = map[string]string{
 	// Tests and measurements
 	"archtest":         "",
 	"bench":            "",
-	"testkit":          "datadir models testkit/upstream",
+	"e2e":              "",
+	"testkit":          "datadir engine/runtime models testkit/upstream",
 	"testkit/upstream": "",
 }
 
