@@ -72,13 +72,14 @@ type Config struct {
 type API struct {
 	Config
 	huma     huma.API
-	sessions *sessions
+	sessions *secrets
+	links    *secrets
 }
 
 // Register adds the admin API to mux and returns it.
 func Register(mux problem.Mux, c Config) *API {
 	useProblems()
-	a := &API{Config: c, sessions: newSessions()}
+	a := &API{Config: c, sessions: newSecrets(sessionLife), links: newSecrets(linkLife)}
 	a.huma = humago.New(mux.ServeMux, a.describe())
 	a.huma.UseMiddleware(a.bind, a.guard)
 	a.registerSession()

@@ -18,44 +18,52 @@ import (
 const (
 	cookieName  = "mlxbar_session"
 	sessionLife = 12 * time.Hour
-	maxSessions = 64
+	linkLife    = 10 * time.Minute
+	maxSecrets  = 64
 )
 
-// sessions are the browsers that gave the admin token. They hold hashes and live
-// in memory: a restart logs everybody out.
-type sessions struct {
+// secrets are what this server has given out for a while: the sessions of browsers,
+// or the codes of links. They are kept as hashes and in memory only, so a restart
+// ends them all.
+type secrets struct {
+	life time.Duration
+
 	mu      sync.Mutex
 	expires map[[sha256.Size]byte]time.Time
 }
 
-func newSessions() *sessions {
-	return &sessions{expires: map[[sha256.Size]byte]time.Time{}}
+func newSecrets(life time.Duration) *secrets {
+	return &secrets{life: life, expires: map[[sha256.Size]byte]time.Time{}}
 }
 
-func (s *sessions) open(now time.Time) string {
-	id := rand.Text()
+func (s *secrets) make(now time.Time) string {
+	secret := rand.Text()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, at := range s.expires {
-		if now.After(at) || len(s.expires) >= maxSessions {
+		if now.After(at) || len(s.expires) >= maxSecrets {
 			delete(s.expires, key)
 		}
 	}
-	s.expires[sha256.Sum256([]byte(id))] = now.Add(sessionLife)
-	return id
+	s.expires[sha256.Sum256([]byte(secret))] = now.Add(s.life)
+	return secret
 }
 
-func (s *sessions) valid(id string, now time.Time) bool {
+func (s *secrets) valid(secret string, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at, ok := s.expires[sha256.Sum256([]byte(id))]
+	at, ok := s.expires[sha256.Sum256([]byte(secret))]
 	return ok && now.Before(at)
 }
 
-func (s *sessions) end(id string) {
+// end makes secret void and says whether it was valid until then.
+func (s *secrets) end(secret string, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.expires, sha256.Sum256([]byte(id)))
+	key := sha256.Sum256([]byte(secret))
+	at, ok := s.expires[key]
+	delete(s.expires, key)
+	return ok && now.Before(at)
 }
 
 // openToAll marks an operation that needs no token.
@@ -89,12 +97,25 @@ func (a *API) isToken(given string) bool {
 
 type loginInput struct {
 	Body struct {
-		Token string `json:"token" doc:"The token in run/admin.token of the data folder."`
+		Token string `json:"token,omitempty" doc:"The token in run/admin.token of the data folder."`
+		Code  string `json:"code,omitempty" doc:"Instead of the token: the code of a link, which logs in once."`
 	}
 }
 
 type cookieOutput struct {
 	SetCookie http.Cookie `header:"Set-Cookie"`
+}
+
+type linkOutput struct {
+	Body struct {
+		URL string `json:"url" example:"http://127.0.0.1:10242/#code=ABC"`
+	}
+}
+
+// LoginLink is the address of the pages with a code that logs in once. The code stands
+// behind the #, where no browser sends it to a server or tells another page of it.
+func (a *API) LoginLink() string {
+	return a.Status().URL + "/#code=" + a.links.make(time.Now())
 }
 
 type logoutInput struct {
@@ -106,14 +127,24 @@ func (a *API) registerSession() {
 	login.Metadata = map[string]any{openToAll: true}
 	login.Security = []map[string][]string{}
 	huma.Register(a.huma, login, func(_ context.Context, in *loginInput) (*cookieOutput, error) {
-		if !a.isToken(strings.TrimSpace(in.Body.Token)) {
+		now := time.Now()
+		switch {
+		case in.Body.Code != "" && !a.links.end(in.Body.Code, now):
+			return nil, problem.New(problem.Unauthorized, "This link has been used or is too old; `mlxbar link` makes another, and the admin token works always.")
+		case in.Body.Code == "" && !a.isToken(strings.TrimSpace(in.Body.Token)):
 			return nil, problem.New(problem.Unauthorized, "This is not the admin token; run/admin.token in the data folder holds it.")
 		}
-		return &cookieOutput{sessionCookie(a.sessions.open(time.Now()), sessionLife)}, nil
+		return &cookieOutput{sessionCookie(a.sessions.make(now), sessionLife)}, nil
 	})
+	huma.Register(a.huma, post("/api/session/link", "Make a link that logs a browser in once, within ten minutes", http.StatusCreated),
+		func(context.Context, *struct{}) (*linkOutput, error) {
+			out := &linkOutput{}
+			out.Body.URL = a.LoginLink()
+			return out, nil
+		})
 	logout := huma.Operation{OperationID: "deleteApiSession", Method: http.MethodDelete, Path: "/api/session", Summary: "Log a browser out", DefaultStatus: http.StatusNoContent}
 	huma.Register(a.huma, logout, func(_ context.Context, in *logoutInput) (*cookieOutput, error) {
-		a.sessions.end(in.Session)
+		a.sessions.end(in.Session, time.Now())
 		return &cookieOutput{sessionCookie("", -time.Second)}, nil
 	})
 }

@@ -28,7 +28,9 @@ export const getAudit = (limit: number): Promise<AuditPage> => json(`/api/audit?
 
 export const shutdown = async (): Promise<void> => void (await request('/api/shutdown', send('POST')));
 
-export const login = async (token: string): Promise<void> => void (await request('/api/session', send('POST', { token })));
+/** Logs this browser in, with the admin token or with the code of a link. */
+export const login = async (secret: { token: string } | { code: string }): Promise<void> =>
+  void (await request('/api/session', send('POST', secret)));
 
 export const logout = async (): Promise<void> => void (await request('/api/session', send('DELETE')));
 

@@ -27,7 +27,21 @@ class Server {
     native?.onServerState((s) => this.#observed(s));
     native?.onServerFailed((why) => this.#failed(why));
     void native?.ServerState().then((s) => this.#observed(s));
-    void this.load();
+    void this.#enter();
+  }
+
+  /** Takes the code of a login link out of the address, if it has one, and loads. */
+  async #enter(): Promise<void> {
+    const code = /^#code=(\w+)$/.exec(location.hash)?.[1];
+    if (code) {
+      history.replaceState(null, '', location.pathname);
+      try {
+        await login({ code });
+      } catch (error) {
+        this.detail = sentence(error); // who is logged in already sees the page all the same
+      }
+    }
+    await this.load();
   }
 
   /** Reads status and requests anew, and listens from then on. */
@@ -75,7 +89,7 @@ class Server {
   }
 
   async login(token: string): Promise<void> {
-    await login(token);
+    await login({ token });
     this.phase = 'unknown';
     await this.load();
   }
