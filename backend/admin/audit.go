@@ -52,7 +52,7 @@ type recordsOutput struct{ Body audit.Page }
 type statsOutput struct{ Body audit.Stats }
 type namesOutput struct {
 	Body struct {
-		Models []string `json:"models"`
+		Models []string `json:"models" nullable:"false"`
 	}
 }
 

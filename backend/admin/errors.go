@@ -25,23 +25,23 @@ var useProblems = sync.OnceFunc(func() {
 			ctx.SetHeader("WWW-Authenticate", `Bearer realm="mlxbar"`)
 		}
 		path := ctx.URL().Path
-		return &answer{Document: e.Document(path, requestid.From(ctx.Context()))}
+		return &problemDocument{Document: e.Document(path, requestid.From(ctx.Context()))}
 	}
 	// Without a context it is only asked for the shape that the OpenAPI shows.
 	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
-		return &answer{Document: translate(status, msg, errs).Document("", "")}
+		return &problemDocument{Document: translate(status, msg, errs).Document("", "")}
 	}
 })
 
-// answer is a problem document as huma writes it.
-type answer struct{ problem.Document }
+// problemDocument is a problem document as huma writes it.
+type problemDocument struct{ problem.Document }
 
 // GetStatus and Error make it huma's error.
-func (a *answer) GetStatus() int { return a.Status }
-func (a *answer) Error() string  { return a.Detail }
+func (a *problemDocument) GetStatus() int { return a.Status }
+func (a *problemDocument) Error() string  { return a.Detail }
 
 // ContentType is that of every error answer.
-func (a *answer) ContentType(string) string { return problem.ContentType }
+func (a *problemDocument) ContentType(string) string { return problem.ContentType }
 
 // translate finds the problem in what a handler returned, or makes one of what
 // huma found wrong with a request.

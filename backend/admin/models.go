@@ -29,20 +29,20 @@ type BrokenModel struct {
 
 type modelsOutput struct {
 	Body struct {
-		Models []Model       `json:"models"`
-		Broken []BrokenModel `json:"broken"`
+		Models []Model       `json:"models" nullable:"false"`
+		Broken []BrokenModel `json:"broken" nullable:"false"`
 	}
 }
 
 type enginesOutput struct {
 	Body struct {
-		Engines []engine.Status `json:"engines"`
+		Engines []engine.Status `json:"engines" nullable:"false"`
 	}
 }
 
 type providersOutput struct {
 	Body struct {
-		Providers []Provider `json:"providers"`
+		Providers []Provider `json:"providers" nullable:"false"`
 	}
 }
 

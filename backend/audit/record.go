@@ -38,13 +38,13 @@ type Record struct {
 	StartedAt        time.Time `json:"started_at"` // UTC, to the millisecond
 	Model            string    `json:"model"`      // as asked for
 	ServedModel      string    `json:"served_model"`
-	Backend          Backend   `json:"backend"`
+	Backend          Backend   `json:"backend" enum:"LOCAL,OPENAI,ANTHROPIC"`
 	Provider         string    `json:"provider"` // "llamacpp" or a provider's name
 	Endpoint         string    `json:"endpoint"` // such as /v1/chat/completions
 	Stream           bool      `json:"stream"`
 	DurationMS       *float64  `json:"duration_ms"`
 	TTFTMS           *float64  `json:"ttft_ms"`
-	Status           Status    `json:"status"`
+	Status           Status    `json:"status" enum:"running,success,error,timeout,cancelled,interrupted"`
 	HTTPStatus       *int64    `json:"http_status"`
 	ErrorType        string    `json:"error_type"` // a problem kind, "" on success
 	PromptTokens     *int64    `json:"prompt_tokens"`

@@ -26,7 +26,7 @@ func NewStore(db *storage.DB) *Store { return &Store{db: db} }
 
 // Page is one part of a query's answer, newest first.
 type Page struct {
-	Records []Record `json:"records"`
+	Records []Record `json:"records" nullable:"false"`
 	Next    string   `json:"next"` // the cursor of the following page; "" on the last
 }
 

@@ -52,7 +52,7 @@ const (
 type Status struct {
 	Model       string `json:"model"`
 	Engine      string `json:"engine"`
-	State       State  `json:"state"`
+	State       State  `json:"state" enum:"idle,installing,loading,ready,failed"`
 	Detail      string `json:"detail"`
 	PID         int    `json:"pid"`
 	MemoryBytes uint64 `json:"memory_bytes"`

@@ -1,13 +1,14 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"mlxbar/backend/admin"
 	"mlxbar/backend/gateway/problem"
-	"mlxbar/backend/server"
 )
 
 // openAPICommand lets the frontend's types be made without a running server.
@@ -18,11 +19,17 @@ func openAPICommand() *cobra.Command {
 		Args:   cobra.NoArgs,
 		Hidden: true,
 		RunE: func(c *cobra.Command, _ []string) error {
-			raw, err := admin.Register(problem.NewMux(), admin.Config{Version: server.Version}).OpenAPI()
+			// Without the version of this build: the copy that the frontend keeps stays the
+			// same until the API changes.
+			raw, err := admin.Register(problem.NewMux(), admin.Config{Version: "1"}).OpenAPI()
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "%s\n", raw)
+			var indented bytes.Buffer
+			if err := json.Indent(&indented, raw, "", " "); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%s\n", &indented)
 			return err
 		},
 	}

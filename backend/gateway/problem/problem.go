@@ -108,7 +108,7 @@ type Document struct {
 	Detail    string    `json:"detail"`
 	Instance  string    `json:"instance"`
 	RequestID string    `json:"request_id"`
-	Errors    []Field   `json:"errors,omitempty"`
+	Errors    []Field   `json:"errors,omitempty" nullable:"false"`
 	Error     *SDKError `json:"error,omitempty"`
 }
 
