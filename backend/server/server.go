@@ -150,11 +150,11 @@ func (s *Server) serve(ctx context.Context) error {
 	failed := make(chan error, 1)
 	go func() { failed <- s.http.Serve(s.listener) }()
 
+	s.log.Info("ready", "addr", s.addr(), "version", Version, "data_dir", s.paths.Root)
 	fmt.Fprintf(s.opts.Stdout, "mlxbar %s ready on http://%s\n", Version, s.addr())
 	if s.opts.LogToStderr { // a person reads it, and no file keeps it
 		fmt.Fprintf(s.opts.Stderr, "To see it in a browser, once and within ten minutes: %s\n", s.admin.LoginLink())
 	}
-	s.log.Info("ready", "addr", s.addr(), "version", Version, "data_dir", s.paths.Root)
 	s.pool.Preload(s.settings.Current().Engines.Preload)
 
 	select {
