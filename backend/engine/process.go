@@ -59,6 +59,9 @@ func startProcess(spec Spec, log io.Writer) (*process, error) {
 	outs := [2]struct{ r, w *os.File }{}
 	for i := range outs {
 		if outs[i].r, outs[i].w, err = os.Pipe(); err != nil {
+			if i > 0 {
+				outs[0].r.Close()
+			}
 			return nil, errors.Join(err, p.stdin.Close())
 		}
 		defer outs[i].w.Close() // the child has its own
@@ -72,8 +75,10 @@ func startProcess(spec Spec, log io.Writer) (*process, error) {
 	reading.Go(func() { p.readLines(outs[0].r, p.stdoutLine) })
 	reading.Go(func() { p.readLines(outs[1].r, p.stderrLine) })
 	go p.reap(&reading, outs[0].r, outs[1].r)
-	if _, err := p.stdin.Write(spec.Stdin); err != nil && !errors.Is(err, syscall.EPIPE) {
+	// That a child has closed its end, or ended already, is seen by whoever waits for its ready line.
+	if _, err := p.stdin.Write(spec.Stdin); err != nil && !errors.Is(err, syscall.EPIPE) && !errors.Is(err, os.ErrClosed) {
 		p.kill()
+		<-p.drained
 		return nil, fmt.Errorf("write to the child: %w", err)
 	}
 	return p, nil

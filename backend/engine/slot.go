@@ -292,7 +292,7 @@ func (s *slot) unload(ctx context.Context, again bool) {
 	if l != nil {
 		l.cancel()
 		<-l.done
-		s.end(ctx) // it may have become ready just then
+		run = s.retired() // it may have become ready just then, and have been leased
 	}
 	if run != nil {
 		s.drain(ctx, run)
@@ -319,17 +319,20 @@ func (s *slot) drain(ctx context.Context, run *incarnation) {
 
 // end stops the child without waiting for what it answers.
 func (s *slot) end(ctx context.Context) {
-	p := s.pool
-	p.mu.Lock()
-	run := s.run
-	if run != nil && !run.retiring {
-		s.retire(run)
-	}
-	p.mu.Unlock()
-	if run != nil {
-		run.stop(ctx, p.timing.stopGrace)
+	if run := s.retired(); run != nil {
+		run.stop(ctx, s.pool.timing.stopGrace)
 		<-run.over
 	}
+}
+
+// retired retires the child that is there, if any, and gives it.
+func (s *slot) retired() *incarnation {
+	s.pool.mu.Lock()
+	defer s.pool.mu.Unlock()
+	if s.run != nil && !s.run.retiring {
+		s.retire(s.run)
+	}
+	return s.run
 }
 
 // retire lets nobody else have a lease of run. The pool's mutex is held.

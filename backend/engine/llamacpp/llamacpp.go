@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -117,26 +118,24 @@ func arguments(model models.Model, o Options) []string {
 	return append(args, "--pooling", "model", "--batch", strconv.Itoa(max(512, min(batch, maxEmbedBatch))))
 }
 
-// secrets are how variables are named that a child has no use for.
-var secrets = []string{"KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL"}
+// What a child is given of the environment: where things are, and what the user
+// tells the drivers of a processor. A list of what to give and not of what to keep
+// back, because a provider's key may stand in a variable of any name.
+var (
+	given       = []string{"HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"}
+	givenPrefix = []string{"LC_", "XDG_", "GGML_", "OMP_", "KMP_", "GOMP_", "MKL_", "OPENBLAS_", "METAL_", "MTL_", "CUDA_", "NVIDIA_", "HIP_", "HSA_", "ROCR_", "VK_"}
+	secrets     = []string{"KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL"}
+)
 
-// childEnviron leaves out the keys of providers, and whatever would set
-// parameters of llama.cpp behind the settings' back.
 func childEnviron(environ []string) []string {
 	kept := []string{}
-next:
 	for _, entry := range environ {
 		name, _, _ := strings.Cut(entry, "=")
-		upper := strings.ToUpper(name)
-		if strings.HasPrefix(upper, "LLAMA_ARG_") || strings.HasPrefix(upper, "PYTHON") {
-			continue
+		startsWith := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
+		holds := func(word string) bool { return strings.Contains(strings.ToUpper(name), word) }
+		if (slices.Contains(given, name) || slices.ContainsFunc(givenPrefix, startsWith)) && !slices.ContainsFunc(secrets, holds) {
+			kept = append(kept, entry)
 		}
-		for _, s := range secrets {
-			if strings.Contains(upper, s) {
-				continue next
-			}
-		}
-		kept = append(kept, entry)
 	}
 	return kept
 }

@@ -5,22 +5,54 @@ import (
 	"strings"
 )
 
-// llama.cpp quotes requests in some of its messages: a body that is no JSON, a
-// grammar that does not parse, an unknown value. So once it serves, only lines of
-// these forms stand in the log: counts and times of slots, and its own last words.
-var loggable = regexp.MustCompile(`^(` +
-	`[\d.]+ [IWED] slot +(print_timing|release|get_availabl|launch_slot_|update_slots): id +-?\d+ \| task -?\d+ \| [a-z0-9 ,.:=()_|/%<>-]*` +
-	`|[\d.]+ [IWED] srv +(update_slots|stop|log_server_r): [a-z0-9 ,.:=()_|/%-]*` +
-	`|[\d.]+ W srv +operator\(\): unauthorized: Invalid API Key` +
-	`|.*(GGML_ASSERT|GGML_ABORT|ggml_abort).*` +
-	`|libc\+\+abi: terminating.*|terminate called.*` +
-	`|ggml_metal_.*|ggml_cuda.*|CUDA error.*` +
-	`)$`)
+// llama.cpp quotes requests in some of its messages: a body that is no JSON, an
+// unknown value, a grammar that does not parse, which it prints as it came, line by
+// line. So once it serves, a line stands in the log only if it begins as one of its
+// reports does and then says nothing but numbers and words of this list.
+var (
+	report = regexp.MustCompile(`^([\d.]+ [IWED] (slot|srv) +[a-z_]+(\(\))?: |ggml_(metal|cuda|vulkan|backend)[a-z_]*: |CUDA error: |error: |libc\+\+abi: |terminate called )`)
+	inWord = regexp.MustCompile(`[A-Za-z_]+`)
+	beside = regexp.MustCompile(`^[\d ,.:;=()|/<>%'+-]*$`)
+	// Of an assertion that failed: the expression, which has no two words in a row.
+	assertion = regexp.MustCompile(`^\S*(ggml|llama)\S*\.\w{1,5}:\d+: GGML_(ASSERT|ABORT)\([^\s"]+( (==|!=|<=?|>=?|&&|\|\||[-+*/%]) [^\s"]+)*\) failed$`)
+)
+
+var words = wordSet(`
+	id task slot slots id_task is_child processing process stop cancel release launch launched selected by LRU LCP similarity
+	f_sim_best f_keep thold t_last need to evaluate at least token tokens for each active n_past n_tokens n_ctx n_ctx_slot was set
+	n_prompt_tokens batch truncated prompt eval total time ms per second graphs reused progress done all are idle failed with
+	request exceeds the available context size try increasing it unauthorized Invalid API Key
+	error command buffer status Insufficient Memory memory out of an illegal access encountered device allocate allocating MiB
+	GPU Timeout Internal Error kIOGPUCommandBufferCallbackErrorOutOfMemory kIOGPUCommandBufferCallbackErrorTimeout
+	terminating due uncaught exception type after throwing instance std runtime_error bad_alloc out_of_range invalid_argument
+	logic_error system_error`)
+
+func wordSet(text string) map[string]bool {
+	set := map[string]bool{}
+	for _, w := range strings.Fields(text) {
+		set[w] = true
+	}
+	return set
+}
 
 // mayBeLogged keeps what was said while loading, which has seen nobody's words,
 // and afterwards only what cannot hold any.
 func mayBeLogged(line []byte, ready bool) bool {
-	return !ready || loggable.Match(line)
+	return !ready || assertion.Match(line) || saysOnlyOurWords(string(line))
+}
+
+func saysOnlyOurWords(line string) bool {
+	start := report.FindString(line)
+	if start == "" {
+		return false
+	}
+	rest := line[len(start):]
+	for _, w := range inWord.FindAllString(rest, -1) {
+		if !words[w] {
+			return false
+		}
+	}
+	return beside.MatchString(inWord.ReplaceAllString(rest, ""))
 }
 
 // explanations turn the words of a failed load into a sentence of our own.
@@ -29,13 +61,15 @@ var explanations = []struct{ sign, sentence string }{
 	{"is not within the file bounds", "The model's file is damaged: a part of it is missing."},
 	{"corrupted or incomplete", "The model's file is damaged: a part of it is missing."},
 	{"invalid magic characters", "The model's file is not a GGUF file."},
-	{"failed to allocate", "There is not enough memory for the model with its context; set engines.llamacpp.context_size lower."},
-	{"out of memory", "There is not enough memory for the model with its context; set engines.llamacpp.context_size lower."},
-	{"Cannot allocate memory", "There is not enough memory for the model with its context; set engines.llamacpp.context_size lower."},
+	{"failed to allocate", noMemory},
+	{"out of memory", noMemory},
+	{"Cannot allocate memory", noMemory},
 	{"missing tensor", "The model's file is damaged or of a kind that llama.cpp cannot run."},
 	{"failed to load model", "llama.cpp cannot load the model; the engine's log says why."},
 	{"cannot load the model", "llama.cpp cannot load the model; the engine's log says why."},
 }
+
+const noMemory = "There is not enough memory for the model with its context; set engines.llamacpp.context_size lower."
 
 func explain(lines []string) string {
 	text := strings.Join(lines, "\n")
