@@ -33,8 +33,9 @@ func (b *safeBuffer) String() string {
 	return b.buf.String()
 }
 
-// readyChild starts a child without a pool and waits until it answers.
-func readyChild(t *testing.T, spec Spec) (*process, *Lease, *safeBuffer) {
+// readyChild starts a child without a pool and waits until it answers; before runs
+// while it loads.
+func readyChild(t *testing.T, spec Spec, before ...func(*safeBuffer)) (*process, *Lease, *safeBuffer) {
 	t.Helper()
 	log := &safeBuffer{}
 	p, err := startProcess(spec, log)
@@ -42,6 +43,9 @@ func readyChild(t *testing.T, spec Spec) (*process, *Lease, *safeBuffer) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.kill(); <-p.drained })
+	for _, do := range before {
+		do(log)
+	}
 	base, err := p.waitReady(t.Context(), testkit.Patience)
 	if err != nil {
 		t.Fatal(err)
@@ -106,9 +110,13 @@ func TestAKeyIsInNoArgumentAndNoEnvironment(t *testing.T) {
 }
 
 func TestOnlyWhatMayBeLoggedIs(t *testing.T) {
-	spec := childSpec(script{Says: []string{"loading layer 1", "secretive while loading"}})
+	file, open := gate(t)
+	spec := childSpec(script{Gate: file, Says: []string{"loading layer 1", "secretive while loading"}})
 	spec.LogLine = func(line []byte, ready bool) bool { return !ready || bytes.HasPrefix(line, []byte("count ")) }
-	p, lease, log := readyChild(t, spec)
+	p, lease, log := readyChild(t, spec, func(log *safeBuffer) {
+		eventually(t, "what it says", func() bool { return strings.Contains(log.String(), "secretive") })
+		open()
+	})
 	tell(t, lease, "/say", url.Values{"stdout": {"a prompt on stdout"}, "stderr": {"a prompt on stderr"}})
 	tell(t, lease, "/say", url.Values{"stdout": {"count 1"}, "stderr": {"count 2\nthe prompt's second line"}})
 	within(t, "stop", func(ctx context.Context) { p.stop(ctx, testkit.Patience) })
@@ -125,11 +133,15 @@ func TestOnlyWhatMayBeLoggedIs(t *testing.T) {
 
 // What is kept to explain a failed start holds nothing of the time after.
 func TestLinesAreKeptOnlyUntilItIsReady(t *testing.T) {
+	file, open := gate(t)
 	says := make([]string, keptLines+5)
 	for i := range says {
 		says[i] = strings.Repeat("x", i+1)
 	}
-	p, lease, _ := readyChild(t, childSpec(script{Says: says}))
+	p, lease, _ := readyChild(t, childSpec(script{Gate: file, Says: says}), func(log *safeBuffer) {
+		eventually(t, "the last line", func() bool { return strings.Contains(log.String(), says[len(says)-1]) })
+		open()
+	})
 	tell(t, lease, "/say", url.Values{"stderr": {"a prompt"}})
 	within(t, "stop", func(ctx context.Context) { p.stop(ctx, testkit.Patience) })
 	if got := p.lastLines(); !slices.Equal(got, says[5:]) {
