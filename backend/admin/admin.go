@@ -91,8 +91,12 @@ func Register(mux problem.Mux, c Config) *API {
 	return a
 }
 
-// tokenScheme is the name of the admin token in the OpenAPI document.
-const tokenScheme = "adminToken"
+// The names of the admin token, and of the cookie that a browser gets for it, in the
+// OpenAPI document.
+const (
+	tokenScheme  = "adminToken"
+	cookieScheme = "session"
+)
 
 func (a *API) describe() huma.Config {
 	c := huma.DefaultConfig("mlxbar admin API", a.Version)
@@ -103,9 +107,10 @@ func (a *API) describe() huma.Config {
 	c.CreateHooks = nil // no $schema members in answers
 	c.RejectUnknownQueryParameters = true
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		tokenScheme: {Type: "http", Scheme: "bearer", Description: "The token in run/admin.token of the data folder."},
+		tokenScheme:  {Type: "http", Scheme: "bearer", Description: "The token in run/admin.token of the data folder."},
+		cookieScheme: {Type: "apiKey", In: "cookie", Name: cookieName, Description: "What POST /api/session gives a browser."},
 	}
-	c.Security = []map[string][]string{{tokenScheme: {}}}
+	c.Security = []map[string][]string{{tokenScheme: {}}, {cookieScheme: {}}}
 	return c
 }
 

@@ -3,10 +3,12 @@ package admin
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"mlxbar/backend/audit"
 	"mlxbar/backend/audit/export"
@@ -101,7 +103,12 @@ func (a *API) registerAudit() {
 			}
 			return nil, nil
 		})
-	huma.Register(a.huma, get("/api/audit/export", "The records as a file"), a.exportAudit)
+	download := get("/api/audit/export", "The records as a file")
+	file := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+	download.Responses = map[string]*huma.Response{"200": {Description: "CSV (RFC 4180), or one JSON object a line.", Content: map[string]*huma.MediaType{
+		"text/csv": file, "application/jsonl": file,
+	}}}
+	huma.Register(a.huma, download, a.exportAudit)
 }
 
 func (a *API) queryAudit(ctx context.Context, in *pageInput) (*recordsOutput, error) {
@@ -117,8 +124,8 @@ func (a *API) queryAudit(ctx context.Context, in *pageInput) (*recordsOutput, er
 	return &recordsOutput{page}, err
 }
 
-// exportAudit streams. Once it has begun, a failure cuts the connection, so that
-// nobody takes half a file for a whole one.
+// exportAudit streams. A failure before the first byte is an answer like any other;
+// a later one cuts the connection, so that nobody takes half a file for a whole one.
 func (a *API) exportAudit(ctx context.Context, in *exportInput) (*huma.StreamResponse, error) {
 	f, err := in.filter()
 	if err != nil {
@@ -132,14 +139,31 @@ func (a *API) exportAudit(ctx context.Context, in *exportInput) (*huma.StreamRes
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
 		ctx.SetHeader("Content-Type", format.ContentType())
 		ctx.SetHeader("Content-Disposition", fmt.Sprintf(`attachment; filename="mlxbar-audit%s"`, format.Extension()))
-		_, err := export.Write(ctx.Context(), ctx.BodyWriter(), format, func(each context.Context, emit func(audit.Record) error) error {
+		r, w := humago.Unwrap(ctx)
+		body := &startedWriter{Writer: w}
+		_, err := export.Write(ctx.Context(), body, format, func(each context.Context, emit func(audit.Record) error) error {
 			return a.Records.Each(each, f, emit)
 		})
 		if err != nil {
 			a.Logger.WarnContext(ctx.Context(), "an export broke off", "request_id", requestid.From(ctx.Context()), "cause", err)
-			panic(http.ErrAbortHandler)
+			if body.started {
+				panic(http.ErrAbortHandler)
+			}
+			w.Header().Del("Content-Disposition")
+			problem.Write(w, r, err)
 		}
 	}}, nil
+}
+
+// startedWriter knows whether anything was written to it.
+type startedWriter struct {
+	io.Writer
+	started bool
+}
+
+func (w *startedWriter) Write(b []byte) (int, error) {
+	w.started = true
+	return w.Writer.Write(b)
 }
 
 func parameterFaults(faults []audit.FieldError) error {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/tidwall/sjson"
@@ -54,6 +55,8 @@ func answersSettings(op huma.Operation) huma.Operation {
 
 func takesSettings(op huma.Operation) huma.Operation {
 	op.SkipValidateBody = true // settings.Manager does it, and knows better
+	// huma has limits of its own only for bodies that it decodes.
+	op.MaxBodyBytes, op.BodyReadTimeout = 1<<20, 5*time.Second
 	op.RequestBody = &huma.RequestBody{Required: true, Content: settingsContent()}
 	return answersSettings(op)
 }

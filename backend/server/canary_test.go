@@ -29,8 +29,8 @@ func TestNothingKeepsWhatWasAskedOrAnswered(t *testing.T) {
 	}
 	// The scripts' errors quote the prompt and the key, as those of careless servers do.
 	for _, model := range []string{
-		"ok", "timings", "tool-call", "status-400", "status-401", "status-404", "status-429", "status-500", "status-503", "error-event",
-		"cut", "cut-clean", "no-done", "malformed-json", "malformed-sse", "html", "empty", "redirect", "abort", "no-such-script",
+		"ok", "timings", "tools", "status-400", "status-401", "status-404", "status-429", "status-500", "status-503", "error-event",
+		"cut", "cut-clean", "no-done", "malformed-json", "malformed-sse", "html", "empty", "redirect", "cut-headers", "no-such-script",
 	} {
 		for _, stream := range []bool{false, true} {
 			h.drain(h.request("POST", "/v1/chat/completions", fmt.Sprintf(`{"model": %q, "stream": %t, "user": "canary-of-the-prompt",

@@ -1,0 +1,236 @@
+package admin_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"mlxbar/backend/admin"
+	"mlxbar/backend/audit"
+	"mlxbar/backend/engine"
+	"mlxbar/backend/gateway"
+	"mlxbar/backend/gateway/problem"
+	"mlxbar/backend/live"
+	"mlxbar/backend/models"
+	"mlxbar/backend/settings"
+	"mlxbar/backend/storage"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const token = "a-token-of-the-tests-that-is-long-enough"
+
+// house is the admin API with a real audit and real settings, behind the guard that
+// the whole server stands behind. Engines and library are made up.
+type house struct {
+	t         *testing.T
+	url       string
+	client    *http.Client
+	db        *storage.DB
+	recorder  *audit.Recorder
+	live      *live.Hub
+	api       *admin.API
+	log       *syncBuffer
+	shutdowns atomic.Int64
+	closing   chan struct{}
+}
+
+type engines struct{}
+
+// errInside is what no client may read.
+var errInside = errors.New("secret of the inside")
+
+func (engines) States() []engine.Status {
+	return []engine.Status{{Model: "loaded", Engine: "llamacpp", State: engine.Ready, PID: 7, MemoryBytes: 5 << 20, InFlight: 1}}
+}
+
+func (engines) Load(model string) error { return fate(model) }
+
+func (engines) Unload(_ context.Context, model string) error { return fate(model) }
+
+func fate(model string) error {
+	switch model {
+	case "loaded", "idle":
+		return nil
+	case "broken":
+		return &engine.LoadError{Model: model, Reason: "The model's file cannot be used: it is cut off.", Cause: errInside}
+	case "closed":
+		return engine.ErrClosed
+	case "defect":
+		return errInside
+	}
+	return engine.ErrUnknownModel
+}
+
+type library struct{ err error }
+
+func (l library) List() ([]models.Model, error) {
+	return []models.Model{{Name: "idle", Size: 1 << 20, Format: models.GGUF}, {Name: "loaded", Size: 2 << 20, Format: models.GGUF}}, l.err
+}
+
+func (library) Broken() ([]*models.BrokenError, error) {
+	return []*models.BrokenError{{File: "broken.gguf", Problem: "it is cut off"}}, nil
+}
+
+// newHouse serves the API; change may replace a part of it.
+func newHouse(t *testing.T, change ...func(*admin.Config)) *house {
+	t.Helper()
+	h := &house{t: t, live: live.NewHub(), log: &syncBuffer{}, closing: make(chan struct{})}
+	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	dir := t.TempDir()
+	set, err := settings.Open(filepath.Join(dir, "settings.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.db, err = storage.Open(t.Context(), filepath.Join(dir, "mlxbar.db"), storage.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if h.recorder, err = audit.NewRecorder(t.Context(), h.db, audit.Options{Log: log}); err != nil {
+		t.Fatal(err)
+	}
+	config := admin.Config{
+		Token: token, Version: "test", Settings: set, Recorder: h.recorder, Records: audit.NewStore(h.db), Engines: engines{}, Library: library{},
+		Live: h.live, Logger: log, Closing: h.closing, Shutdown: func() { h.shutdowns.Add(1) },
+		Status: func() admin.Status {
+			return admin.Status{Version: "test", State: admin.StateRunning, URL: h.url, Audit: admin.HealthOf(h.recorder.Err()), Engines: engines{}.States()}
+		},
+	}
+	for _, c := range change {
+		c(&config)
+	}
+	mux := problem.NewMux()
+	h.api = admin.Register(mux, config)
+	server := httptest.NewUnstartedServer(gateway.Guard(mux, set.Current, log))
+	server.Config.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
+	server.Start()
+	h.url, h.client = server.URL, server.Client()
+	t.Cleanup(func() {
+		server.Close()
+		if err := errors.Join(h.recorder.Close(context.Background()), h.db.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return h
+}
+
+// request sends body, as JSON if there is one, with the token.
+func (h *house) request(method, path, body string, change ...func(*http.Request)) *http.Response {
+	h.t.Helper()
+	req, err := http.NewRequestWithContext(h.t.Context(), method, h.url+path, strings.NewReader(body))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	for _, c := range change {
+		c(req)
+	}
+	resp, err := h.client.Do(req)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() { resp.Body.Close() })
+	return resp
+}
+
+func header(name, value string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Set(name, value) }
+}
+
+func (h *house) text(resp *http.Response, status int) string {
+	h.t.Helper()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if resp.StatusCode != status {
+		h.t.Fatalf("%s %s: %s, want %d: %s", resp.Request.Method, resp.Request.URL, resp.Status, status, raw)
+	}
+	return string(raw)
+}
+
+func get[T any](h *house, path string) (v T) {
+	h.t.Helper()
+	raw := h.text(h.request("GET", path, ""), 200)
+	if err := json.Unmarshal([]byte(raw), &v); err != nil {
+		h.t.Fatalf("%s: %v in %s", path, err, raw)
+	}
+	return v
+}
+
+// problem reads an answer that must be a whole problem document of the kind.
+func (h *house) problem(resp *http.Response, kind problem.Kind) problem.Document {
+	h.t.Helper()
+	raw := h.text(resp, kind.Status())
+	var d problem.Document
+	if err := json.Unmarshal([]byte(raw), &d); err != nil {
+		h.t.Fatalf("no problem document: %v in %q", err, raw)
+	}
+	if got := resp.Header.Get("Content-Type"); got != problem.ContentType {
+		h.t.Errorf("Content-Type %q, want %q", got, problem.ContentType)
+	}
+	if d.Type != "/problems/"+string(kind) || d.Status != resp.StatusCode || d.Title == "" || d.Detail == "" || d.Instance != resp.Request.URL.Path {
+		h.t.Errorf("the document %s, want one of %s that is whole", raw, kind)
+	}
+	if id := resp.Header.Get("X-Request-ID"); id == "" || d.RequestID != id {
+		h.t.Errorf("request_id %q, X-Request-ID %q", d.RequestID, id)
+	}
+	if resp.Header.Get("Cache-Control") != "no-store" || resp.Header.Get("X-Content-Type-Options") != "nosniff" {
+		h.t.Errorf("headers %v", resp.Header)
+	}
+	return d
+}
+
+// record puts one finished request into the audit.
+func (h *house) record(change func(*audit.Record)) audit.Record {
+	h.t.Helper()
+	r := audit.Record{RequestID: "req_1", Model: "idle", Backend: audit.Local, Endpoint: "/v1/chat/completions", Attempts: 1}
+	status, duration := int64(200), 12.5
+	end := audit.Success
+	if change != nil {
+		change(&r)
+		if r.Status != "" {
+			end = r.Status
+		}
+	}
+	if err := h.recorder.Begin(h.t.Context(), &r); err != nil {
+		h.t.Fatal(err)
+	}
+	r.Status, r.HTTPStatus, r.DurationMS = end, &status, &duration
+	if err := h.recorder.End(&r); err != nil {
+		h.t.Fatal(err)
+	}
+	return r
+}
+
+// syncBuffer is a log that a test may read while the server writes.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}

@@ -1,0 +1,92 @@
+package admin_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"mlxbar/backend/live"
+)
+
+// listen opens the stream and gives what comes, block by block.
+func (h *house) listen(ctx context.Context, lastID string) (next func() string) {
+	h.t.Helper()
+	resp := h.request("GET", "/api/live", "", func(r *http.Request) {
+		*r = *r.WithContext(ctx)
+		if lastID != "" {
+			r.Header.Set("Last-Event-ID", lastID)
+		}
+	})
+	if got := resp.Header.Get("Content-Type"); resp.StatusCode != 200 || got != "text/event-stream; charset=utf-8" || resp.Header.Get("Cache-Control") != "no-store" {
+		h.t.Fatalf("%s, headers %v", resp.Status, resp.Header)
+	}
+	lines := bufio.NewReader(resp.Body)
+	return func() string {
+		var block strings.Builder
+		for {
+			line, err := lines.ReadString('\n')
+			block.WriteString(line)
+			if err == io.EOF {
+				return block.String() + "EOF"
+			}
+			if err != nil {
+				return block.String() + err.Error()
+			}
+			if line == "\n" {
+				return block.String()
+			}
+		}
+	}
+}
+
+func TestAListenerMissesNothingOnceItIsConnected(t *testing.T) {
+	h := newHouse(t)
+	for range 50 {
+		ctx, cancel := context.WithCancel(t.Context())
+		next := h.listen(ctx, "")
+		if err := h.live.Publish(live.RequestStart, map[string]int{"n": 1}); err != nil { // as soon as the client knows that it is connected
+			t.Fatal(err)
+		}
+		if got := next(); !strings.HasPrefix(got, "id: ") || !strings.Contains(got, "retry: 1000\n") {
+			t.Fatalf("the greeting is %q", got)
+		}
+		if got := next(); !strings.HasSuffix(got, "event: request.start\ndata: {\"n\":1}\n\n") {
+			t.Fatalf("the first event is %q", got)
+		}
+		cancel()
+	}
+}
+
+// A browser that loses its stream before the first event comes back with the id of
+// the greeting.
+func TestAListenerResumesFromItsGreeting(t *testing.T) {
+	h := newHouse(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	greeting := h.listen(ctx, "")()
+	cancel()
+	id, _, _ := strings.Cut(strings.TrimPrefix(greeting, "id: "), "\n")
+	if err := h.live.Publish(live.State, "meanwhile"); err != nil {
+		t.Fatal(err)
+	}
+	next := h.listen(t.Context(), id)
+	next()
+	if got := next(); !strings.HasSuffix(got, "event: state\ndata: \"meanwhile\"\n\n") {
+		t.Errorf("resumed with %q", got)
+	}
+}
+
+func TestAStreamEndsWithTheServersLastState(t *testing.T) {
+	h := newHouse(t)
+	next := h.listen(t.Context(), "")
+	next()
+	close(h.closing)
+	if got := next(); !strings.HasPrefix(got, "event: state\ndata: {") || !strings.Contains(got, `"version":"test"`) {
+		t.Errorf("the last words are %q", got)
+	}
+	if got := next(); got != "EOF" {
+		t.Errorf("after them came %q", got)
+	}
+}

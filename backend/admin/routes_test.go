@@ -1,0 +1,174 @@
+package admin_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"mlxbar/backend/admin"
+	"mlxbar/backend/gateway/problem"
+)
+
+// routes are requests to every operation, in an order. kind is "" for a success, which then has
+// the status; location is the first fault's.
+var routes = []struct {
+	name, operation, query, body string
+	status                       int
+	kind                         problem.Kind
+	location, says               string
+}{
+	{"the status", "GET /api/status", "", "", 200, "", "", `"state":"running"`},
+	{"an unknown parameter", "GET /api/status", "?verbose=1", "", 0, problem.InvalidRequest, "query.verbose", "unknown"},
+	{"the description", "GET /api/openapi.json", "", "", 200, "", "", `"openapi":"3.1`},
+	{"a shutdown", "POST /api/shutdown", "", "", 202, "", "", ""},
+
+	{"the settings", "GET /api/settings", "", "", 200, "", "", `"timeouts":{"chat":"15m"`},
+	{"their schema", "GET /api/settings/schema", "", "", 200, "", "", "https://json-schema.org/draft/2020-12/schema"},
+	{"new settings", "PUT /api/settings", "", `{"timeouts": {"chat": "20m"}}`, 200, "", "", `"chat":"20m"`},
+	{"new settings out of range", "PUT /api/settings", "", `{"timeouts": {"chat": "3s"}}`, 0, problem.InvalidRequest, "timeouts.chat", "1m to 120m"},
+	{"settings of a newer mlxbar", "PUT /api/settings", "", `{"version": 99}`, 0, problem.InvalidRequest, "version", "newer"},
+	{"settings that are a list", "PUT /api/settings", "", `[]`, 0, problem.InvalidRequest, "body", "must be a JSON object"},
+	{"no settings", "PUT /api/settings", "", "", 0, problem.InvalidRequest, "", ""},
+	{"settings without end", "PUT /api/settings", "", strings.Repeat(" ", 2<<20), 0, problem.BodyTooLarge, "", ""},
+	{"a changed setting", "PATCH /api/settings", "", `{"timeouts": {"chat": "20m"}}`, 200, "", "", `"chat":"20m"`},
+	{"a setting back at its default", "PATCH /api/settings", "", `{"timeouts": {"chat": null}}`, 200, "", "", `"chat":"15m"`},
+	{"a setting misspelt", "PATCH /api/settings", "", `{"timeout": {"chat": "20m"}}`, 0, problem.InvalidRequest, "timeout", "did you mean timeouts?"},
+	{"a setting of another type", "PATCH /api/settings", "", `{"server": {"max_body_mb": "5"}}`, 0, problem.InvalidRequest, "server.max_body_mb", "whole number"},
+	{"a setting in broken JSON", "PATCH /api/settings", "", `{"server": `, 0, problem.InvalidRequest, "body", "ends too early"},
+
+	{"the models", "GET /api/models", "", "", 200, "", "", `{"models":[{"name":"idle","size_bytes":1048576,"format":"gguf","engine":"llamacpp","state":"idle"},{"name":"loaded"`},
+	{"the broken ones", "GET /api/models", "", "", 200, "", "", `"broken":[{"file":"broken.gguf","problem":"it is cut off"}]`},
+	{"the engines", "GET /api/engines", "", "", 200, "", "", `"engines":[{"model":"loaded"`},
+	{"the providers, none", "GET /api/providers", "", "", 200, "", "", `{"providers":[]}`},
+	{"loading", "POST /api/models/{name}/load", "idle", "", 202, "", "", ""},
+	{"loading what is unknown", "POST /api/models/{name}/load", "nope", "", 0, problem.ModelNotFound, "", `"nope"`},
+	{"loading what is broken", "POST /api/models/{name}/load", "broken", "", 0, problem.EngineUnavailable, "", "it is cut off"},
+	{"loading while the server stops", "POST /api/models/{name}/load", "closed", "", 0, problem.ShuttingDown, "", ""},
+	{"loading that goes wrong", "POST /api/models/{name}/load", "defect", "", 0, problem.Internal, "", "its log has the cause"},
+	{"unloading", "POST /api/models/{name}/unload", "loaded", "", 204, "", "", ""},
+	{"unloading what is unknown", "POST /api/models/{name}/unload", "nope", "", 0, problem.ModelNotFound, "", `"nope"`},
+
+	{"the audit", "GET /api/audit", "", "", 200, "", "", `{"records":[],"next":""}`},
+	{"the audit, filtered", "GET /api/audit", "?model=m&backend=LOCAL&status=error&endpoint=/v1/embeddings&from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00%2B01:00&limit=1000", "", 200, "", "", `"records":[]`},
+	{"an unknown backend", "GET /api/audit", "?backend=local", "", 0, problem.InvalidRequest, "query.backend", "LOCAL, OPENAI, ANTHROPIC"},
+	{"an unknown status", "GET /api/audit", "?status=failed", "", 0, problem.InvalidRequest, "query.status", "interrupted"},
+	{"an endpoint that is none", "GET /api/audit", "?endpoint=chat", "", 0, problem.InvalidRequest, "query.endpoint", "a path"},
+	{"a date that is none", "GET /api/audit", "?from=yesterday", "", 0, problem.InvalidRequest, "query.from", "RFC 3339"},
+	{"a day that is none", "GET /api/audit", "?to=2026-02-30T00:00:00Z", "", 0, problem.InvalidRequest, "query.to", "RFC 3339"},
+	{"an end before its start", "GET /api/audit", "?from=2026-02-01T00:00:00Z&to=2026-01-01T00:00:00Z", "", 0, problem.InvalidRequest, "query.to", "later than from"},
+	{"a cursor that is none", "GET /api/audit", "?cursor=abc", "", 0, problem.InvalidRequest, "query.cursor", "earlier page"},
+	{"no records a page", "GET /api/audit", "?limit=0", "", 0, problem.InvalidRequest, "query.limit", "1 to 1000"},
+	{"too many a page", "GET /api/audit", "?limit=1001", "", 0, problem.InvalidRequest, "query.limit", "1 to 1000"},
+	{"a limit that is no number", "GET /api/audit", "?limit=ten", "", 0, problem.InvalidRequest, "query.limit", "1 to 1000"},
+	{"a filter misspelt", "GET /api/audit", "?modle=m", "", 0, problem.InvalidRequest, "query.modle", "unknown"},
+	{"the sums", "GET /api/audit/stats", "?status=success", "", 200, "", "", `"total":0,"successful":0,"errors":0`},
+	{"the sums of an unknown status", "GET /api/audit/stats", "?status=failed", "", 0, problem.InvalidRequest, "query.status", "interrupted"},
+	{"the models of the audit", "GET /api/audit/models", "", "", 200, "", "", `{"models":[]}`},
+	{"a flush", "POST /api/audit/flush", "", "", 204, "", "", ""},
+	{"an export as CSV", "GET /api/audit/export", "?format=csv", "", 200, "", "", "request_id,"},
+	{"an export as JSONL", "GET /api/audit/export", "?format=jsonl", "", 200, "", "", ""},
+	{"an export without format", "GET /api/audit/export", "", "", 0, problem.InvalidRequest, "query.format", ""},
+	{"an export in another format", "GET /api/audit/export", "?format=xlsx", "", 0, problem.InvalidRequest, "query.format", "csv or jsonl"},
+	{"an export of an unknown backend", "GET /api/audit/export", "?format=csv&backend=x", "", 0, problem.InvalidRequest, "query.backend", "LOCAL"},
+
+	{"a login", "POST /api/session", "", `{"token": "` + token + `"}`, 204, "", "", ""},
+	{"a login with a wrong token", "POST /api/session", "", `{"token": "guess"}`, 0, problem.Unauthorized, "", "run/admin.token"},
+	{"a login with no token", "POST /api/session", "", `{}`, 0, problem.Unauthorized, "", "run/admin.token"},
+	{"a login with a wrong code", "POST /api/session", "", `{"code": "guess"}`, 0, problem.Unauthorized, "", "mlxbar link"},
+	{"a login with a number", "POST /api/session", "", `{"token": 5}`, 0, problem.InvalidRequest, "body.token", "string"},
+	{"a login with something more", "POST /api/session", "", `{"token": "x", "user": "y"}`, 0, problem.InvalidRequest, "body.user", ""},
+	{"a login in broken JSON", "POST /api/session", "", `{"token": `, 0, problem.InvalidRequest, "body", ""},
+	{"a login without a body", "POST /api/session", "", "", 0, problem.InvalidRequest, "", ""},
+	{"a login without end", "POST /api/session", "", `{"token": "` + strings.Repeat("x", 2<<20) + `"}`, 0, problem.BodyTooLarge, "", ""},
+	{"a login link", "POST /api/session/link", "", "", 201, "", "", "/#code="},
+	{"a logout", "DELETE /api/session", "", "", 204, "", "", ""},
+}
+
+func TestEveryRoute(t *testing.T) {
+	h := newHouse(t)
+	for _, c := range routes {
+		t.Run(c.name, func(t *testing.T) {
+			outer := h.t
+			h.t = t
+			defer func() { h.t = outer }()
+			method, path, _ := strings.Cut(c.operation, " ")
+			if strings.Contains(path, "{name}") {
+				path = strings.Replace(path, "{name}", c.query, 1)
+			} else {
+				path += c.query
+			}
+			resp := h.request(method, path, c.body)
+			if c.kind == "" {
+				if got := h.text(resp, c.status); !strings.Contains(got, c.says) {
+					t.Errorf("the answer %q does not hold %q", got, c.says)
+				}
+				if resp.Header.Get("Cache-Control") != "no-store" {
+					t.Errorf("headers %v", resp.Header)
+				}
+				return
+			}
+			d := h.problem(resp, c.kind)
+			if !strings.Contains(d.Detail, c.says) {
+				t.Errorf("the detail %q does not say %q", d.Detail, c.says)
+			}
+			location := ""
+			if len(d.Errors) > 0 {
+				location = d.Errors[0].Location
+			}
+			if location != c.location {
+				t.Errorf("the first fault is at %q, want %q: %+v", location, c.location, d.Errors)
+			}
+			raw, _ := json.Marshal(d)
+			if strings.Contains(string(raw), errInside.Error()) || strings.Contains(string(raw), "guess") {
+				t.Errorf("the answer tells too much: %s", raw)
+			}
+			if logged := strings.Contains(h.log.String(), d.RequestID); logged != (d.Status >= 500) {
+				t.Errorf("status %d, and the log says %q", d.Status, h.log.String())
+			}
+		})
+	}
+}
+
+func TestEveryRouteIsInTheTable(t *testing.T) {
+	listed := map[string]bool{"GET /api/live": true} // has tests of its own
+	for _, c := range routes {
+		listed[c.operation] = true
+	}
+	for path, operations := range openAPI(t).Paths {
+		for method := range operations {
+			if name := strings.ToUpper(method) + " " + path; !listed[name] {
+				t.Errorf("no test asks %s", name)
+			}
+		}
+	}
+}
+
+func TestAShutdownIsPassedOn(t *testing.T) {
+	h := newHouse(t)
+	h.text(h.request("POST", "/api/shutdown", ""), http.StatusAccepted)
+	if n := h.shutdowns.Load(); n != 1 {
+		t.Errorf("the server was told %d times", n)
+	}
+}
+
+func TestAFolderThatCannotBeReadIsAProblem(t *testing.T) {
+	h := newHouse(t, func(c *admin.Config) { c.Library = library{errInside} })
+	if d := h.problem(h.request("GET", "/api/models", ""), problem.Internal); strings.Contains(d.Detail, errInside.Error()) {
+		t.Errorf("the detail %q tells of the inside", d.Detail)
+	}
+	if !strings.Contains(h.log.String(), errInside.Error()) {
+		t.Errorf("the log does not tell the cause: %s", h.log)
+	}
+}
+
+func TestProvidersAreShownWithoutTheirKeys(t *testing.T) {
+	t.Setenv("FAR_KEY", "sk-secret-of-far")
+	h := newHouse(t)
+	h.text(h.request("PATCH", "/api/settings", `{"providers": [{"name": "far", "kind": "openai", "base_url": "https://far.example/v1", "api_key_env": "FAR_KEY"}]}`), 200)
+	got := h.text(h.request("GET", "/api/providers", ""), 200)
+	want := `{"providers":[{"name":"far","kind":"openai","base_url":"https://far.example/v1","api_key_env":"FAR_KEY"}]}`
+	if strings.TrimSpace(got) != want {
+		t.Errorf("the providers are %s, want %s", got, want)
+	}
+}
