@@ -1,0 +1,48 @@
+import { readFile } from 'node:fs/promises';
+import { beforeAll, expect, it } from 'vitest';
+import { starter } from './support/server';
+import { useStage } from './support/stage';
+
+const stage = useStage();
+let id = '';
+
+beforeAll(async () => {
+  const response = await fetch(`${stage.server.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ model: starter, messages: [{ role: 'user', content: 'Hello' }], max_tokens: 4 }),
+  });
+  expect(response.status).toBe(200);
+  id = String(response.headers.get('x-request-id'));
+});
+
+async function download(button: string): Promise<{ name: string; text: string }> {
+  const { page } = stage;
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: button }).click()]);
+  return { name: file.suggestedFilename(), text: await readFile(await file.path(), 'utf8') };
+}
+
+it('exports the audit as CSV', async () => {
+  const { name, text } = await download('Export CSV');
+  expect(name).toMatch(/^mlxbar-audit.*\.csv$/);
+  const [head, ...rows] = text.trim().split('\r\n').map((line) => line.split(','));
+  const row = rows.find((cells) => cells[head?.indexOf('request_id') ?? -1] === id);
+  const cell = (column: string) => row?.[head?.indexOf(column) ?? -1];
+  expect([cell('model'), cell('status'), cell('http_status'), cell('completion_tokens')]).toEqual([starter, 'success', '200', '4']);
+});
+
+it('exports the audit as JSON lines', async () => {
+  const { name, text } = await download('Export JSONL');
+  expect(name).toMatch(/^mlxbar-audit.*\.jsonl$/);
+  const records = text.trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(records.find((r) => r.request_id === id)).toMatchObject({ model: starter, status: 'success', http_status: 200, completion_tokens: 4 });
+});
+
+it('copies the address that tools are given', async () => {
+  const { page } = stage;
+  await page.getByRole('button', { name: 'Copy address' }).click();
+  await page.getByText('Copied').last().waitFor();
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  expect(copied).toBe(`${stage.server.url}/v1`);
+  expect((await fetch(`${copied}/models`)).status).toBe(200);
+});
