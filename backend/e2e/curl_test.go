@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"mlxbar/backend/datadir"
+	"mlxbar/backend/settings"
 )
 
 // run runs a command line in a shell, with mlxbar by its name.
@@ -33,7 +34,8 @@ func TestCurlIsAnsweredAndItsRequestExported(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Fatal("curl is missing: run make setup")
 	}
-	h := newHouse(t)
+	// The model is small: now and then it goes on until its context is full.
+	h := newHouse(t, func(s *settings.Settings) { s.Engines.LlamaCPP.ContextSize = 512 })
 	address, err := url.Parse(h.url)
 	if err != nil {
 		t.Fatal(err)

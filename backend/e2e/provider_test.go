@@ -50,29 +50,35 @@ func TestTheOfficialClientRaisesWhatAProviderDoesWrong(t *testing.T) {
 		model, class string
 		status       int
 		kind         problem.Kind
+		stream       bool
 	}{
-		{"status-400=1s", "BadRequestError", 400, problem.ContextExceeded},
-		{"status-401=1s", server, 502, problem.UpstreamKey},
-		{"status-403=1s", server, 502, problem.UpstreamKey},
-		{"status-404=1s", "NotFoundError", 404, problem.UpstreamRefused},
-		{"status-422=1s", "UnprocessableEntityError", 422, problem.UpstreamRefused},
-		{"status-429=1s", "RateLimitError", 429, problem.RateLimited},
-		{"status-500=1s", server, 502, problem.UpstreamFailed},
-		{"status-503=1s", server, 502, problem.UpstreamFailed},
-		{"error-event=1ms", server, 502, problem.UpstreamFailed},
-		{"redirect=1ms", server, 502, problem.UpstreamMalformed},
-		{"html=1ms", server, 502, problem.UpstreamMalformed},
-		{"empty=1ms", server, 502, problem.UpstreamMalformed},
-		{"malformed-json=1ms", server, 502, problem.UpstreamMalformed},
-		{"cut=1ms", server, 502, problem.UpstreamCut},
-		{"cut-headers=1ms", server, 502, problem.UpstreamCut},
+		{"status-400=1s", "BadRequestError", 400, problem.ContextExceeded, false},
+		{"status-401=1s", server, 502, problem.UpstreamKey, false},
+		{"status-403=1s", server, 502, problem.UpstreamKey, false},
+		{"status-404=1s", "NotFoundError", 404, problem.UpstreamRefused, false},
+		{"status-422=1s", "UnprocessableEntityError", 422, problem.UpstreamRefused, false},
+		{"status-429=1s", "RateLimitError", 429, problem.RateLimited, false},
+		{"status-500=1s", server, 502, problem.UpstreamFailed, false},
+		{"status-503=1s", server, 502, problem.UpstreamFailed, false},
+		{"error-event=1ms", server, 502, problem.UpstreamFailed, false},
+		{"redirect=1ms", server, 502, problem.UpstreamMalformed, false},
+		{"html=1ms", server, 502, problem.UpstreamMalformed, false},
+		{"empty=1ms", server, 502, problem.UpstreamMalformed, false},
+		{"malformed-json=1ms", server, 502, problem.UpstreamMalformed, false},
+		{"cut=1ms", server, 502, problem.UpstreamCut, false},
+		{"cut-headers=1ms", server, 502, problem.UpstreamCut, false},
+		{"status-429=2s", "RateLimitError", 429, problem.RateLimited, true},
+		{"html=2ms", server, 502, problem.UpstreamMalformed, true},
+		{"empty=2ms", server, 502, problem.UpstreamCut, true},
+		{"malformed-sse=2ms", server, 502, problem.UpstreamCut, true},
+		{"cut-headers=2ms", server, 502, problem.UpstreamCut, true},
 	} {
 		t.Run(test.model, func(t *testing.T) {
-			o := c.do(h.asks(test.model, false))
+			o := c.do(h.asks(test.model, test.stream))
 			if o.class() != test.class || o.Error.Status != test.status || !slices.Contains(o.Error.Kinds, "APIStatusError") {
 				t.Fatalf("%+v", o)
 			}
-			if test.kind == problem.RateLimited && o.Error.RetryAfter != "1" {
+			if test.kind == problem.RateLimited && o.Error.RetryAfter == "" {
 				t.Errorf("Retry-After %q", o.Error.RetryAfter)
 			}
 			h.checkFailure(t, o, test.model, test.kind, test.status)
