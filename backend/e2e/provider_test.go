@@ -169,7 +169,7 @@ func TestAClientThatGivesUpEndsTheProvidersWork(t *testing.T) {
 		call  call
 		class string
 	}{
-		"its own time is over": {call{With: with{"model": "hang=60s"}, Timeout: 0.5}, "APITimeoutError"},
+		"its own time is over": {call{With: with{"model": "hang=60s"}, Timeout: 3}, "APITimeoutError"},
 		"it closes the stream": {call{With: with{"model": "slow-idle=60s", "stream": true}, CloseAfter: 1}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
