@@ -34,7 +34,7 @@ func exportCommand(f *flags) *cobra.Command {
 			}
 			kind, err := export.ParseFormat(format)
 			if err != nil {
-				return fmt.Errorf("--format: %w", err)
+				return fmt.Errorf("--format %q: it is csv or jsonl", format)
 			}
 			filter, faults := audit.ParseFilter(func(name string) string { return *values[name] })
 			if len(faults) > 0 {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -23,13 +22,13 @@ func serveCommand(f *flags) *cobra.Command {
 			}
 			opts := server.Options{DataDir: paths.Root, Addr: addr, Stdout: os.Stdout, Stderr: os.Stderr, LogToStderr: isTerminal(os.Stderr)}
 			if err := opts.LogLevel.UnmarshalText([]byte(level)); err != nil {
-				return fmt.Errorf("--log-level %s: use debug, info, warn or error", level)
+				return fmt.Errorf("--log-level %q: it is debug, info, warn or error", level)
 			}
 			return server.Run(c.Context(), opts)
 		},
 	}
 	c.Flags().StringVar(&addr, "addr", "", "host:port to listen on, port 0 for a free one (default: server.addr of the settings, 127.0.0.1:10242)")
-	c.Flags().StringVar(&level, "log-level", slog.LevelInfo.String(), "debug, info, warn or error")
+	c.Flags().StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	return c
 }
 
