@@ -92,9 +92,9 @@ type Spec struct {
 	Ready func(line []byte) (baseURL string, ok bool)
 	// Health is a path under the base URL that answers 200 to the key while the child is well.
 	Health string
-	// LogLine says whether a line of output may stand in the log; a line after
-	// the ready line may hold what somebody asked. Nil keeps all.
-	LogLine func(line []byte, ready bool) (keep bool)
+	// LogLine gives what of a line of output may stand in the log, nil for nothing:
+	// after the ready line it may hold what somebody asked. Nil keeps all.
+	LogLine func(line []byte, ready bool) []byte
 	// Explain turns the last lines of a start that failed into a sentence of our
 	// own; "" when they say nothing known. May be nil.
 	Explain      func(lines []string) string

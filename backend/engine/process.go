@@ -147,7 +147,10 @@ func (p *process) logLine(line []byte) {
 	p.mu.Lock()
 	ready := p.ready
 	p.mu.Unlock()
-	if p.spec.LogLine == nil || p.spec.LogLine(line, ready) {
+	if p.spec.LogLine != nil {
+		line = p.spec.LogLine(line, ready)
+	}
+	if line != nil {
 		fmt.Fprintf(p.log, "%s\n", line) // a log that cannot be written stops no engine
 	}
 }

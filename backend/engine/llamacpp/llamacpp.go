@@ -83,7 +83,7 @@ func (e *Engine) Launch(model models.Model) (engine.Spec, error) {
 		APIKey:  key,
 		Ready:   parseReady,
 		Health:  "/v1/models", // which asks for the key, unlike /health
-		LogLine: mayBeLogged,
+		LogLine: loggable,
 		Explain: explain,
 	}, nil
 }

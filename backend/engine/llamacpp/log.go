@@ -8,13 +8,17 @@ import (
 // llama.cpp quotes requests in some of its messages: a body that is no JSON, an
 // unknown value, a grammar that does not parse, which it prints as it came, line by
 // line. So once it serves, a line stands in the log only if it begins as one of its
-// reports does and then says nothing but numbers and words of this list.
+// reports does and then says nothing but numbers and words of this list; and of how
+// it crashed, where and by what.
+const reporters = `get_availabl|launch_slot_|update_slots|print_timing|release|process_sing|send_error|stop|operator\(\)`
+
 var (
-	report = regexp.MustCompile(`^([\d.]+ [IWED] (slot|srv) +[a-z_]+(\(\))?: |ggml_(metal|cuda|vulkan|backend)[a-z_]*: |CUDA error: |error: |libc\+\+abi: |terminate called )`)
+	report = regexp.MustCompile(`^([\d.]+ [IWE] (slot|srv) +(` + reporters + `): |ggml_(metal|cuda|vulkan|backend)[a-z_]*: |CUDA error: |error: )`)
 	inWord = regexp.MustCompile(`[A-Za-z_]+`)
-	beside = regexp.MustCompile(`^[\d ,.:;=()|/<>%'+-]*$`)
-	// Of an assertion that failed: the expression, which has no two words in a row.
-	assertion = regexp.MustCompile(`^\S*(ggml|llama)\S*\.\w{1,5}:\d+: GGML_(ASSERT|ABORT)\([^\s"]+( (==|!=|<=?|>=?|&&|\|\||[-+*/%]) [^\s"]+)*\) failed$`)
+	beside = regexp.MustCompile(`^[\d ,.:;=()|/<>%+-]*$`)
+	// Of an assertion its place, for its expression may be anything.
+	crash = regexp.MustCompile(`\b(ggml|llama|server)[a-z-]*\.(c|cpp|cu|cuh|h|m|metal):\d+: GGML_(ASSERT|ABORT)\b` +
+		`|^(terminate called after throwing an instance of '|libc\+\+abi: terminating due to uncaught exception of type )std::[a-z_]+\b`)
 )
 
 var words = wordSet(`
@@ -23,9 +27,7 @@ var words = wordSet(`
 	n_prompt_tokens batch truncated prompt eval total time ms per second graphs reused progress done all are idle failed with
 	request exceeds the available context size try increasing it unauthorized Invalid API Key
 	error command buffer status Insufficient Memory memory out of an illegal access encountered device allocate allocating MiB
-	GPU Timeout Internal Error kIOGPUCommandBufferCallbackErrorOutOfMemory kIOGPUCommandBufferCallbackErrorTimeout
-	terminating due uncaught exception type after throwing instance std runtime_error bad_alloc out_of_range invalid_argument
-	logic_error system_error`)
+	GPU Timeout Internal Error kIOGPUCommandBufferCallbackErrorOutOfMemory kIOGPUCommandBufferCallbackErrorTimeout`)
 
 func wordSet(text string) map[string]bool {
 	set := map[string]bool{}
@@ -35,10 +37,13 @@ func wordSet(text string) map[string]bool {
 	return set
 }
 
-// mayBeLogged keeps what was said while loading, which has seen nobody's words,
-// and afterwards only what cannot hold any.
-func mayBeLogged(line []byte, ready bool) bool {
-	return !ready || assertion.Match(line) || saysOnlyOurWords(string(line))
+// loggable keeps what was said while loading, which has seen nobody's words, and
+// afterwards only what cannot hold any.
+func loggable(line []byte, ready bool) []byte {
+	if !ready || saysOnlyOurWords(string(line)) {
+		return line
+	}
+	return crash.Find(line)
 }
 
 func saysOnlyOurWords(line string) bool {

@@ -1,0 +1,96 @@
+package llamacpp
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mlxbar/backend/models"
+)
+
+func TestArguments(t *testing.T) {
+	chat := models.Model{Name: "chat", Path: "/models of mine/Chat.gguf"}
+	embedder := func(context int) models.Model {
+		return models.Model{Name: "e", Path: "/e.gguf", Facts: models.Facts{HasPooling: true, ContextLength: context}}
+	}
+	for name, c := range map[string]struct {
+		model   models.Model
+		options Options
+		want    string // after the model and its name
+	}{
+		"all left to llama.cpp":              {chat, Options{}, "--context-size 0 --parallel 1 --threads 0 --pooling mean --batch 1024"},
+		"all said":                           {chat, Options{ContextSize: 4096, Parallel: 4, Threads: 2}, "--context-size 4096 --parallel 4 --threads 2 --pooling mean --batch 1024"},
+		"an embedder's batch is its context": {embedder(2048), Options{Parallel: 1}, "--context-size 0 --parallel 1 --threads 0 --pooling model --batch 2048"},
+		"but not beyond what is set":         {embedder(2048), Options{ContextSize: 1024}, "--context-size 1024 --parallel 1 --threads 0 --pooling model --batch 1024"},
+		"nor too large":                      {embedder(1 << 20), Options{}, "--context-size 0 --parallel 1 --threads 0 --pooling model --batch 8192"},
+		"nor too small":                      {embedder(0), Options{}, "--context-size 0 --parallel 1 --threads 0 --pooling model --batch 512"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := append([]string{"--model", c.model.Path, "--alias", c.model.Name}, strings.Fields(c.want)...)
+			if diff := cmp.Diff(want, arguments(c.model, c.options)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestTheChildsEnvironmentHoldsNoSecret(t *testing.T) {
+	kept := []string{
+		"PATH=/usr/bin", "HOME=/home/me", "LC_ALL=C", "TMPDIR=/tmp", "CUDA_VISIBLE_DEVICES=0", "OMP_NUM_THREADS=2",
+		"LD_LIBRARY_PATH=/opt/lib", "GGML_METAL_PATH_RESOURCES=/x", "XDG_CACHE_HOME=/c=d",
+	}
+	dropped := []string{
+		"OPENAI_API_KEY=sk-1", "MY_PROVIDER=sk-2", "HF_TOKEN=hf-3", "GITHUB_PAT=4", "DATABASE_URL=postgres://me:5@db", "XDG_SECRET=6",
+		"CUDA_KEY=7", "LLAMA_ARG_MODEL=/other", "LLAMA_API_KEY=8", "PYTHONPATH=/evil", "PYTHONSTARTUP=/evil", "LD_PRELOAD=/evil.so",
+		"HTTPS_PROXY=http://me:9@proxy", "AWS_SECRET_ACCESS_KEY=10", "path=/lower", "", "=C:=", "NOTHING",
+	}
+	got := childEnviron(slices.Concat(dropped[:9], kept, dropped[9:]))
+	if diff := cmp.Diff(kept, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTheReadyLine(t *testing.T) {
+	for line, want := range map[string]string{
+		`{"event": "ready", "address": "http://127.0.0.1:40123"}`: "http://127.0.0.1:40123",
+		`{"event":"ready","address":"http://[::1]:1","more":2}`:   "http://[::1]:1",
+		`{"event": "ready"}`:                                    "",
+		`{"event": "ready", "address`:                           "",
+		`{"event": "loading", "address": "http://127.0.0.1:1"}`: "",
+		`{"event": 1, "address": "http://127.0.0.1:1"}`:         "",
+		`ready http://127.0.0.1:1`:                              "",
+		`["ready"]`:                                             "",
+		``:                                                      "",
+		`null`:                                                  "",
+	} {
+		if got, ok := parseReady([]byte(line)); got != want || ok != (want != "") {
+			t.Errorf("parseReady(%s) gives %q, %v", line, got, ok)
+		}
+	}
+}
+
+func TestWordsOfAFailedLoadBecomeASentence(t *testing.T) {
+	for said, want := range map[string]string{
+		"llama_model_load: error loading model: error loading model architecture: unknown model architecture: 'new'": "This version of llama.cpp does not know the model's architecture.",
+		"llama_model_load: error loading model: tensor 'x' data is not within the file bounds, model is corrupted":   "The model's file is damaged: a part of it is missing.",
+		"gguf_init_from_file_ptr: invalid magic characters: 'abcd', expected 'GGUF'":                                 "The model's file is not a GGUF file.",
+		"ggml_backend_cpu_buffer_type_alloc_buffer: failed to allocate buffer of size 137438953472":                  noMemory,
+		"llama_model_load: error loading model: missing tensor 'token_embd.weight'":                                  "The model's file is damaged or of a kind that llama.cpp cannot run.",
+		"cannot load the model: something else":                                                                      "llama.cpp cannot load the model; the engine's log says why.",
+		"Segmentation fault":                                                                                         "",
+	} {
+		// The last word of llama.cpp is often the least exact one.
+		lines := []string{"0.00.000.258 I srv          init: initializing ...", said}
+		if want != "" {
+			lines = append(lines, "cannot load the model: failed to load model")
+		}
+		if got := explain(lines); got != want {
+			t.Errorf("%s\n is explained by %q, want %q", said, got, want)
+		}
+	}
+	if got := explain(nil); got != "" {
+		t.Errorf("nothing is explained by %q", got)
+	}
+}
