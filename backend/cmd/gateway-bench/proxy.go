@@ -31,7 +31,14 @@ func serveProxy(ctx context.Context, upstream string, stdout io.Writer, stdin io
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
 		Transport: &http.Transport{MaxIdleConns: 512, MaxIdleConnsPerHost: 256, IdleConnTimeout: 90 * time.Second, DisableCompression: true},
 	}
-	server := &http.Server{Handler: proxy, ReadHeaderTimeout: time.Minute}
+	// Without full duplex the server takes the request's body away at the first byte of
+	// the answer, and an upstream that answers before the transport has seen the body's
+	// end gets its connection closed in mid-stream: a few requests in ten thousand.
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.NewResponseController(w).EnableFullDuplex()
+		proxy.ServeHTTP(w, r)
+	})
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	closed := make(chan struct{})
