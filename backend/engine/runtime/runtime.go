@@ -10,7 +10,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -169,14 +168,14 @@ func hold(ctx context.Context, root string, report func(string)) (unlock func(),
 		}
 		return nil, &Error{"The data folder cannot be locked for set-up.", err}
 	}
-	stale, err := filepath.Glob(filepath.Join(root, stagingPrefix+"*"))
+	entries, err := os.ReadDir(root)
 	if err != nil {
-		return nil, errors.Join(err, f.Unlock())
+		return nil, errors.Join(&Error{"The data folder cannot be read.", err}, f.Unlock())
 	}
-	for _, dir := range stale {
-		// A uv whose parent was killed may still write there; then it is next time's.
-		if err := os.RemoveAll(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			continue
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), stagingPrefix) {
+			// A uv whose parent was killed may still write there; then it is next time's.
+			_ = os.RemoveAll(filepath.Join(root, e.Name()))
 		}
 	}
 	return func() { f.Unlock() }, nil // unlocking also happens when the process ends

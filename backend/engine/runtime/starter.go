@@ -10,7 +10,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
+
+	"github.com/google/renameio/v2"
 
 	"mlxbar/backend/models"
 )
@@ -33,8 +37,12 @@ func (s Starter) Wanted(name string) bool {
 	if name != models.StarterName || exists(s.record()) {
 		return false
 	}
-	found, err := filepath.Glob(filepath.Join(s.folder(), "*.gguf"))
-	return err == nil && len(found) == 0
+	entries, err := os.ReadDir(s.folder())
+	return errors.Is(err, fs.ErrNotExist) || err == nil && !slices.ContainsFunc(entries, isModel)
+}
+
+func isModel(e fs.DirEntry) bool {
+	return strings.EqualFold(filepath.Ext(e.Name()), ".gguf") && !strings.HasPrefix(e.Name(), ".")
 }
 
 // Fetch brings the starter unless it is there, by its record and size.
@@ -111,13 +119,35 @@ func (s Starter) place(file string) error {
 	if err := syncPath(file); err != nil {
 		return err
 	}
-	if err := os.Rename(file, s.path()); err != nil {
+	err := os.Rename(file, s.path())
+	if errors.Is(err, syscall.EXDEV) { // a person may keep models on a disk of their own
+		err = s.copyIn(file)
+	}
+	if err != nil {
 		return err
 	}
 	if err := syncPath(s.folder()); err != nil {
 		return err
 	}
 	return s.remember()
+}
+
+// copyIn copies what cannot be renamed; the models folder ignores hidden files.
+func (s Starter) copyIn(file string) error {
+	from, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := renameio.NewPendingFile(s.path(), renameio.WithTempDir(s.folder()), renameio.WithPermissions(0o600))
+	if err != nil {
+		return err
+	}
+	defer to.Cleanup()
+	if _, err := io.Copy(to, from); err != nil {
+		return err
+	}
+	return to.CloseAtomicallyReplace()
 }
 
 func (s Starter) remember() error {
