@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -267,6 +268,7 @@ func TestAModelThatIsMissingIsFetched(t *testing.T) {
 	}{
 		"and loaded":          {nil, ""},
 		"and fails":           {errors.New("cut"), "The model could not be fetched."},
+		"and is broken off":   {fmt.Errorf("unpack: %w", context.Canceled), "The model could not be fetched."},
 		"and fails in set-up": {&runtime.Error{Problem: "No network."}, "No network."},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -182,9 +182,10 @@ func (s *slot) loaded(l *load, run *incarnation, err error) {
 		}
 		return
 	}
-	if !errors.Is(err, context.Canceled) {
-		l.err = err
-		s.fail(err)
+	var failure *LoadError
+	if errors.As(err, &failure) {
+		l.err = failure
+		s.fail(failure)
 		return
 	}
 	s.set(Idle, "")
@@ -197,15 +198,11 @@ func (s *slot) loaded(l *load, run *incarnation, err error) {
 }
 
 // fail puts the slot out of service for a while. The pool's mutex is held.
-func (s *slot) fail(err error) {
-	var failure *LoadError
-	if !errors.As(err, &failure) {
-		failure = &LoadError{Model: s.name, Reason: "The engine could not be started; its log says why.", Cause: err}
-	}
+func (s *slot) fail(failure *LoadError) {
 	s.failure = failure
 	s.retryAt = time.Now().Add(s.pause.NextBackOff())
 	s.set(Failed, failure.Reason)
-	s.pool.cfg.Logger.Error("a model failed to load", "model", s.name, "err", err)
+	s.pool.cfg.Logger.Error("a model failed to load", "model", s.name, "err", failure)
 }
 
 // watch follows a child to its end and decides what comes after it.

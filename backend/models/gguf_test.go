@@ -151,6 +151,31 @@ func FuzzHeader(f *testing.F) {
 	f.Add(whole)
 	f.Add(whole[:40])
 	f.Add([]byte("GGUF"))
+	for _, key := range []func(*ggufFile){
+		func(g *ggufFile) { g.uintKey("split.count", 3); g.uintKey("bert.pooling_type", 1) },
+		func(g *ggufFile) { g.uintKey("general.alignment", 0) },
+		func(g *ggufFile) { g.uintKey("general.alignment", 1<<20) },
+		func(g *ggufFile) { g.uintKey("llama.context_length", 1<<32-1) },
+		func(g *ggufFile) { // an array of arrays
+			g.arrayKey("nested")
+			g.buf.Truncate(g.buf.Len() - 12)
+			g.put([]uint32{kindArray, 1, 0, kindUint8, 2, 0})
+			g.put(uint16(0))
+		},
+		func(g *ggufFile) { // an array that claims more than there is
+			g.arrayKey("long")
+			g.buf.Truncate(g.buf.Len() - 8)
+			g.put(uint64(1 << 27))
+		},
+		func(g *ggufFile) { // a value of an unknown kind
+			g.uintKey("odd", 7)
+			g.buf.Truncate(g.buf.Len() - 8)
+			g.put([]uint32{99, 7})
+		},
+	} {
+		f.Add(smallModel(key))
+	}
+	f.Add(bytes.Replace(whole, []byte("\x01\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00"), []byte("\x01\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\x7f"), 1)) // a huge tensor
 	f.Fuzz(func(t *testing.T, data []byte) {
 		h, err := readHeader(bytes.NewReader(data))
 		if err == nil && (h.minSize < 0 || h.ContextLength < 0) {

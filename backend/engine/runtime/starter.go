@@ -151,6 +151,9 @@ func (s Starter) copyIn(file string) error {
 }
 
 func (s Starter) remember() error {
+	if recorded, err := os.ReadFile(s.record()); err == nil && strings.TrimSpace(string(recorded)) == starterHash {
+		return nil
+	}
 	if err := os.WriteFile(s.record(), []byte(starterHash+"\n"), 0o600); err != nil {
 		return &Error{"The models folder cannot be written to.", err}
 	}
