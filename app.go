@@ -23,9 +23,11 @@ type App struct {
 	stop    context.CancelFunc
 	work    sync.WaitGroup
 	release func() error
+
+	askWhere func(context.Context, runtime.SaveDialogOptions) (string, error) // the system's save dialog
 }
 
-func newApp(host *desktop.Host) *App { return &App{host: host} }
+func newApp(host *desktop.Host) *App { return &App{host: host, askWhere: runtime.SaveFileDialog} }
 
 // startup brings up what the window needs around it: the tray, which keeps the server running,
 // and the server itself, should there be no tray on this desktop.
@@ -98,7 +100,7 @@ func (a *App) ExportAudit(format string, filter map[string]string) (string, erro
 	if len(faults) > 0 {
 		return "", faults[0]
 	}
-	dest, err := runtime.SaveFileDialog(a.ctx, runtime.SaveDialogOptions{
+	dest, err := a.askWhere(a.ctx, runtime.SaveDialogOptions{
 		Title:                "Export audit",
 		DefaultFilename:      "mlxbar-audit-" + time.Now().Format("2006-01-02") + as.Extension(),
 		Filters:              []runtime.FileFilter{{DisplayName: string(as), Pattern: "*" + as.Extension()}},

@@ -56,6 +56,7 @@ var mayImport = map[string]string{
 	"bench":            "",
 	"e2e":              "",
 	"testkit":          "datadir engine/runtime models testkit/upstream",
+	"testkit/session":  "",
 	"testkit/upstream": "",
 }
 
@@ -70,8 +71,8 @@ var (
 	converters  = []string{"gateway/openai", "gateway/sse"}
 
 	// testOnly packages are imported by tests, and by these programs.
-	testOnly      = []string{"testkit", "testkit/upstream"}
-	testOnlyFront = []string{"testkit", "cmd/fakeupstream"}
+	testOnly      = []string{"testkit", "testkit/session", "testkit/upstream"}
+	testOnlyFront = []string{"testkit", "testkit/session", "cmd/fakeupstream"}
 )
 
 // short gives a package's name as the tables write it.
