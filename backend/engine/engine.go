@@ -103,6 +103,7 @@ type Spec struct {
 
 // Lease is the right to ask one incarnation of a model's engine.
 type Lease struct {
+	Engine  string // its name, such as llamacpp
 	BaseURL string // such as http://127.0.0.1:40123, without a slash at the end
 	APIKey  string
 	// Gone is closed when that incarnation's process has ended.
@@ -114,8 +115,8 @@ type Lease struct {
 
 // NewLease makes a lease whose end calls release. Whoever stands in for a Pool
 // makes one too.
-func NewLease(baseURL, key string, gone <-chan struct{}, release func()) *Lease {
-	return &Lease{BaseURL: baseURL, APIKey: key, Gone: gone, release: release}
+func NewLease(engine, baseURL, key string, gone <-chan struct{}, release func()) *Lease {
+	return &Lease{Engine: engine, BaseURL: baseURL, APIKey: key, Gone: gone, release: release}
 }
 
 // Release ends the lease; a second call does nothing.

@@ -50,7 +50,7 @@ func readyChild(t *testing.T, spec Spec, before ...func(*safeBuffer)) (*process,
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p, NewLease(base, spec.APIKey, p.gone, func() {}), log
+	return p, NewLease("fake", base, spec.APIKey, p.gone, func() {}), log
 }
 
 func TestAChildIsAskedToEndLessAndLessGently(t *testing.T) {

@@ -78,7 +78,7 @@ func (s *slot) lease() (*Lease, func(context.Context) error, error) {
 		s.run.inFlight++
 		run := s.run
 		p.changed()
-		return &Lease{BaseURL: run.baseURL, APIKey: run.spec.APIKey, Gone: run.gone, release: func() { s.release(run) }}, nil, nil
+		return NewLease(p.cfg.Engine.Name(), run.baseURL, run.spec.APIKey, run.gone, func() { s.release(run) }), nil, nil
 	case s.load == nil && s.failure != nil && time.Now().Before(s.retryAt):
 		return nil, nil, s.failure
 	case s.load == nil:

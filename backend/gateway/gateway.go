@@ -14,7 +14,6 @@ import (
 
 	"mlxbar/backend/audit"
 	"mlxbar/backend/engine"
-	"mlxbar/backend/gateway/openai"
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/models"
 	"mlxbar/backend/settings"
@@ -64,11 +63,11 @@ func New(c Config) *Gateway {
 	return &Gateway{Config: c, upstream: newUpstreamClient(c.Version, func() settings.Timeouts { return c.Settings().Timeouts })}
 }
 
-// Register adds the gateway's routes to mux: the one index of what it serves.
+// Register adds the gateway's routes to mux: with endpoints, the index of what it serves.
 func (g *Gateway) Register(mux problem.Mux) {
-	mux.HandleFunc("POST /v1/chat/completions", g.inference(openai.Chat))
-	mux.HandleFunc("POST /v1/completions", g.inference(openai.Completions))
-	mux.HandleFunc("POST /v1/embeddings", g.inference(openai.Embeddings))
+	for _, e := range endpoints {
+		mux.HandleFunc("POST "+e.Path, g.inference(e))
+	}
 	mux.HandleFunc("GET /v1/models", g.handle(g.listModels))
 	mux.HandleFunc("GET /v1/models/{id...}", g.handle(g.getModel))
 	mux.HandleFunc("GET /healthz", g.handle(g.health))
@@ -115,8 +114,8 @@ func (g *Gateway) explain(w http.ResponseWriter, r *http.Request) error {
 		return problem.Newf(problem.NotFound, "Nothing is served at %s.", r.URL.Path)
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, err := fmt.Fprintf(w, "%s\n\n%s\n", title, help)
-	return err
+	fmt.Fprintf(w, "%s\n\n%s\n", title, help) // a client that has left needs no error
+	return nil
 }
 
 func auditUnavailable(cause error) error {

@@ -67,7 +67,7 @@ func (l *leases) Acquire(ctx context.Context, model string) (*engine.Lease, erro
 		return nil, engine.ErrUnknownModel
 	}
 	l.open.Add(1)
-	return engine.NewLease(l.url, l.key, l.gone, func() { l.open.Add(-1) }), nil
+	return engine.NewLease("llamacpp", l.url, l.key, l.gone, func() { l.open.Add(-1) }), nil
 }
 
 type shelf []string

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/tidwall/sjson"
@@ -22,28 +23,30 @@ type exchange struct {
 	*Gateway
 	w        http.ResponseWriter
 	r        *http.Request
-	endpoint openai.Endpoint
+	endpoint endpoint
 	settings settings.Settings
 	start    time.Time
 
-	body    []byte
-	request openai.Request
-	record  audit.Record
-	began   bool // the record is in the audit
-	settled bool // and it is complete
+	body        []byte
+	request     openai.Request
+	destination routing.Destination
+	unroutable  error // why there is no destination
+	record      audit.Record
+	began       bool // the record is in the audit
+	settled     bool // and it is complete
 }
 
-// inference serves endpoint: parse, record, resolve, send, relay, record.
-func (g *Gateway) inference(endpoint openai.Endpoint) http.HandlerFunc {
+// inference serves an endpoint: parse, record, resolve, send, relay, record.
+func (g *Gateway) inference(e endpoint) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		g.inFlight.Add(1)
 		defer g.inFlight.Add(-1)
-		x := &exchange{Gateway: g, w: w, r: r, endpoint: endpoint, settings: g.Settings(), start: time.Now()}
-		total := x.total()
+		x := &exchange{Gateway: g, w: w, r: r, endpoint: e, settings: g.Settings(), start: time.Now()}
+		total := time.Duration(e.total(x.settings.Timeouts))
 		ctx, cancel := context.WithCancelCause(r.Context())
 		defer cancel(nil)
 		timer := time.AfterFunc(total, func() {
-			cancel(problem.Newf(problem.Timeout, "The request ran over the limit of %s that timeouts.%s sets.", settings.Duration(total), x.totalName()))
+			cancel(problem.Newf(problem.Timeout, "The request ran over the limit of %s that timeouts.%s sets.", settings.Duration(total), e.limit))
 		})
 		defer timer.Stop()
 		defer x.settleUnfinished()
@@ -69,7 +72,7 @@ func (x *exchange) serve(ctx context.Context, cancel context.CancelCauseFunc, to
 	if err != nil {
 		return err
 	}
-	t, release, err := x.resolve(ctx)
+	t, release, err := x.target(ctx)
 	if err != nil {
 		return err
 	}
@@ -92,7 +95,7 @@ func (x *exchange) read(deadline time.Time) error {
 		return err
 	}
 	x.body = body
-	request, fault := openai.ParseRequest(x.endpoint, body)
+	request, fault := openai.ParseRequest(x.endpoint.Endpoint, body)
 	x.request = request
 	if fault != nil {
 		return fault
@@ -107,14 +110,17 @@ func (x *exchange) describe() {
 		StartedAt: x.start.UTC().Truncate(time.Millisecond),
 		Model:     x.request.Model,
 		Backend:   audit.Local,
-		Endpoint:  string(x.endpoint),
+		Endpoint:  x.endpoint.Path,
 		Stream:    x.request.Stream,
 		Status:    audit.Running,
 		Client:    clientOf(x.r.UserAgent()),
 	}
-	d, err := routing.Resolve(&x.settings, x.request.Model)
-	if err == nil && d.Provider != nil && x.request.Model != "" {
-		x.record.Backend, x.record.Provider, x.record.ServedModel = audit.OpenAI, d.Provider.Name, d.Model
+	if x.request.Model == "" { // it is refused, and a route of * must not claim it
+		return
+	}
+	x.destination, x.unroutable = routing.Resolve(&x.settings, x.request.Model)
+	if p := x.destination.Provider; p != nil {
+		x.record.Backend, x.record.Provider, x.record.ServedModel = backends[p.Kind], p.Name, x.destination.Model
 	}
 }
 
@@ -126,39 +132,50 @@ func (x *exchange) unrecorded(ctx context.Context, err error) error {
 	return auditUnavailable(err)
 }
 
-// resolve finds the target: where the route says, else the local engine, which
-// is loaded first if it has to be.
-func (x *exchange) resolve(ctx context.Context) (target, func(), error) {
-	d, err := routing.Resolve(&x.settings, x.request.Model)
-	if err != nil {
-		return target{}, nil, problem.New(problem.Internal, "The route of this model names a provider that is not configured.").Because(err)
+// target is where the route says, else the local engine, which is loaded first if
+// it has to be.
+func (x *exchange) target(ctx context.Context) (target, func(), error) {
+	if x.unroutable != nil {
+		return target{}, nil, problem.New(problem.Internal, "The route of this model names a provider that is not configured.").Because(x.unroutable)
 	}
 	x.record.Attempts = 1
-	if d.Provider == nil {
-		return x.resolveLocal(ctx, d.Model)
+	if x.destination.Provider == nil {
+		return x.localTarget(ctx, x.destination.Model)
 	}
-	t := target{name: "Provider " + d.Provider.Name, url: d.Provider.BaseURL + string(x.endpoint)[len("/v1"):]}
+	t, err := x.remoteTarget(x.destination)
+	return t, func() {}, err
+}
+
+func (x *exchange) remoteTarget(d routing.Destination) (target, error) {
+	t := target{name: "Provider " + d.Provider.Name, url: under(d.Provider.BaseURL, x.endpoint.Path)}
 	if name := d.Provider.APIKeyEnv; name != "" {
 		if t.key = x.Getenv(name); t.key == "" {
-			return target{}, nil, problem.Newf(problem.UpstreamKey, "Provider %s takes its key from the environment variable %s, which is not set in the server's environment.", d.Provider.Name, name)
+			return target{}, problem.Newf(problem.UpstreamKey, "Provider %s takes its key from the environment variable %s, which is not set in the server's environment.", d.Provider.Name, name)
 		}
 	}
 	if d.Model != x.request.Model {
-		if x.body, err = sjson.SetBytes(x.body, "model", d.Model); err != nil {
-			return target{}, nil, problem.New(problem.Internal, "The model's name could not be replaced.").Because(err)
+		body, err := sjson.SetBytes(x.body, "model", d.Model)
+		if err != nil {
+			return target{}, problem.New(problem.Internal, "The model's name could not be replaced.").Because(err)
 		}
+		x.body = body
 	}
-	return t, func() {}, nil
+	return t, nil
 }
 
-func (x *exchange) resolveLocal(ctx context.Context, model string) (target, func(), error) {
+// under puts a path of ours below a provider's base URL, which has the version.
+func under(base, path string) string {
+	return strings.TrimSuffix(base, "/") + strings.TrimPrefix(path, "/v1")
+}
+
+func (x *exchange) localTarget(ctx context.Context, model string) (target, func(), error) {
 	lease, err := x.Engines.Acquire(ctx, model)
 	if err != nil {
 		return target{}, nil, x.loadFailure(ctx, model, err)
 	}
-	x.record.ServedModel, x.record.Provider = model, "llamacpp"
+	x.record.ServedModel, x.record.Provider = model, lease.Engine
 	t := target{
-		name: "The engine", local: true, url: lease.BaseURL + string(x.endpoint), key: lease.APIKey,
+		name: "The engine", local: true, url: lease.BaseURL + x.endpoint.Path, key: lease.APIKey,
 		gone: func() bool { return lease.Stopped(200 * time.Millisecond) },
 	}
 	return t, lease.Release, nil
@@ -178,26 +195,6 @@ func (x *exchange) loadFailure(ctx context.Context, model string, err error) err
 		return problem.Newf(problem.EngineUnavailable, "The model %s could not be loaded: %s", model, load.Reason).Because(err)
 	}
 	return err
-}
-
-func (x *exchange) total() time.Duration {
-	switch x.endpoint {
-	case openai.Chat:
-		return time.Duration(x.settings.Timeouts.Chat)
-	case openai.Completions:
-		return time.Duration(x.settings.Timeouts.Completions)
-	}
-	return time.Duration(x.settings.Timeouts.Embeddings)
-}
-
-func (x *exchange) totalName() string {
-	switch x.endpoint {
-	case openai.Chat:
-		return "chat"
-	case openai.Completions:
-		return "completions"
-	}
-	return "embeddings"
 }
 
 // fail records err and answers with it.

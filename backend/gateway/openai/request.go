@@ -17,16 +17,6 @@ import (
 	"mlxbar/backend/gateway/problem"
 )
 
-// Endpoint is a path of the API that runs a model.
-type Endpoint string
-
-// The endpoints.
-const (
-	Chat        Endpoint = "/v1/chat/completions"
-	Completions Endpoint = "/v1/completions"
-	Embeddings  Endpoint = "/v1/embeddings"
-)
-
 const maxModelName = 256
 
 // Request is what the gateway has to know of a request's body. The body itself
@@ -89,37 +79,31 @@ func (p *parser) field(name string, v gjson.Result) {
 		return
 	}
 	p.seen[name] = true
-	check(name, v)
+	check(p, name, v)
 }
 
-func (p *parser) check(name string) (check func(string, gjson.Result), known bool) {
+func (p *parser) check(name string) (check func(*parser, string, gjson.Result), known bool) {
 	switch name {
 	case "model":
-		return p.model, true
+		return (*parser).model, true
 	case "stream":
-		return p.stream, true
+		return (*parser).stream, true
 	case "max_tokens", "max_completion_tokens":
-		return p.tokenLimit, p.endpoint != Embeddings
+		return (*parser).tokenLimit, p.endpoint.Streams
 	case "stream_options":
-		return p.object, p.endpoint != Embeddings
-	case "messages":
-		return p.messages, p.endpoint == Chat
-	case "prompt":
-		return p.text, p.endpoint == Completions
-	case "input":
-		return p.text, p.endpoint == Embeddings
+		return (*parser).object, p.endpoint.Streams
+	case p.endpoint.content:
+		return p.endpoint.check, true
 	}
 	return nil, false
 }
 
 func (p *parser) required() {
-	content := map[Endpoint]string{Chat: "messages", Completions: "prompt", Embeddings: "input"}[p.endpoint]
-	what := map[string]string{"messages": "an array of messages", "prompt": "a string or an array", "input": "a string or an array"}[content]
 	if !p.seen["model"] {
 		p.fault("model", "is required: the name of a model, a string", gjson.Result{})
 	}
-	if !p.seen[content] {
-		p.fault(content, "is required: "+what, gjson.Result{})
+	if content := p.endpoint.content; !p.seen[content] {
+		p.fault(content, "is required: "+p.endpoint.what, gjson.Result{})
 	}
 }
 
@@ -141,7 +125,7 @@ func (p *parser) model(name string, v gjson.Result) {
 func (p *parser) stream(name string, v gjson.Result) {
 	switch v.Type {
 	case gjson.True:
-		p.request.Stream = p.endpoint != Embeddings
+		p.request.Stream = p.endpoint.Streams
 	case gjson.False, gjson.Null:
 	default:
 		p.fault(name, fmt.Sprintf("must be true or false; it is %s", article(v)), v)
@@ -149,10 +133,7 @@ func (p *parser) stream(name string, v gjson.Result) {
 }
 
 func (p *parser) tokenLimit(name string, v gjson.Result) {
-	least := 1.0
-	if p.endpoint == Completions {
-		least = 0 // a completion of none echoes or scores its prompt
-	}
+	least := p.endpoint.leastTokens
 	switch {
 	case v.Type == gjson.Null:
 	case v.Type != gjson.Number:
