@@ -26,6 +26,7 @@ import (
 	"mlxbar/backend/models"
 	"mlxbar/backend/settings"
 	"mlxbar/backend/storage"
+	"mlxbar/backend/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -38,6 +39,7 @@ type house struct {
 	t         *testing.T
 	url       string
 	client    *http.Client
+	handler   http.Handler
 	db        *storage.DB
 	recorder  *audit.Recorder
 	live      *live.Hub
@@ -112,10 +114,12 @@ func newHouse(t *testing.T, change ...func(*admin.Config)) *house {
 	}
 	mux := problem.NewMux()
 	h.api = admin.Register(mux, config)
-	server := httptest.NewUnstartedServer(gateway.Guard(mux, set.Current, log))
+	h.handler = gateway.Guard(mux, set.Current, log)
+	server := httptest.NewUnstartedServer(h.handler)
 	server.Config.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
 	server.Start()
 	h.url, h.client = server.URL, server.Client()
+	h.client.Timeout = testkit.Patience
 	t.Cleanup(func() {
 		server.Close()
 		if err := errors.Join(h.recorder.Close(context.Background()), h.db.Close()); err != nil {

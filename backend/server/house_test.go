@@ -115,7 +115,9 @@ func (h *house) run() (lines <-chan string) {
 	out, in := io.Pipe()
 	h.opts.Stdout = in
 	h.stop, h.ended, h.over = cancel, make(chan error, 1), false
-	h.client = &http.Client{Transport: &http.Transport{}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	h.client = &http.Client{Transport: &http.Transport{}, Timeout: testkit.Patience, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 	said := make(chan string, 16)
 	go func() {
 		for s := bufio.NewScanner(out); s.Scan(); {

@@ -135,7 +135,7 @@ func TestATakenPort(t *testing.T) {
 	defer listener.Close()
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	h := newHouse(t, testkit.NewUpstream(t).URL)
-	want := []string{"port " + port, "server.test", fmt.Sprintf("process %d", os.Getpid()), "--addr", "server.addr"}
+	want := []string{"port " + port, filepath.Base(os.Args[0]), fmt.Sprintf("process %d", os.Getpid()), "--addr", "server.addr"}
 
 	h.opts.Addr = listener.Addr().String()
 	says(t, h.fails(), want...)

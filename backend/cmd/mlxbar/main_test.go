@@ -207,8 +207,8 @@ func (p *program) ask(model string, stream bool) *http.Response {
 		p.t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	transport := &http.Transport{DisableKeepAlives: true}
-	resp, err := transport.RoundTrip(req)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: testkit.Patience}
+	resp, err := client.Do(req)
 	if err != nil {
 		p.t.Fatal(err)
 	}
