@@ -101,13 +101,13 @@ func (t target) unreachable(ctx context.Context, err error, connected bool) erro
 	var timeout net.Error
 	switch {
 	case t.gone != nil && t.gone():
-		return problem.Newf(problem.EngineStopped, "The engine of the model ended before it answered.").Because(err)
+		return problem.Newf(problem.EngineStopped, "The engine of the model ended before it answered.").Because(unquoted(err))
 	case !connected && errors.As(err, &timeout) && timeout.Timeout():
-		return problem.Newf(problem.Timeout, "%s took no connection within the limit timeouts.connect.", t.name).Because(err)
+		return problem.Newf(problem.Timeout, "%s took no connection within the limit timeouts.connect.", t.name).Because(unquoted(err))
 	case !connected:
-		return problem.Newf(problem.UpstreamUnreachable, "%s cannot be reached.", t.name).Because(err)
+		return problem.Newf(problem.UpstreamUnreachable, "%s cannot be reached.", t.name).Because(unquoted(err))
 	}
-	return problem.Newf(problem.UpstreamCut, "%s closed the connection without an answer.", t.name).Because(err)
+	return problem.Newf(problem.UpstreamCut, "%s closed the connection without an answer.", t.name).Because(unquoted(err))
 }
 
 // broken says why an answer that had begun did not come to its end.
@@ -116,9 +116,19 @@ func (t target) broken(ctx context.Context, err error) error {
 		return cause
 	}
 	if t.gone != nil && t.gone() {
-		return problem.New(problem.EngineStopped, "The engine of the model ended in mid-answer.").Because(err)
+		return problem.New(problem.EngineStopped, "The engine of the model ended in mid-answer.").Because(unquoted(err))
 	}
-	return problem.Newf(problem.UpstreamCut, "%s broke off in mid-answer.", t.name).Because(err)
+	return problem.Newf(problem.UpstreamCut, "%s broke off in mid-answer.", t.name).Because(unquoted(err))
+}
+
+// unquoted is an error of the transport up to what it quotes: net/http repeats the
+// part of an answer that it could not read, and the log must not have that.
+func unquoted(err error) error {
+	text, _, quotes := strings.Cut(err.Error(), `"`)
+	if !quotes {
+		return err
+	}
+	return errors.New(text + "…")
 }
 
 // refused turns an answer with an error status into a problem.
