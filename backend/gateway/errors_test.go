@@ -182,9 +182,11 @@ func TestAnEngineThatIsDown(t *testing.T) {
 func TestPagesOfAllowedOriginsMayAsk(t *testing.T) {
 	h := newHouse(t, func(s *settings.Settings) { s.Server.AllowedOrigins = []string{"http://localhost:3000"} })
 	origin := header("Origin", "http://localhost:3000")
-	preflight := h.request("OPTIONS", "/v1/chat/completions", "", origin, header("Access-Control-Request-Method", "POST"))
-	if preflight.StatusCode != http.StatusNoContent || preflight.Header.Get("Access-Control-Allow-Origin") != "http://localhost:3000" {
-		t.Errorf("preflight: %d %v", preflight.StatusCode, preflight.Header)
+	const asked = "authorization,content-type,x-stainless-os" // as OpenAI's SDK in a browser
+	preflight := h.request("OPTIONS", "/v1/chat/completions", "", origin, header("Access-Control-Request-Method", "POST"), header("Access-Control-Request-Headers", asked))
+	if got := preflight.Header; preflight.StatusCode != http.StatusNoContent ||
+		got.Get("Access-Control-Allow-Origin") != "http://localhost:3000" || got.Get("Access-Control-Allow-Headers") != asked {
+		t.Errorf("preflight: %d %v", preflight.StatusCode, got)
 	}
 	answer := h.request("POST", "/v1/chat/completions", chat("ok", false), origin)
 	if answer.StatusCode != http.StatusOK || answer.Header.Get("Access-Control-Allow-Origin") != "http://localhost:3000" {
