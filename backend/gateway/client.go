@@ -15,15 +15,16 @@ func clientOf(userAgent string) string {
 	return printable(product)
 }
 
-// printable keeps a header from bringing control characters into the audit.
+// printable keeps a header from bringing control characters into the audit, and
+// the audit from keeping the rest of the header in memory.
 func printable(s string) string {
 	if len(s) > maxClient {
 		s = s[:maxClient]
 	}
-	return strings.Map(func(r rune) rune {
+	return strings.Clone(strings.Map(func(r rune) rune {
 		if r < 0x20 || r > 0x7e {
 			return -1
 		}
 		return r
-	}, s)
+	}, s))
 }

@@ -110,26 +110,26 @@ func (s *Stream) Observe(data []byte) EventKind {
 	if bytes.Equal(bytes.TrimSpace(data), doneData) {
 		return Done
 	}
-	if !gjson.ValidBytes(data) {
-		return Malformed
-	}
-	root := gjson.ParseBytes(data)
-	if !root.IsObject() {
+	if !gjson.ValidBytes(data) || bytes.TrimSpace(data)[0] != '{' {
 		return Malformed
 	}
 	if ReportsFailure(data) {
 		return Failure
 	}
-	if bytes.Contains(data, usageKey) || bytes.Contains(data, timingsKey) {
-		s.Usage.read(root)
-	}
-	if !s.Finished && bytes.Contains(data, finishKey) && !bytes.Contains(data, finishNull) {
-		s.Finished = finished(root)
-	}
-	if s.started {
+	counts := bytes.Contains(data, usageKey) || bytes.Contains(data, timingsKey)
+	finishes := !s.Finished && bytes.Contains(data, finishKey) && !bytes.Contains(data, finishNull)
+	if s.started && !counts && !finishes {
 		return Token
 	}
-	if s.started = hasContent(root); s.started {
+	root := gjson.ParseBytes(data)
+	if counts {
+		s.Usage.read(root)
+	}
+	if finishes {
+		s.Finished = finished(root)
+	}
+	if s.started || hasContent(root) {
+		s.started = true
 		return Token
 	}
 	return Other

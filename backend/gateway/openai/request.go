@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/tidwall/gjson"
 
@@ -118,7 +119,7 @@ func (p *parser) model(name string, v gjson.Result) {
 	case hasControl(v.Str):
 		p.fault(name, "must not hold control characters", v)
 	default:
-		p.request.Model = v.Str
+		p.request.Model = strings.Clone(v.Str) // which is a part of the body: records would keep all of it
 	}
 }
 
