@@ -26,7 +26,8 @@ type Options struct {
 	// Delay is how long the first event of a batch waits for others; 0 means 25 ms.
 	Delay time.Duration
 	// OnBegin and OnEnd are called in Begin and End once the record is queued.
-	// They must be quick and must not keep what the record points to.
+	// They must be quick. They may keep the record: what its pointers lead to is
+	// not changed after the call.
 	OnBegin, OnEnd func(Record)
 	// OnHealth is called when the disk starts to fail, with the cause, and with nil
 	// when it works again. It must be quick.

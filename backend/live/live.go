@@ -18,8 +18,15 @@ type Event struct {
 	ID   string // "<boot>-<sequence>", unique over restarts
 	Type string // such as request.start
 	Data json.RawMessage
+}
 
-	seq uint64
+// entry is an event in the history. Its JSON is made when someone hears it, unless
+// raw has it already: most events of a busy server are heard by nobody.
+type entry struct {
+	seq       uint64
+	eventType string
+	data      any
+	raw       json.RawMessage
 }
 
 // Types of events.
@@ -43,7 +50,7 @@ type Hub struct {
 	boot string
 
 	mu      sync.Mutex
-	history []Event // the newest at the end, at most historySize
+	history []entry // the newest at the end, at most historySize
 	seq     uint64
 	subs    map[chan struct{}]struct{}
 }
@@ -60,12 +67,26 @@ func (h *Hub) Publish(eventType string, data any) error {
 	if err != nil {
 		return fmt.Errorf("live event %s: %w", eventType, err)
 	}
+	h.add(entry{eventType: eventType, raw: raw})
+	return nil
+}
+
+// PublishFixed announces an event whose data, and all that it points to, never
+// changes again. It costs next to nothing while nobody listens. Data that turns out
+// to have no JSON form reaches listeners as a reset.
+func (h *Hub) PublishFixed(eventType string, data any) {
+	h.add(entry{eventType: eventType, data: data})
+}
+
+func (h *Hub) add(e entry) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.seq++
-	e := Event{ID: fmt.Sprintf("%s-%d", h.boot, h.seq), Type: eventType, Data: raw, seq: h.seq}
+	e.seq = h.seq
 	if len(h.history) >= 2*historySize { // drop in bulk: amortised constant time
-		h.history = append([]Event(nil), h.history[historySize:]...)
+		kept := copy(h.history, h.history[historySize:])
+		clear(h.history[kept:]) // lets go of their data
+		h.history = h.history[:kept]
 	}
 	h.history = append(h.history, e)
 	for wake := range h.subs {
@@ -74,15 +95,31 @@ func (h *Hub) Publish(eventType string, data any) error {
 		default:
 		}
 	}
-	return nil
 }
+
+// event is what listeners get of e.
+func (h *Hub) event(e entry) Event {
+	out := Event{ID: h.id(e.seq), Type: e.eventType, Data: e.raw}
+	if out.Data == nil {
+		raw, err := json.Marshal(e.data)
+		if err != nil {
+			return Event{ID: out.ID, Type: Reset, Data: nothing}
+		}
+		out.Data = raw
+	}
+	return out
+}
+
+var nothing = json.RawMessage(`{}`)
+
+func (h *Hub) id(seq uint64) string { return h.boot + "-" + strconv.FormatUint(seq, 10) }
 
 // Last is the id of the latest event. A subscriber that gives it to Subscribe
 // misses nothing of what is published from now on.
 func (h *Hub) Last() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return fmt.Sprintf("%s-%d", h.boot, h.seq)
+	return h.id(h.seq)
 }
 
 // Subscribe calls deliver for every event after lastID, in order, until ctx ends
@@ -105,14 +142,14 @@ func (h *Hub) Subscribe(ctx context.Context, lastID string, deliver func(Event) 
 		}
 	}
 	for {
-		events, complete := h.after(next)
+		entries, complete := h.after(next)
 		if !complete {
 			if err := deliver(h.reset()); err != nil {
 				return err
 			}
 		}
-		for _, e := range events {
-			if err := deliver(e); err != nil {
+		for _, e := range entries {
+			if err := deliver(h.event(e)); err != nil {
 				return err
 			}
 			next = e.seq
@@ -139,9 +176,9 @@ func (h *Hub) position(lastID string) (seq uint64, known bool) {
 	return seq, true
 }
 
-// after copies the events after seq; complete is false when
+// after copies the entries after seq; complete is false when
 // some of them have left the history.
-func (h *Hub) after(seq uint64) (events []Event, complete bool) {
+func (h *Hub) after(seq uint64) (entries []entry, complete bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.history) == 0 || seq >= h.seq {
@@ -153,12 +190,11 @@ func (h *Hub) after(seq uint64) (events []Event, complete bool) {
 	if complete {
 		from = int(seq + 1 - first)
 	}
-	events = h.history[from:]
-	return append([]Event(nil), events...), complete
+	return append([]entry(nil), h.history[from:]...), complete
 }
 
 func (h *Hub) reset() Event {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return Event{ID: fmt.Sprintf("%s-%d", h.boot, h.seq), Type: Reset, Data: json.RawMessage(`{}`), seq: h.seq}
+	return Event{ID: h.id(h.seq), Type: Reset, Data: nothing}
 }

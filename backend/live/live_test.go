@@ -103,3 +103,29 @@ func TestAnEventWithoutJSONIsAnError(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+func TestFixedDataIsHeardInOrderWithTheRest(t *testing.T) {
+	h := NewHub()
+	first := take(t, h, "", 1, func() { publish(t, h, 1) })
+	n := 7
+	h.PublishFixed(RequestEnd, struct {
+		N *int `json:"n"`
+	}{&n})
+	publish(t, h, 1)
+	h.PublishFixed(RequestEnd, func() {}) // no JSON form
+	got := take(t, h, first[0].ID, 3, nil)
+	if got[0].Type != RequestEnd || string(got[0].Data) != `{"n":7}` || string(got[1].Data) != "0" || got[2].Type != Reset {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestTheHistoryStaysBounded(t *testing.T) {
+	h := NewHub()
+	publish(t, h, 20*historySize)
+	if n := cap(h.history); n > 4*historySize {
+		t.Errorf("room for %d events", n)
+	}
+	if got := take(t, h, h.boot+"-"+"20479", 1, nil); got[0].ID != h.Last() {
+		t.Errorf("got %+v, the last is %s", got[0], h.Last())
+	}
+}

@@ -91,8 +91,8 @@ func (s *Server) openAudit(ctx context.Context) error {
 	s.hub = live.NewHub()
 	s.recorder, err = audit.NewRecorder(ctx, db, audit.Options{
 		Strict:   strict,
-		OnBegin:  func(r audit.Record) { s.publish(live.RequestStart, r) },
-		OnEnd:    func(r audit.Record) { s.publish(live.RequestEnd, r) },
+		OnBegin:  func(r audit.Record) { s.hub.PublishFixed(live.RequestStart, r) },
+		OnEnd:    func(r audit.Record) { s.hub.PublishFixed(live.RequestEnd, r) },
 		OnHealth: func(error) { s.publishState() },
 		Log:      s.log,
 	})
