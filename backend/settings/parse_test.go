@@ -81,6 +81,7 @@ var files = []struct {
 			"providers[2].name": "a-z", "providers[2].kind": "openai", "providers[2].base_url": "http",
 		}},
 	{name: "a base URL with a query", text: `{"providers": [{"name": "a", "kind": "openai", "base_url": "https://h/v1?key=1"}]}`, want: map[string]string{"providers[0].base_url": "query"}},
+	{name: "a provider that passes for this machine", text: `{"providers": [{"name": "mlxbar", "kind": "openai", "base_url": "http://h"}]}`, want: map[string]string{"providers[0].name": "mlxbar"}},
 	{name: "twins", text: `{"providers": [{"name": "a", "kind": "openai", "base_url": "http://h"}, {"name": "a", "kind": "openai", "base_url": "http://i"}]}`,
 		want: map[string]string{"providers[1].name": "taken by providers[0]"}, onlyWe: true},
 	{name: "a route to nowhere", text: `{"providers": [{"name": "a", "kind": "openai", "base_url": "http://h"}], "routes": [{"model": "x", "targets": [{"provider": "b"}]}]}`,

@@ -31,9 +31,11 @@ var rules = map[string]rule{
 		pattern: `^[a-z][a-z0-9+.-]*://[^/?#@\s]+$`, check: isOrigin,
 		want: "must be an origin: scheme, host and perhaps port, without a path, such as http://localhost:3000",
 	},
+	// The reserved ones say elsewhere that a request stayed here: the engines' names in
+	// the audit, mlxbar as the owner of a model.
 	"provider": {
-		pattern: `^[a-z0-9-]+$`, reserved: []string{"local", "llamacpp", "mlx"},
-		want: "must consist of a-z, 0-9 and -, and not be local, llamacpp or mlx",
+		pattern: `^[a-z0-9-]+$`, reserved: []string{"local", "llamacpp", "mlx", "mlxbar"},
+		want: "must consist of a-z, 0-9 and -, and not be local, llamacpp, mlx or mlxbar",
 	},
 	"base-url": {
 		pattern: `^https?://[^/?#@\s]+(/[^?#\s]*)?$`, check: isBaseURL, secret: true,
