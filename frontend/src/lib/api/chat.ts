@@ -2,6 +2,7 @@
 import { EventParser } from '../domain/sse';
 import { request } from './client';
 import { ApiError, isAbort } from './problem';
+import type { Problem } from './types';
 
 export interface Question {
   model: string;
@@ -18,11 +19,11 @@ export interface Piece {
   finish?: string;
 }
 
-interface Chunk {
+// A chunk of the answer or, where it broke off, the problem document that stands in its place.
+interface Chunk extends Partial<Problem> {
   choices?: { delta?: { content?: string | null }; finish_reason?: string | null }[];
   usage?: { completion_tokens?: number } | null;
-  error?: { message?: string; code?: string | null };
-  detail?: string;
+  error?: object;
 }
 
 export async function* ask(question: Question): AsyncGenerator<Piece> {
@@ -62,12 +63,7 @@ export async function* ask(question: Question): AsyncGenerator<Piece> {
 
 function piece(chunk: Chunk): Piece {
   if (chunk.error) {
-    throw new ApiError({
-      type: `/problems/${chunk.error.code ?? 'internal'}`,
-      title: 'The answer broke off',
-      status: 502,
-      detail: chunk.error.message ?? chunk.detail ?? '',
-    });
+    throw new ApiError({ type: '/problems/internal', title: 'The answer broke off', status: 502, detail: '', ...chunk });
   }
   const choice = chunk.choices?.[0];
   const result: Piece = { text: choice?.delta?.content ?? '' };
