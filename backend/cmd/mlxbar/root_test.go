@@ -87,14 +87,3 @@ func TestModelsList(t *testing.T) {
 		t.Errorf("the broken file is not named: %q", o.stderr)
 	}
 }
-
-// The pages' types are made from this file.
-func TestTheDescriptionInTheFrontendIsTheProgramsOwn(t *testing.T) {
-	want, err := os.ReadFile(filepath.Join(testkit.Root(t), "frontend", "src", "lib", "api", "openapi.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := newHouse(t).good("openapi"); got != string(want) {
-		t.Error("frontend/src/lib/api/openapi.json is out of date: run npm run api in frontend/")
-	}
-}
