@@ -136,8 +136,12 @@ func TestALinkLogsInOnce(t *testing.T) {
 	}
 	links := []string{link.URL}
 	// The one that a person at the terminal is shown; no file keeps it.
-	_, shown, _ := strings.Cut(h.log.String(), "To see it in a browser, once and within ten minutes: ")
-	shown, _, _ = strings.Cut(shown, "\n")
+	var shown string
+	eventually(t, "a link is shown", func() (whole bool) { // it follows the ready line
+		_, shown, _ = strings.Cut(h.log.String(), "To see it in a browser, once and within ten minutes: ")
+		shown, _, whole = strings.Cut(shown, "\n")
+		return whole
+	})
 	links = append(links, shown)
 	for _, link := range links {
 		at, code, found := strings.Cut(link, "/#code=")
