@@ -25,6 +25,8 @@ import (
 // Engines are the engines of this machine.
 type Engines interface {
 	States() []engine.Status
+	// EngineOf names the engine that runs models of a format.
+	EngineOf(models.Format) string
 	Load(model string) error
 	Unload(ctx context.Context, model string) error
 }

@@ -58,6 +58,8 @@ func (engines) States() []engine.Status {
 	return []engine.Status{{Model: "loaded", Engine: "llamacpp", State: engine.Ready, PID: 7, MemoryBytes: 5 << 20, InFlight: 1}}
 }
 
+func (engines) EngineOf(models.Format) string { return "llamacpp" }
+
 func (engines) Load(model string) error { return fate(model) }
 
 func (engines) Unload(_ context.Context, model string) error { return fate(model) }

@@ -90,7 +90,7 @@ func (a *API) listModels(context.Context, *struct{}) (*modelsOutput, error) {
 	out := &modelsOutput{}
 	out.Body.Models, out.Body.Broken = []Model{}, []BrokenModel{}
 	for _, m := range list {
-		entry := Model{Name: m.Name, SizeBytes: m.Size, Format: m.Format, Engine: "llamacpp", State: engine.Idle}
+		entry := Model{Name: m.Name, SizeBytes: m.Size, Format: m.Format, Engine: a.Engines.EngineOf(m.Format), State: engine.Idle}
 		if s, ok := states[m.Name]; ok {
 			entry.State = s.State
 		}

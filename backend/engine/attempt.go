@@ -12,6 +12,7 @@ import (
 	"gopkg.in/natefinch/lumberjack.v2"
 
 	"mlxbar/backend/engine/runtime"
+	"mlxbar/backend/models"
 )
 
 // attempt gets a child ready, from what may have to be installed to its first
@@ -32,19 +33,36 @@ func (s *slot) attempt(ctx context.Context, after time.Duration) (*incarnation, 
 			return nil, s.failed(ctx, "The model could not be fetched.", err)
 		}
 	}
-	if err := cfg.Engine.Prepare(ctx, installing); err != nil {
-		return nil, s.failed(ctx, "The engine could not be installed.", err)
-	}
-	s.tell(Loading, "")
 	model, err := cfg.Library.Find(s.name)
 	if err != nil {
 		return nil, s.failed(ctx, "The model's file cannot be used.", err)
 	}
-	spec, err := cfg.Engine.Launch(model)
+	engine, err := s.use(model)
+	if err != nil {
+		return nil, err
+	}
+	if err := engine.Prepare(ctx, installing); err != nil {
+		return nil, s.failed(ctx, "The engine could not be installed.", err)
+	}
+	s.tell(Loading, "")
+	spec, err := engine.Launch(model)
 	if err != nil {
 		return nil, s.failed(ctx, "The engine could not be started.", err)
 	}
 	return s.launch(ctx, spec)
+}
+
+// use gives the engine for model, whose file may have been replaced by one of
+// another format since the last load.
+func (s *slot) use(model models.Model) (Engine, error) {
+	engine, err := s.pool.engine(s.name, model.Format)
+	if err != nil {
+		return nil, err
+	}
+	s.pool.mu.Lock()
+	defer s.pool.mu.Unlock()
+	s.engine = engine
+	return engine, nil
 }
 
 func (s *slot) launch(ctx context.Context, spec Spec) (*incarnation, error) {

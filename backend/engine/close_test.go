@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"mlxbar/backend/models"
 	"mlxbar/backend/testkit"
 )
 
@@ -111,7 +112,7 @@ func TestCloseCutsADrainShort(t *testing.T) {
 // it answers, and stays.
 func playServer() {
 	pool := newPool(Config{
-		Library: &fakeLibrary{known: map[string]error{modelName: nil}}, Engine: &fakeEngine{},
+		Library: &fakeLibrary{known: map[string]error{modelName: nil}}, Engines: map[models.Format]Engine{models.GGUF: &fakeEngine{}},
 		LogDir: os.Getenv(scriptVariable), Logger: slog.New(slog.DiscardHandler),
 	}, brisk)
 	lease, err := pool.Acquire(context.Background(), modelName)

@@ -76,6 +76,7 @@ type Library interface {
 // Source brings a model that the library does not have yet.
 type Source interface {
 	Wanted(name string) bool
+	Format() models.Format // of what it brings
 	Fetch(ctx context.Context, report func(string)) error
 }
 

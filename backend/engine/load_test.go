@@ -253,6 +253,8 @@ func (f fetched) Wanted(name string) bool {
 	return name == "starter" && err != nil
 }
 
+func (fetched) Format() models.Format { return models.GGUF }
+
 func (f fetched) Fetch(_ context.Context, report func(string)) error {
 	report("Fetching")
 	if f.err == nil {

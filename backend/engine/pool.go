@@ -18,7 +18,7 @@ import (
 // Config is what a pool needs.
 type Config struct {
 	Library Library
-	Engine  Engine
+	Engines map[models.Format]Engine
 	Source  Source // may be nil
 	LogDir  string
 	Logger  *slog.Logger
@@ -235,7 +235,12 @@ func (p *Pool) slot(model string) (*slot, error) {
 	if busy {
 		return s, nil
 	}
-	if err := p.known(name); err != nil {
+	format, err := p.format(name)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := p.engine(name, format)
+	if err != nil {
 		return nil, err
 	}
 	p.mu.Lock()
@@ -246,25 +251,41 @@ func (p *Pool) slot(model string) (*slot, error) {
 	if s, ok := p.slots[name]; ok {
 		return s, nil
 	}
-	s = newSlot(p, name)
+	s = newSlot(p, name, engine)
 	p.slots[name] = s
 	return s, nil
 }
 
-// known says whether a model can be loaded.
-func (p *Pool) known(name string) error {
-	_, err := p.cfg.Library.Find(name)
+// EngineOf names the engine that runs models of a format, "" if none does.
+func (p *Pool) EngineOf(format models.Format) string {
+	if e, ok := p.cfg.Engines[format]; ok {
+		return e.Name()
+	}
+	return ""
+}
+
+func (p *Pool) engine(model string, format models.Format) (Engine, error) {
+	e, ok := p.cfg.Engines[format]
+	if !ok {
+		return nil, &LoadError{Model: model, Reason: fmt.Sprintf("No engine of this machine runs models of the format %s.", format)}
+	}
+	return e, nil
+}
+
+// format is that of a model that can be loaded.
+func (p *Pool) format(name string) (models.Format, error) {
+	model, err := p.cfg.Library.Find(name)
 	var broken *models.BrokenError
 	switch {
 	case err == nil:
-		return nil
+		return model.Format, nil
 	case errors.Is(err, models.ErrUnknown):
 		if p.cfg.Source != nil && p.cfg.Source.Wanted(name) {
-			return nil
+			return p.cfg.Source.Format(), nil
 		}
-		return fmt.Errorf("%w: %q", ErrUnknownModel, name)
+		return "", fmt.Errorf("%w: %q", ErrUnknownModel, name)
 	case errors.As(err, &broken):
-		return &LoadError{Model: name, Reason: "The model's file cannot be used: " + broken.Problem + ".", Cause: err}
+		return "", &LoadError{Model: name, Reason: "The model's file cannot be used: " + broken.Problem + ".", Cause: err}
 	}
-	return &LoadError{Model: name, Reason: "The models folder cannot be read.", Cause: err}
+	return "", &LoadError{Model: name, Reason: "The models folder cannot be read.", Cause: err}
 }

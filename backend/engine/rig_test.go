@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -37,6 +38,7 @@ var brisk = timing{
 // fakeEngine starts this test binary as a child, and counts.
 type fakeEngine struct {
 	prepare func(ctx context.Context, report func(string)) error
+	name    string                  // what follows "fake" in it
 	script  func(launch int) script // of the n-th launch, from 1
 	spec    func(*Spec)
 
@@ -44,7 +46,7 @@ type fakeEngine struct {
 	launches int
 }
 
-func (*fakeEngine) Name() string { return "fake" }
+func (e *fakeEngine) Name() string { return "fake" + e.name }
 
 func (e *fakeEngine) Prepare(ctx context.Context, report func(string)) error {
 	if e.prepare == nil {
@@ -95,8 +97,9 @@ func childSpec(s script) Spec {
 
 // fakeLibrary knows a few names; an error stands for a model that cannot be loaded.
 type fakeLibrary struct {
-	mu    sync.Mutex
-	known map[string]error
+	mu     sync.Mutex
+	known  map[string]error
+	format models.Format // of all; "" is GGUF
 }
 
 func (l *fakeLibrary) Find(name string) (models.Model, error) {
@@ -106,13 +109,19 @@ func (l *fakeLibrary) Find(name string) (models.Model, error) {
 	if !ok {
 		return models.Model{}, models.ErrUnknown
 	}
-	return models.Model{Name: name}, err
+	return models.Model{Name: name, Format: cmp.Or(l.format, models.GGUF)}, err
 }
 
 func (l *fakeLibrary) set(name string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.known[name] = err
+}
+
+func (l *fakeLibrary) replace(format models.Format) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.format = format
 }
 
 type rig struct {
@@ -128,7 +137,7 @@ type rig struct {
 func newRig(t *testing.T, e *fakeEngine, change func(*Config, *timing)) *rig {
 	t.Helper()
 	r := &rig{t: t, engine: e, library: &fakeLibrary{known: map[string]error{modelName: nil}}, logDir: filepath.Join(t.TempDir(), "engine logs")}
-	cfg := Config{Library: r.library, Engine: e, LogDir: r.logDir, Logger: slog.New(slog.DiscardHandler)}
+	cfg := Config{Library: r.library, Engines: map[models.Format]Engine{models.GGUF: e}, LogDir: r.logDir, Logger: slog.New(slog.DiscardHandler)}
 	patience := brisk
 	if change != nil {
 		change(&cfg, &patience)

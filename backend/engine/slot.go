@@ -20,6 +20,7 @@ type slot struct {
 	name string
 	log  *lumberjack.Logger
 
+	engine Engine // as the model's format was when it was last looked at
 	state  State
 	detail string
 	run    *incarnation
@@ -57,11 +58,11 @@ type load struct {
 
 var errUnloaded = errors.New("unloaded while it loaded")
 
-func newSlot(p *Pool, name string) *slot {
+func newSlot(p *Pool, name string, engine Engine) *slot {
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval, pause.Multiplier = p.timing.retryMin, p.timing.retryMax, 2
 	pause.Reset()
-	return &slot{pool: p, name: name, state: Idle, pause: pause, log: openLog(p.cfg.LogDir, name)}
+	return &slot{pool: p, name: name, engine: engine, state: Idle, pause: pause, log: openLog(p.cfg.LogDir, name)}
 }
 
 // lease gives a lease, or an error, or something to wait for before asking again.
@@ -78,7 +79,7 @@ func (s *slot) lease() (*Lease, func(context.Context) error, error) {
 		s.run.inFlight++
 		run := s.run
 		p.changed()
-		return NewLease(p.cfg.Engine.Name(), run.baseURL, run.spec.APIKey, run.gone, func() { s.release(run) }), nil, nil
+		return NewLease(s.engine.Name(), run.baseURL, run.spec.APIKey, run.gone, func() { s.release(run) }), nil, nil
 	case s.load == nil && s.failure != nil && time.Now().Before(s.retryAt):
 		return nil, nil, s.failure
 	case s.load == nil:
@@ -342,7 +343,7 @@ func (s *slot) retire(run *incarnation) {
 
 // status is the slot's part of States. The pool's mutex is held.
 func (s *slot) status() Status {
-	st := Status{Model: s.name, Engine: s.pool.cfg.Engine.Name(), State: s.state, Detail: s.detail}
+	st := Status{Model: s.name, Engine: s.engine.Name(), State: s.state, Detail: s.detail}
 	if s.run != nil {
 		st.PID, st.InFlight = s.run.pid(), s.run.inFlight
 	}

@@ -141,7 +141,7 @@ func (s *Server) openEngines(context.Context) error {
 	s.library = models.NewLibrary(s.paths.Models)
 	s.pool = engine.NewPool(engine.Config{
 		Library: s.library,
-		Engine:  s.llamaCPP(),
+		Engines: map[models.Format]engine.Engine{models.GGUF: s.llamaCPP()},
 		Source:  runtime.Starter{DataDir: s.paths.Root},
 		LogDir:  s.paths.Logs,
 		Logger:  s.log,

@@ -68,7 +68,7 @@ func (b *benchmark) engineSpeed(ctx context.Context) (err error) {
 	}
 	pool := engine.NewPool(engine.Config{
 		Library: models.NewLibrary(datadir.At(dir).Models),
-		Engine:  llamacpp.New(dir, func() llamacpp.Options { return llamacpp.Options{Parallel: 4} }),
+		Engines: map[models.Format]engine.Engine{models.GGUF: llamacpp.New(dir, func() llamacpp.Options { return llamacpp.Options{Parallel: 4} })},
 		LogDir:  datadir.At(dir).Logs,
 		Logger:  slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})

@@ -48,7 +48,7 @@ func newRig(t *testing.T) *rig {
 	}
 	pool := engine.NewPool(engine.Config{
 		Library: models.NewLibrary(filepath.Join(dir, "models")),
-		Engine:  New(dir, func() Options { return Options{ContextSize: 512, Parallel: 2, Threads: 2} }),
+		Engines: map[models.Format]engine.Engine{models.GGUF: New(dir, func() Options { return Options{ContextSize: 512, Parallel: 2, Threads: 2} })},
 		LogDir:  filepath.Join(dir, "logs"), Logger: slog.New(slog.DiscardHandler),
 	})
 	t.Cleanup(func() {

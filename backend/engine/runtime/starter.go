@@ -45,6 +45,9 @@ func isModel(e fs.DirEntry) bool {
 	return strings.EqualFold(filepath.Ext(e.Name()), ".gguf") && !strings.HasPrefix(e.Name(), ".")
 }
 
+// Format is that of the starter.
+func (s Starter) Format() models.Format { return models.GGUF }
+
 // Fetch brings the starter unless it is there, by its record and size.
 func (s Starter) Fetch(ctx context.Context, report func(string)) error {
 	recorded, err := os.ReadFile(s.record())
