@@ -14,6 +14,7 @@ import (
 
 	"github.com/shirou/gopsutil/v4/cpu"
 	"github.com/shirou/gopsutil/v4/host"
+	"github.com/shirou/gopsutil/v4/load"
 
 	"mlxbar/backend/bench"
 )
@@ -117,6 +118,9 @@ type machine struct {
 	Go     string `json:"go"`
 	Mlxbar string `json:"mlxbar"`
 	Wrk    string `json:"wrk"`
+	// Load is the system's load average over a minute before the run: more than
+	// a little means that others were at work, and that the figures are worth less.
+	Load float64 `json:"load_before"`
 }
 
 func describeMachine(ctx context.Context, mlxbar string, wrk *bench.Wrk) machine {
@@ -126,6 +130,9 @@ func describeMachine(ctx context.Context, mlxbar string, wrk *bench.Wrk) machine
 	}
 	if platform, _, version, err := host.PlatformInformationWithContext(ctx); err == nil && platform != "" {
 		m.OS = platform + " " + version + " " + m.OS
+	}
+	if average, err := load.AvgWithContext(ctx); err == nil {
+		m.Load = average.Load1
 	}
 	if out, err := exec.CommandContext(ctx, mlxbar, "version").Output(); err == nil {
 		m.Mlxbar, _, _ = strings.Cut(strings.TrimSpace(string(out)), "\n")

@@ -91,11 +91,11 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	f.IntVar(&o.Rounds, "rounds", 5, "rounds of load; each runs direct, proxy and gateway")
 	f.DurationVar(&o.Duration, "duration", 2*time.Second, "length of one bout of load, whole seconds")
 	f.IntVar(&o.Chunks, "chunks", 16, "tokens of one answer under load")
-	f.IntVar(&o.EngineRounds, "engine-rounds", 5, "rounds with the real engine; 0 leaves it out")
+	f.IntVar(&o.EngineRounds, "engine-rounds", 8, "rounds with the real engine; 0 leaves it out")
 	f.IntVar(&o.EngineTokens, "engine-tokens", 160, "tokens of one answer of the engine")
 	f.IntVar(&o.Starts, "starts", 8, "starts to time, on a fresh and on an existing data folder")
 	f.IntVar(&o.Exact, "exact", 2000, "requests that are counted one by one")
-	f.BoolVar(&quick, "quick", false, "two short rounds of everything")
+	f.BoolVar(&quick, "quick", false, "a short run: two rounds of load, four of the engine")
 	f.StringVar(&o.json, "json", "", "also write the results to this `file`")
 	f.StringVar(&o.mlxbar, "mlxbar", filepath.Join(beside, "mlxbar"), "the `program` to measure")
 	f.StringVar(&o.fakeUpstream, "fakeupstream", filepath.Join(beside, "fakeupstream"), "the `program` that answers")
@@ -104,7 +104,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 		return o, err
 	}
 	if quick {
-		o.Rounds, o.Duration, o.EngineRounds, o.Starts, o.Exact = 2, time.Second, min(o.EngineRounds, 2), 3, 400
+		o.Rounds, o.Duration, o.EngineRounds, o.Starts, o.Exact = 2, time.Second, min(o.EngineRounds, 4), 3, 400
 	}
 	if o.Rounds < 1 || o.Starts < 1 || o.Chunks < 1 || o.Exact < 1 || o.EngineRounds < 0 || o.EngineTokens < 1 {
 		return o, errors.New("rounds, starts, chunks, tokens and exact are at least 1")

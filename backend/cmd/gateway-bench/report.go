@@ -99,6 +99,7 @@ func (r *report) print(w io.Writer) {
 	fmt.Fprintf(w, "mlxbar gateway benchmark, %s\n", r.Started.Format("2006-01-02 15:04 MST"))
 	fmt.Fprintf(w, "%s, %s, %s\n%s, %d CPUs: %.50s\n", m.Mlxbar, m.Go, m.Wrk, m.OS, m.CPUs, m.CPU)
 	fmt.Fprintf(w, "%d rounds of %s, %d tokens an answer; medians, ratios round by round\n", r.Options.Rounds, r.Options.Duration, r.Options.Chunks)
+	fmt.Fprintf(w, "load average before the run: %.1f\n", m.Load)
 
 	fmt.Fprintf(w, "\n%-22s %9s %9s %9s  %9s %8s\n", "Requests per second", "direct", "proxy", "gateway", "/ direct", "/ proxy")
 	for _, s := range r.Load {
