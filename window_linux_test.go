@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"mlxbar/backend/desktop"
 	"mlxbar/backend/testkit"
@@ -37,6 +38,11 @@ func newNative(t *testing.T) *native {
 	}
 	n := &native{Session: session.New(t), t: t, host: desktop.NewHost(dir), bin: filepath.Join(testkit.Root(t), "build", "bin")}
 	t.Cleanup(n.host.Close)
+	t.Cleanup(func() {
+		if t.Failed() {
+			n.keep("root", t.Name()+" failed.png")
+		}
+	})
 	for _, program := range []string{"mlxbar", "mlxbar-app", "mlxbar-tray"} {
 		if _, err := os.Stat(filepath.Join(n.bin, program)); err != nil {
 			t.Fatalf("%v: run make setup", err)
@@ -102,11 +108,7 @@ func (n *native) shot(window string) image.Image {
 // keep puts a picture of the window among the artefacts.
 func (n *native) keep(window, name string) {
 	n.t.Helper()
-	file := filepath.Join(testkit.Root(n.t), "build", "artifacts", "window", name)
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		n.t.Fatal(err)
-	}
-	if _, err := n.Run("import", "-window", window, "png:"+file); err != nil {
+	if err := n.Picture(window, filepath.Join(testkit.Root(n.t), "build", "artifacts", "window", name)); err != nil {
 		n.t.Error(err)
 	}
 }
@@ -247,29 +249,64 @@ func TestSecondStartRaisesTheFirst(t *testing.T) {
 	}
 }
 
+// save presses an export button and types a name into the system's dialog, as far as they are there
+// to be used: the button may be busy, and the dialog slow to take keys. A next try goes on from there.
+func (n *native) save(window, button, file string) {
+	n.t.Helper()
+	dialog := n.window("^Export audit$")
+	if dialog == "" {
+		n.press("windowfocus", "--sync", window, "mousemove", "--window", window, button, "395", "click", "1")
+		for range 20 {
+			if dialog = n.window("^Export audit$"); dialog != "" {
+				break
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+	if dialog == "" {
+		return
+	}
+	for _, keys := range [][]string{
+		{"windowfocus", dialog}, {"key", "ctrl+a"}, {"type", "--delay", "15", file}, {"key", "Return"},
+	} {
+		if _, err := n.Run("xdotool", keys...); err != nil { // it may just have closed
+			return
+		}
+	}
+	for range 60 {
+		if n.window("^Export audit$") == "" {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	n.keep(dialog, "dialog.png")
+}
+
 func TestExportThroughTheSaveDialog(t *testing.T) {
 	n := newNative(t)
 	_, window := n.open()
-	n.ask(window, "Say hello.")
+	server, err := n.host.Find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Post(server.URL+"/v1/embeddings", "application/json", strings.NewReader(`{"model":"smollm2-135m-instruct","input":"Hello"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
 	for _, c := range []struct{ button, extension, begins string }{
 		{"860", ".csv", "id,"},
 		{"970", ".jsonl", "{"},
 	} {
 		file := filepath.Join(t.TempDir(), "saved"+c.extension)
-		n.press("windowfocus", "--sync", window, "mousemove", "--window", window, c.button, "395", "click", "1")
-		var dialog string
-		n.Eventually("the save dialog", func() bool { dialog = n.window("^Export audit$"); return dialog != "" })
-		n.keep(dialog, "dialog"+c.extension+".png")
-		n.press("windowfocus", "--sync", dialog, "key", "ctrl+a")
-		n.press("type", "--delay", "15", file)
-		n.press("key", "Return")
 		var saved []byte
 		n.Eventually("the saved file", func() bool {
+			n.save(window, c.button, file)
 			var err error
 			saved, err = os.ReadFile(file)
 			return err == nil
 		})
-		if !strings.HasPrefix(string(saved), c.begins) || !strings.Contains(string(saved), "/v1/chat/completions") {
+		if !strings.HasPrefix(string(saved), c.begins) || !strings.Contains(string(saved), "/v1/embeddings") {
 			t.Errorf("%s holds %.200q", filepath.Base(file), saved)
 		}
 	}
