@@ -15,6 +15,7 @@ import (
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/gateway/requestid"
 	"mlxbar/backend/gateway/routing"
+	"mlxbar/backend/models"
 	"mlxbar/backend/settings"
 )
 
@@ -173,7 +174,7 @@ func (x *exchange) localTarget(ctx context.Context, model string) (target, func(
 	if err != nil {
 		return target{}, nil, x.loadFailure(ctx, model, err)
 	}
-	x.record.ServedModel, x.record.Provider = model, lease.Engine
+	x.record.ServedModel, x.record.Provider = models.CleanName(model), lease.Engine
 	t := target{
 		name: "The engine", local: true, url: lease.BaseURL + x.endpoint.Path, key: lease.APIKey,
 		gone: func() bool { return lease.Stopped(200 * time.Millisecond) },

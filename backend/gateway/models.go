@@ -7,7 +7,11 @@ import (
 	"strings"
 
 	"mlxbar/backend/gateway/problem"
+	"mlxbar/backend/models"
 )
+
+// ownedHere marks the models of this machine. No provider may have this name.
+const ownedHere = "mlxbar"
 
 // model is an entry of OpenAI's model list.
 type model struct {
@@ -30,7 +34,7 @@ func (g *Gateway) known() ([]model, error) {
 		if info, err := os.Stat(m.Path); err == nil {
 			created = info.ModTime().Unix()
 		}
-		byName[m.Name] = model{ID: m.Name, Object: "model", Created: created, OwnedBy: "mlxbar"}
+		byName[m.Name] = model{ID: m.Name, Object: "model", Created: created, OwnedBy: ownedHere}
 	}
 	for _, route := range g.Settings().Routes {
 		if !strings.Contains(route.Model, "*") && len(route.Targets) > 0 {
@@ -60,7 +64,7 @@ func (g *Gateway) getModel(w http.ResponseWriter, r *http.Request) error {
 	}
 	id := r.PathValue("id")
 	for _, m := range list {
-		if m.ID == id {
+		if m.ID == id || m.OwnedBy == ownedHere && m.ID == models.CleanName(id) { // as the engines find them
 			return writeJSON(w, http.StatusOK, m)
 		}
 	}
