@@ -208,14 +208,15 @@ func TestAStreamThatFailsBeforeItsFirstEventIsAPlainError(t *testing.T) {
 
 func TestTimeouts(t *testing.T) {
 	const short, long = settings.Duration(150 * time.Millisecond), settings.Duration(time.Minute)
+	const whole = settings.Duration(2 * time.Second) // also on a busy machine the request has reached the upstream by then
 	for name, c := range map[string]struct {
 		limit  func(*settings.Timeouts)
 		model  string
 		stream bool
 		says   string
 	}{
-		"total":                  {func(l *settings.Timeouts) { l.Chat = short }, "hang", false, "timeouts.chat"},
-		"total, streamed":        {func(l *settings.Timeouts) { l.Chat = short }, "slow-idle=60s", true, "timeouts.chat"},
+		"total":                  {func(l *settings.Timeouts) { l.Chat = whole }, "hang", false, "timeouts.chat"},
+		"total, streamed":        {func(l *settings.Timeouts) { l.Chat = whole }, "slow-idle=60s", true, "timeouts.chat"},
 		"first token":            {func(l *settings.Timeouts) { l.FirstToken = short }, "slow-first=60s", true, "timeouts.first_token"},
 		"first token, no header": {func(l *settings.Timeouts) { l.FirstToken = short }, "slow-headers=60s", true, "timeouts.first_token"},
 		"first token, role only": {func(l *settings.Timeouts) { l.FirstToken = short }, "slow-content=60s", true, "timeouts.first_token"},
