@@ -37,7 +37,7 @@ type exchange struct {
 	settled     bool // and it is complete
 }
 
-// inference serves an endpoint: parse, record, resolve, send, relay, record.
+// inference serves an endpoint: parse, resolve, record, lease, send, relay, record.
 func (g *Gateway) inference(e endpoint) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		g.inFlight.Add(1)
