@@ -7,13 +7,7 @@ const stage = useStage();
 let id = '';
 
 beforeAll(async () => {
-  const response = await fetch(`${stage.server.url}/v1/chat/completions`, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ model: starter, messages: [{ role: 'user', content: 'Hello' }], max_tokens: 4 }),
-  });
-  expect(response.status).toBe(200);
-  id = String(response.headers.get('x-request-id'));
+  id = await stage.server.briefly();
 });
 
 async function download(button: string): Promise<{ name: string; text: string }> {

@@ -6,10 +6,8 @@ const stage = useStage();
 
 it('says that the server is stopped, and goes on when it is back', async () => {
   const { page, server } = stage;
-  await stage.ask('Hello?', starter);
-  await page.getByText('first token after').waitFor();
-  await page.getByRole('button', { name: 'Ask' }).waitFor();
-  const id = String((await stage.newest()).request_id);
+  const id = await server.briefly();
+  await stage.row(id).waitFor();
 
   await server.stop();
   await page.getByText('The server is stopped').waitFor();

@@ -81,6 +81,17 @@ export class Server {
     return !this.#process || this.#process.exitCode !== null || this.#process.signalCode !== null;
   }
 
+  /** Has the starter model answer with a few tokens, and gives the request's id. */
+  async briefly(): Promise<string> {
+    const response = await fetch(`${this.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ model: starter, messages: [{ role: 'user', content: 'Hello' }], max_tokens: 4 }),
+    });
+    if (!response.ok) throw new Error(`the server answered with ${response.status}: ${await response.text()}`);
+    return String(response.headers.get('x-request-id'));
+  }
+
   /** Ends the server in order, and waits for it. */
   async stop(): Promise<void> {
     await this.#signal('SIGTERM');

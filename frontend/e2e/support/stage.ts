@@ -7,7 +7,7 @@ import { launch } from './browser';
 import { root, Server } from './server';
 
 /** Bounds a failing test; it is no measure of speed. */
-export const patience = 60_000;
+export const patience = 180_000;
 
 export const artifacts = join(root, 'build/artifacts/pages');
 
