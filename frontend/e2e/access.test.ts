@@ -76,7 +76,7 @@ it('can be walked with the keyboard alone, and shows where one is', async () => 
   }
   expect(walked).toEqual([
     'Ask', 'Answer', 'Export CSV', 'Export JSONL', 'Table of the last requests',
-    'Overview', 'Log out', 'Copy address', 'Stop', 'Model', 'Question',
+    'Overview', 'Settings', 'Log out', 'Copy address', 'Stop', 'Model', 'Question',
   ]);
 });
 

@@ -2,7 +2,7 @@
 // cookie of a login, and in the window, which adds the admin token on their way.
 import type { ModelName } from '../domain/models';
 import { isAbort, problemOf, unreachable } from './problem';
-import type { AuditPage, ExportFormat, Status } from './types';
+import type { AuditPage, AuditStats, ExportFormat, Settings, Status } from './types';
 
 export async function request(path: string, init: RequestInit = {}): Promise<Response> {
   let response: Response;
@@ -24,7 +24,19 @@ const send = (method: string, body?: unknown): RequestInit => ({
 
 export const getStatus = (): Promise<Status> => json('/api/status');
 
-export const getAudit = (limit: number): Promise<AuditPage> => json(`/api/audit?limit=${limit}`);
+/** A page of records, newest first. The filter is as toQuery writes it. */
+export const getAudit = (limit: number, filter: Record<string, string> = {}, cursor = ''): Promise<AuditPage> =>
+  json(`/api/audit?${new URLSearchParams({ ...filter, limit: String(limit), ...(cursor && { cursor }) })}`);
+
+export const getStats = (filter: Record<string, string>): Promise<AuditStats> => json(`/api/audit/stats?${new URLSearchParams(filter)}`);
+
+/** The models that records name. */
+export const getAuditModels = async (): Promise<string[]> => (await json<{ models: string[] }>('/api/audit/models')).models;
+
+export const getSettings = (): Promise<Settings> => json('/api/settings');
+
+/** Changes settings by a JSON Merge Patch and gives all that are in force then. */
+export const patchSettings = (patch: unknown): Promise<Settings> => json('/api/settings', send('PATCH', patch));
 
 export const shutdown = async (): Promise<void> => void (await request('/api/shutdown', send('POST')));
 
@@ -41,4 +53,5 @@ export async function getModels(): Promise<ModelName[]> {
 }
 
 /** Where a browser downloads the audit from. */
-export const exportAddress = (format: ExportFormat): string => `/api/audit/export?format=${format}`;
+export const exportAddress = (format: ExportFormat, filter: Record<string, string> = {}): string =>
+  `/api/audit/export?${new URLSearchParams({ format, ...filter })}`;

@@ -1,10 +1,11 @@
-import type { Problem } from './types';
+import type { Problem, ProblemField } from './types';
 
 /** A request that failed, with what the server said about it. */
 export class ApiError extends Error {
   readonly kind: string; // the last part of the problem's type, such as server-stopped
   readonly status: number;
   readonly requestId: string;
+  readonly fields: readonly ProblemField[];
 
   constructor(problem: Problem) {
     super(problem.detail || problem.title);
@@ -12,6 +13,7 @@ export class ApiError extends Error {
     this.kind = problem.type.split('/').pop() ?? '';
     this.status = problem.status;
     this.requestId = problem.request_id ?? '';
+    this.fields = problem.errors ?? [];
   }
 }
 

@@ -14,6 +14,13 @@ export type Health = Schemas['Health'];
 export type Status = Schemas['Status'];
 type Document = Schemas['ProblemDocument'];
 /** What the pages show of a problem document (RFC 9457), the server's or one of their own. */
-export type Problem = Pick<Document, 'type' | 'title' | 'status' | 'detail'> & Partial<Pick<Document, 'request_id'>>;
+export type Problem = Pick<Document, 'type' | 'title' | 'status' | 'detail'> & Partial<Pick<Document, 'request_id' | 'errors'>>;
+export type ProblemField = Schemas['ProblemField'];
+
+export type AuditStats = Schemas['AuditStats'];
+
+/** All members are there in what the server sends: it fills in the defaults. */
+type Whole<T> = T extends readonly unknown[] ? T : T extends object ? { [K in keyof T]-?: Whole<NonNullable<T[K]>> } : T;
+export type Settings = Whole<Omit<Schemas['Settings'], '$schema'>>;
 
 export type ExportFormat = 'csv' | 'jsonl';

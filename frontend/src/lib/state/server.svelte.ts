@@ -21,6 +21,13 @@ class Server {
   address = $state('');
 
   #unlisten: (() => void) | null = null;
+  readonly #hearers = new Set<(record: AuditRecord) => void>();
+
+  /** Calls heard with every request that begins or ends, until the function that it gives is called. */
+  onRequest(heard: (record: AuditRecord) => void): () => void {
+    this.#hearers.add(heard);
+    return () => this.#hearers.delete(heard);
+  }
 
   /** Begins to follow the server. Called once, by the application. */
   follow(): void {
@@ -113,6 +120,7 @@ class Server {
       state: (status) => this.#told(status),
       request: (type, record) => {
         this.requests = reduce(this.requests, { type, record });
+        for (const heard of this.#hearers) heard(record);
       },
     });
   }
