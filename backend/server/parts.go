@@ -164,9 +164,6 @@ func (s *Server) followEngineSettings() func() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	var work sync.WaitGroup
 	unsubscribe := s.settings.Subscribe(func(old, now settings.Settings) {
-		if ctx.Err() != nil {
-			return
-		}
 		work.Go(func() {
 			if old.Engines.LlamaCPP != now.Engines.LlamaCPP {
 				s.pool.Restart(ctx)
@@ -176,7 +173,12 @@ func (s *Server) followEngineSettings() func() error {
 			}
 		})
 	})
-	return func() error { unsubscribe(); cancel(); work.Wait(); return nil }
+	return func() error {
+		unsubscribe() // no work is added from here on
+		cancel()
+		work.Wait()
+		return nil
+	}
 }
 
 func (s *Server) llamaCPP() engine.Engine {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -23,18 +24,34 @@ type Manager struct {
 
 	mu       sync.Mutex // one change at a time; hooks run with it held
 	written  []byte     // what the file held when last read or written
-	hooks    sync.Mutex // guards the four below
-	nextHook int
-	vetoes   []hook[func(old, new Settings) error]
-	subs     []hook[func(old, new Settings)]
-	problems []hook[func(error)]
+	hooks    sync.Mutex // guards the three below
+	vetoes   []*hook[func(old, new Settings) error]
+	subs     []*hook[func(old, new Settings)]
+	problems []*hook[func(error)]
 
 	problem atomic.Pointer[error]
 }
 
+// hook is a function that somebody gave. Its mutex is held while it runs, so that
+// who takes it away can wait for that.
 type hook[F any] struct {
-	id   int
-	call F
+	f       F
+	mu      sync.Mutex
+	removed bool
+}
+
+func (h *hook[F]) run(call func(F)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.removed {
+		call(h.f)
+	}
+}
+
+func (h *hook[F]) remove() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.removed = true
 }
 
 // Open reads the settings at path. A file that is missing is made from the
@@ -165,7 +182,8 @@ func (m *Manager) reload() {
 }
 
 // Subscribe has f called after every change, in order. f must not change the
-// settings itself. The returned function ends the subscription.
+// settings itself, nor end its subscription. The returned function ends it: it
+// waits for a call that runs, and none begins afterwards. So do Veto and OnProblem.
 func (m *Manager) Subscribe(f func(old, new Settings)) (unsubscribe func()) {
 	return add(m, &m.subs, f)
 }
@@ -181,26 +199,21 @@ func (m *Manager) OnProblem(f func(error)) (remove func()) {
 	return add(m, &m.problems, f)
 }
 
-func add[F any](m *Manager, list *[]hook[F], f F) (remove func()) {
+func add[F any](m *Manager, list *[]*hook[F], f F) (remove func()) {
 	m.hooks.Lock()
 	defer m.hooks.Unlock()
-	m.nextHook++
-	id := m.nextHook
-	*list = append(*list, hook[F]{id, f})
+	added := &hook[F]{f: f}
+	*list = append(*list, added)
 	return func() {
+		added.remove() // it may still stand in a list that is in use
 		m.hooks.Lock()
 		defer m.hooks.Unlock()
-		var rest []hook[F] // a new list: the old one may be in use
-		for _, h := range *list {
-			if h.id != id {
-				rest = append(rest, h)
-			}
-		}
-		*list = rest
+		// A new list, for the same reason.
+		*list = slices.DeleteFunc(slices.Clone(*list), func(h *hook[F]) bool { return h == added })
 	}
 }
 
-func snapshot[F any](m *Manager, list *[]hook[F]) []hook[F] {
+func snapshot[F any](m *Manager, list *[]*hook[F]) []*hook[F] {
 	m.hooks.Lock()
 	defer m.hooks.Unlock()
 	return *list
@@ -208,7 +221,9 @@ func snapshot[F any](m *Manager, list *[]hook[F]) []hook[F] {
 
 func (m *Manager) ask(old, new Settings) error {
 	for _, h := range snapshot(m, &m.vetoes) {
-		if err := h.call(old, new); err != nil {
+		var err error
+		h.run(func(f func(old, new Settings) error) { err = f(old, new) })
+		if err != nil {
 			return fmt.Errorf("settings refused: %w", err)
 		}
 	}
@@ -220,7 +235,7 @@ func (m *Manager) announce(old, new Settings) {
 		return
 	}
 	for _, h := range snapshot(m, &m.subs) {
-		h.call(old, new)
+		h.run(func(f func(old, new Settings)) { f(old, new) })
 	}
 }
 
@@ -235,6 +250,6 @@ func (m *Manager) setProblem(err error) {
 		return
 	}
 	for _, h := range snapshot(m, &m.problems) {
-		h.call(err)
+		h.run(func(f func(error)) { f(err) })
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -205,6 +206,48 @@ func TestChangesAreToldInOrderUntilTheSubscriptionEnds(t *testing.T) {
 	}
 	if want := []string{"15m>16m", "16m>17m", "17m>18m"}; !slices.Equal(told, want) {
 		t.Errorf("told %v, want %v", told, want)
+	}
+}
+
+// Who ends a subscription frees what its hook uses right afterwards.
+func TestTheEndOfASubscriptionWaitsForTheCallThatRuns(t *testing.T) {
+	m := open(t, "")
+	entered, leave := make(chan struct{}), make(chan struct{})
+	var running, calls atomic.Int32
+	end := m.Subscribe(func(_, _ Settings) {
+		running.Add(1)
+		if calls.Add(1) == 1 {
+			close(entered)
+		}
+		<-leave
+		running.Add(-1)
+	})
+	var all sync.WaitGroup
+	patch := func(chat string) {
+		if _, err := m.Patch([]byte(`{"timeouts": {"chat": "` + chat + `"}}`)); err != nil {
+			t.Error(err)
+		}
+	}
+	all.Go(func() { patch("16m") })
+	<-entered
+	ended := make(chan int32)
+	all.Go(func() { end(); ended <- running.Load() })
+	all.Go(func() { patch("17m") })
+	select {
+	case <-ended:
+		t.Error("the subscription ended in the middle of a call")
+		close(leave)
+	case <-time.After(50 * time.Millisecond): // long enough for an end that does not wait
+		close(leave)
+		if n := <-ended; n != 0 {
+			t.Errorf("%d calls ran on", n)
+		}
+	}
+	before := calls.Load()
+	all.Wait()
+	patch("18m")
+	if n := calls.Load(); n != before {
+		t.Errorf("%d calls came after the end", n-before)
 	}
 }
 
