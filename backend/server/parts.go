@@ -61,15 +61,19 @@ func (s *Server) openSettings(ctx context.Context) error {
 		return err
 	}
 	s.settings = manager
+	forget := manager.OnProblem(func(err error) {
+		var unwatched *settings.UnwatchedError
+		if errors.As(err, &unwatched) {
+			s.log.Error("settings.json is not watched; trying again", "cause", unwatched.Cause)
+		}
+	})
 	watching, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := manager.Watch(watching); err != nil && !errors.Is(err, context.Canceled) {
-			s.log.Error("settings.json is no longer watched", "cause", err)
-		}
+		manager.Watch(watching)
 	}()
-	s.onClose(func() error { cancel(); <-ended; return nil })
+	s.onClose(func() error { cancel(); <-ended; forget(); return nil })
 	return nil
 }
 

@@ -3,6 +3,7 @@ package server_test
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -107,5 +108,42 @@ func TestABadEditByHandIsRefusedAndShown(t *testing.T) {
 	live.until("state", func(data string) bool { return strings.Contains(data, `"settings":{"ok":true`) })
 	if got := h.settings(); got.Timeouts.Chat.String() != "25m" {
 		t.Errorf("in force is %+v", got)
+	}
+}
+
+// People link to a settings.json of their own, in a folder that may go, as one on
+// another disk does.
+func TestSettingsThatAreNoLongerWatchedAreShown(t *testing.T) {
+	up := testkit.NewUpstream(t)
+	h := newHouse(t, up.URL)
+	disk := filepath.Join(t.TempDir(), "a disk")
+	if err := os.Mkdir(disk, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(h.paths.Settings, filepath.Join(disk, "mine.json")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(disk, "mine.json"), h.paths.Settings); err != nil {
+		t.Fatal(err)
+	}
+	h.start()
+	live := h.listen("")
+	if err := os.Rename(disk, disk+" away"); err != nil {
+		t.Fatal(err)
+	}
+	const sentence = "Edits of settings.json by hand take no effect at present"
+	live.until("state", func(data string) bool { return strings.Contains(data, `"settings":{"ok":false,"problem":"`+sentence) })
+	if s := h.status(); s.Settings.OK || !strings.HasPrefix(s.Settings.Problem, sentence) {
+		t.Errorf("the status says %+v", s.Settings)
+	}
+	h.text(h.chat("ok", false), 200)
+	if err := os.Rename(disk+" away", disk); err != nil {
+		t.Fatal(err)
+	}
+	live.until("state", func(data string) bool { return strings.Contains(data, `"settings":{"ok":true`) })
+	h.writeSettings(settingsFor(up.URL, `"timeouts": {"chat": "25m"},`))
+	eventually(t, "an edit takes effect again", func() bool { return h.settings().Timeouts.Chat.String() == "25m" })
+	if !strings.Contains(h.log.String(), "settings.json is not watched") {
+		t.Error("the log does not tell of it")
 	}
 }

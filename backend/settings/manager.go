@@ -22,14 +22,16 @@ type Manager struct {
 	path    string // the file itself, past any symbolic link
 	current atomic.Pointer[Settings]
 
-	mu       sync.Mutex // one change at a time; hooks run with it held
-	written  []byte     // what the file held when last read or written
-	hooks    sync.Mutex // guards the three below
-	vetoes   []*hook[func(old, new Settings) error]
-	subs     []*hook[func(old, new Settings)]
-	problems []*hook[func(error)]
+	mu        sync.Mutex      // one change at a time; hooks run with it held
+	written   []byte          // what the file held when last read or written
+	refused   error           // why the file as it stands is not in force
+	unwatched *UnwatchedError // why edits of it are not seen
+	hooks     sync.Mutex      // guards the three below
+	vetoes    []*hook[func(old, new Settings) error]
+	subs      []*hook[func(old, new Settings)]
+	problems  []*hook[func(error)]
 
-	problem atomic.Pointer[error]
+	problem atomic.Pointer[error] // of refused and unwatched
 }
 
 // hook is a function that somebody gave. Its mutex is held while it runs, so that
@@ -97,7 +99,8 @@ func (m *Manager) Path() string { return m.path }
 // Current is the settings in force. Its lists are shared and must not be changed.
 func (m *Manager) Current() Settings { return *m.current.Load() }
 
-// Problem tells why the file as it stands was refused; nil when it is in force.
+// Problem tells why the file as it stands was refused, or that edits of it are not
+// seen (*UnwatchedError); nil when all is well.
 func (m *Manager) Problem() error {
 	if p := m.problem.Load(); p != nil {
 		return *p
@@ -133,7 +136,7 @@ func (m *Manager) change(next func(old Settings) (Settings, error)) (Settings, e
 	if err := m.store(s); err != nil {
 		return Settings{}, err
 	}
-	m.setProblem(nil)
+	m.setRefused(nil)
 	m.announce(old, s)
 	return s, nil
 }
@@ -163,7 +166,7 @@ func (m *Manager) reload() {
 	}
 	if err != nil {
 		m.written = nil // so that its return is noticed, even unchanged
-		m.setProblem(fmt.Errorf("read settings: %w", err))
+		m.setRefused(fmt.Errorf("read settings: %w", err))
 		return
 	}
 	m.written = raw
@@ -173,11 +176,11 @@ func (m *Manager) reload() {
 		err = m.ask(old, s)
 	}
 	if err != nil {
-		m.setProblem(fmt.Errorf("%s: %w", m.path, err))
+		m.setRefused(fmt.Errorf("%s: %w", m.path, err))
 		return
 	}
 	m.current.Store(&s)
-	m.setProblem(nil)
+	m.setRefused(nil)
 	m.announce(old, s)
 }
 
@@ -239,17 +242,40 @@ func (m *Manager) announce(old, new Settings) {
 	}
 }
 
-func (m *Manager) setProblem(err error) {
-	before := m.Problem()
-	if err == nil {
-		m.problem.Store(nil)
-	} else {
-		m.problem.Store(&err)
+// setRefused is called with the mutex held, as every change of the file is.
+func (m *Manager) setRefused(err error) {
+	m.refused = err
+	m.tellProblem()
+}
+
+// setUnwatched tells of a new reason only: one that lasts is met at each new try.
+func (m *Manager) setUnwatched(err *UnwatchedError) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	same := err == nil && m.unwatched == nil || err != nil && m.unwatched != nil && err.Error() == m.unwatched.Error()
+	if !same {
+		m.unwatched = err
+		m.tellProblem()
 	}
-	if before == nil && err == nil {
+}
+
+func (m *Manager) tellProblem() {
+	before, now := m.Problem(), m.refused
+	switch {
+	case m.unwatched != nil && now != nil:
+		now = fmt.Errorf("%w; %w", m.unwatched, now)
+	case m.unwatched != nil:
+		now = m.unwatched
+	}
+	if before == nil && now == nil {
 		return
 	}
+	if now == nil {
+		m.problem.Store(nil)
+	} else {
+		m.problem.Store(&now)
+	}
 	for _, h := range snapshot(m, &m.problems) {
-		h.run(func(f func(error)) { f(err) })
+		h.run(func(f func(error)) { f(now) })
 	}
 }

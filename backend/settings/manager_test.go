@@ -58,15 +58,12 @@ func watch(t *testing.T, m *Manager) <-chan string {
 	m.Subscribe(func(_, now Settings) { told <- now.Timeouts.Chat.String() })
 	m.OnProblem(func(err error) { told <- fmt.Sprint("problem: ", err) })
 	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- m.Watch(ctx) }()
+	ended := make(chan struct{})
+	go func() { defer close(ended); m.Watch(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		select {
-		case err := <-ended:
-			if err != nil {
-				t.Errorf("Watch = %v", err)
-			}
+		case <-ended:
 		case <-time.After(patience):
 			t.Error("Watch did not end")
 		}
@@ -337,20 +334,60 @@ func TestALinkStaysALink(t *testing.T) {
 	hear(t, told, "22m")
 }
 
-func TestAWatchWhoseFolderGoesSaysSo(t *testing.T) {
-	m := open(t, "")
-	ended := make(chan error, 1)
-	go func() { ended <- m.Watch(t.Context()) }()
-	// It may not have begun to watch: then it says so all the same.
-	if err := os.RemoveAll(filepath.Dir(m.Path())); err != nil {
+func TestAWatchWhoseFolderGoesSaysSoUntilItIsBack(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "mine")
+	if err := os.Mkdir(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case err := <-ended:
-		if err == nil {
-			t.Error("Watch ended without a word")
-		}
-	case <-time.After(patience):
-		t.Fatal("Watch goes on without a folder")
+	path := filepath.Join(folder, "settings.json")
+	write(t, path, `{"timeouts": {"chat": "20m"}}`)
+	m, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := watch(t, m)
+	away := folder + " (away)"
+	// It may not have begun to watch: then it says so all the same.
+	if err := os.Rename(folder, away); err != nil {
+		t.Fatal(err)
+	}
+	hear(t, told, "problem: Edits of settings.json by hand take no effect at present")
+	var unwatched *UnwatchedError
+	if err := m.Problem(); !errors.As(err, &unwatched) {
+		t.Errorf("the problem is %v", err)
+	}
+	write(t, filepath.Join(away, "settings.json"), `{"timeouts": {"chat": "3s"}}`)
+	if err := os.Rename(away, folder); err != nil {
+		t.Fatal(err)
+	}
+	hear(t, told, "timeouts.chat must be") // what was edited meanwhile is looked at
+	if err := m.Problem(); errors.As(err, &unwatched) {
+		t.Errorf("it is watched again, and the problem is %v", err)
+	}
+	write(t, path, `{"timeouts": {"chat": "22m"}}`)
+	hear(t, told, "22m")
+	if err := m.Problem(); err != nil {
+		t.Errorf("all is well, and the problem is %v", err)
+	}
+}
+
+// The one problem must not hide the other, nor its end end the other.
+func TestAFileThatIsRefusedAndUnwatchedSaysBoth(t *testing.T) {
+	m := open(t, "")
+	m.setUnwatched(&UnwatchedError{errors.New("no more watches")})
+	write(t, m.Path(), `{"timeouts": {"chat": "3s"}}`)
+	m.reload()
+	if got := fmt.Sprint(m.Problem()); !strings.Contains(got, "no more watches") || !strings.Contains(got, "timeouts.chat") {
+		t.Errorf("the problem is %s", got)
+	}
+	if _, err := m.Patch([]byte(`{"timeouts": {"chat": "20m"}}`)); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(m.Problem()); !strings.Contains(got, "no more watches") || strings.Contains(got, "timeouts.chat") {
+		t.Errorf("once the file is in force, the problem is %s", got)
+	}
+	m.setUnwatched(nil)
+	if err := m.Problem(); err != nil {
+		t.Errorf("all is well, and the problem is %v", err)
 	}
 }
