@@ -70,11 +70,25 @@ func isLoopback(addr string) bool {
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return false
 	}
+	return isLoopbackHost(host)
+}
+
+func isLoopbackHost(host string) bool {
 	if host == "localhost" {
 		return true
 	}
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.Zone() == "" && ip.IsLoopback()
+}
+
+// carriesInClear says whether others can read what is sent to a base URL on its way.
+// One that is no base URL is a fault of its own.
+func carriesInClear(baseURL string) bool {
+	if _, _, bad := broken("base-url", baseURL); bad {
+		return false
+	}
+	u, err := url.Parse(baseURL)
+	return err == nil && u.Scheme == "http" && !isLoopbackHost(strings.ToLower(u.Hostname()))
 }
 
 // isOrigin holds text to what a browser sends as Origin, which is compared as it stands.

@@ -125,6 +125,11 @@ func (c *checker) references(s Settings) {
 		}
 		names[p.Name] = i
 	}
+	for i, p := range s.Providers {
+		if p.APIKeyEnv != "" && carriesInClear(p.BaseURL) {
+			c.fault(fmt.Sprintf("providers[%d].base_url", i), nil, "must begin with https, because api_key_env has a key sent there, and http would carry it in clear text; http with a key is for this machine alone (127.0.0.1, [::1] or localhost)")
+		}
+	}
 	for i, r := range s.Routes {
 		for j, t := range r.Targets {
 			if _, ok := names[t.Provider]; !ok && t.Provider != "" {
