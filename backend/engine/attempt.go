@@ -28,7 +28,7 @@ func (s *slot) attempt(ctx context.Context, after time.Duration) (*incarnation, 
 	}
 	cfg := s.pool.cfg
 	installing := func(detail string) { s.tell(Installing, detail) }
-	if cfg.Source != nil && cfg.Source.Wanted(s.name) {
+	if _, ok := s.pool.offered(s.name); ok {
 		if err := cfg.Source.Fetch(ctx, installing); err != nil {
 			return nil, s.failed(ctx, "The model could not be fetched.", err)
 		}

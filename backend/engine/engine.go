@@ -73,10 +73,9 @@ type Library interface {
 	Find(name string) (models.Model, error)
 }
 
-// Source brings a model that the library does not have yet.
+// Source brings the model that it offers.
 type Source interface {
-	Wanted(name string) bool
-	Format() models.Format // of what it brings
+	models.Source
 	Fetch(ctx context.Context, report func(string)) error
 }
 

@@ -248,12 +248,10 @@ type fetched struct {
 	err     error
 }
 
-func (f fetched) Wanted(name string) bool {
-	_, err := f.library.Find(name)
-	return name == "starter" && err != nil
+func (f fetched) Offer() (models.Model, bool) {
+	_, err := f.library.Find("starter")
+	return models.Model{Name: "starter", Format: models.GGUF}, err != nil
 }
-
-func (fetched) Format() models.Format { return models.GGUF }
 
 func (f fetched) Fetch(_ context.Context, report func(string)) error {
 	report("Fetching")

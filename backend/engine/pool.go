@@ -272,6 +272,15 @@ func (p *Pool) engine(model string, format models.Format) (Engine, error) {
 	return e, nil
 }
 
+// offered is the model of that name that Source would bring.
+func (p *Pool) offered(name string) (models.Model, bool) {
+	if p.cfg.Source == nil {
+		return models.Model{}, false
+	}
+	m, ok := p.cfg.Source.Offer()
+	return m, ok && m.Name == name
+}
+
 // format is that of a model that can be loaded.
 func (p *Pool) format(name string) (models.Format, error) {
 	model, err := p.cfg.Library.Find(name)
@@ -280,8 +289,8 @@ func (p *Pool) format(name string) (models.Format, error) {
 	case err == nil:
 		return model.Format, nil
 	case errors.Is(err, models.ErrUnknown):
-		if p.cfg.Source != nil && p.cfg.Source.Wanted(name) {
-			return p.cfg.Source.Format(), nil
+		if m, ok := p.offered(name); ok {
+			return m.Format, nil
 		}
 		return "", fmt.Errorf("%w: %q", ErrUnknownModel, name)
 	case errors.As(err, &broken):

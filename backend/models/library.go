@@ -22,10 +22,10 @@ type Format string
 // GGUF is llama.cpp's file format.
 const GGUF Format = "gguf"
 
-// Model is one whole model on disk.
+// Model is one whole model on disk, or one that a Source offers.
 type Model struct {
 	Name   string // the file's name without extension, in lower case
-	Path   string // of the first file, when there are several
+	Path   string // of the first file, when there are several; "" while it is only offered
 	Size   int64  // of all its files
 	Format Format
 	Facts  Facts

@@ -142,11 +142,12 @@ func (s *Server) startRetention() func() error {
 }
 
 func (s *Server) openEngines(context.Context) error {
-	s.library = models.NewLibrary(s.paths.Models)
+	library, source := models.NewLibrary(s.paths.Models), runtime.Starter{DataDir: s.paths.Root}
+	s.models = models.NewCatalog(library, source)
 	s.pool = engine.NewPool(engine.Config{
-		Library: s.library,
+		Library: library,
 		Engines: map[models.Format]engine.Engine{models.GGUF: s.llamaCPP()},
-		Source:  runtime.Starter{DataDir: s.paths.Root},
+		Source:  source,
 		LogDir:  s.paths.Logs,
 		Logger:  s.log,
 		OnChange: func() {

@@ -62,7 +62,7 @@ type Server struct {
 	recorder *audit.Recorder
 	records  *audit.Store
 	hub      *live.Hub
-	library  *models.Library
+	models   *models.Catalog
 	pool     *engine.Pool
 	gateway  *gateway.Gateway
 	admin    *admin.API
@@ -118,7 +118,7 @@ func (s *Server) close() error {
 
 func (s *Server) openHTTP(context.Context) error {
 	s.gateway = gateway.New(gateway.Config{
-		Settings: s.settings.Current, Engines: s.pool, Library: s.library,
+		Settings: s.settings.Current, Engines: s.pool, Library: s.models,
 		Audit: s.recorder, Logger: s.log, Version: Version,
 	})
 	s.onClose(func() error { s.gateway.Close(); return nil })
@@ -127,7 +127,7 @@ func (s *Server) openHTTP(context.Context) error {
 	s.gateway.Register(mux)
 	s.admin = admin.Register(mux, admin.Config{
 		Token: s.token, Version: Version, Settings: s.settings, Recorder: s.recorder, Records: s.records, Engines: s.pool,
-		Library: s.library, Live: s.hub, Status: s.status, Shutdown: s.Shutdown, Closing: s.closing, Logger: s.log,
+		Library: s.models, Live: s.hub, Status: s.status, Shutdown: s.Shutdown, Closing: s.closing, Logger: s.log,
 	})
 	registerPages(mux)
 	s.http = &http.Server{

@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mlxbar/backend/datadir"
+	"mlxbar/backend/engine/runtime"
 	"mlxbar/backend/models"
 )
 
@@ -19,23 +21,23 @@ func modelsCommand(f *flags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return listModels(c, paths.Models)
+			return listModels(c, paths)
 		},
 	})
 }
 
-func listModels(c *cobra.Command, dir string) error {
-	library := models.NewLibrary(dir)
-	list, err := library.List()
+func listModels(c *cobra.Command, paths datadir.Paths) error {
+	catalog := models.NewCatalog(models.NewLibrary(paths.Models), runtime.Starter{DataDir: paths.Root})
+	list, err := catalog.List()
 	if err != nil {
 		return err
 	}
-	broken, err := library.Broken()
+	broken, err := catalog.Broken()
 	if err != nil {
 		return err
 	}
 	if len(list) == 0 {
-		fmt.Fprintf(c.ErrOrStderr(), "No models yet: put a GGUF file into %s, or run `mlxbar setup` for the starter model.\n", dir)
+		fmt.Fprintf(c.ErrOrStderr(), "No models yet: put a GGUF file into %s, or run `mlxbar setup` for the starter model.\n", paths.Models)
 	} else {
 		w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "NAME\tFORMAT\tSIZE")
@@ -44,6 +46,11 @@ func listModels(c *cobra.Command, dir string) error {
 		}
 		if err := w.Flush(); err != nil {
 			return err
+		}
+	}
+	for _, m := range list {
+		if m.Path == "" {
+			fmt.Fprintf(c.ErrOrStderr(), "%s is fetched at its first request, or by `mlxbar setup`.\n", m.Name)
 		}
 	}
 	for _, b := range broken {

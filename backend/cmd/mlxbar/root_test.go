@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -68,6 +69,17 @@ func TestEveryCommandHelps(t *testing.T) {
 
 func TestModelsList(t *testing.T) {
 	h := newHouse(t)
+	if o := h.mlxbar("models", "list"); o.code != 0 || !strings.Contains(o.stdout, models.StarterName) || !strings.Contains(o.stderr, "first request") {
+		t.Errorf("with a fresh data folder: %+v", o)
+	}
+	if _, err := os.Stat(h.paths.Root); !os.IsNotExist(err) {
+		t.Errorf("listing models made a data folder: %v", err)
+	}
+	// The starter was brought once, and a person has deleted it.
+	err := errors.Join(os.MkdirAll(h.paths.Models, 0o700), os.WriteFile(filepath.Join(h.paths.Models, "."+models.StarterName+".sha256"), nil, 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
 	if o := h.mlxbar("models", "list"); o.code != 0 || o.stdout != "" || !strings.Contains(o.stderr, h.paths.Models) || !strings.Contains(o.stderr, "mlxbar setup") {
 		t.Errorf("with no models: %+v", o)
 	}

@@ -31,22 +31,20 @@ const (
 // model, who then gets it back from setup alone.
 type Starter struct{ DataDir string }
 
-// Wanted says whether a request for the model name should bring the starter: it
-// is asked for, was never brought, and the models folder has no model yet.
-func (s Starter) Wanted(name string) bool {
-	if name != models.StarterName || exists(s.record()) {
-		return false
+// Offer is the starter, as a request for it would bring it: ok when it was never
+// brought and the models folder has no model yet.
+func (s Starter) Offer() (m models.Model, ok bool) {
+	m = models.Model{Name: models.StarterName, Size: starterSize, Format: models.GGUF}
+	if exists(s.record()) {
+		return m, false
 	}
 	entries, err := os.ReadDir(s.folder())
-	return errors.Is(err, fs.ErrNotExist) || err == nil && !slices.ContainsFunc(entries, isModel)
+	return m, errors.Is(err, fs.ErrNotExist) || err == nil && !slices.ContainsFunc(entries, isModel)
 }
 
 func isModel(e fs.DirEntry) bool {
 	return strings.EqualFold(filepath.Ext(e.Name()), ".gguf") && !strings.HasPrefix(e.Name(), ".")
 }
-
-// Format is that of the starter.
-func (s Starter) Format() models.Format { return models.GGUF }
 
 // Fetch brings the starter unless it is there, by its record and size.
 func (s Starter) Fetch(ctx context.Context, report func(string)) error {

@@ -192,19 +192,16 @@ func TestTheStarterIsCopiedWhereItCannotBeMoved(t *testing.T) {
 	}
 }
 
-func TestWhenTheStarterIsWanted(t *testing.T) {
+func TestWhenTheStarterIsOffered(t *testing.T) {
 	for name, c := range map[string]struct {
-		asked string
 		files []string
 		want  bool
 	}{
-		"a fresh data folder":       {models.StarterName, nil, true},
-		"another model is asked":    {"other", nil, false},
-		"there is a model":          {models.StarterName, []string{"Mine.GGUF"}, false},
-		"it is there":               {models.StarterName, []string{models.StarterName + ".gguf"}, false},
-		"a person has deleted it":   {models.StarterName, []string{"." + models.StarterName + ".sha256"}, false},
-		"only what is no model":     {models.StarterName, []string{"notes.txt", ".half.gguf"}, true},
-		"another model, and others": {"other", []string{"notes.txt"}, false},
+		"a fresh data folder":     {nil, true},
+		"there is a model":        {[]string{"Mine.GGUF"}, false},
+		"it is there":             {[]string{models.StarterName + ".gguf"}, false},
+		"a person has deleted it": {[]string{"." + models.StarterName + ".sha256"}, false},
+		"only what is no model":   {[]string{"notes.txt", ".half.gguf"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := runtime.Starter{DataDir: awkward(t)}
@@ -214,8 +211,9 @@ func TestWhenTheStarterIsWanted(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if got := s.Wanted(c.asked); got != c.want {
-				t.Errorf("Wanted gives %v", got)
+			m, ok := s.Offer()
+			if ok != c.want || m.Name != models.StarterName || m.Format != models.GGUF || m.Size == 0 {
+				t.Errorf("Offer gives %+v, %v", m, ok)
 			}
 		})
 	}
