@@ -67,6 +67,9 @@ func TestEveryWaiterLearnsThatALoadFailed(t *testing.T) {
 	if s := r.state(); s.State != Failed || s.Detail == "" || s.PID != 0 {
 		t.Errorf("the status is %+v", s)
 	}
+	if r.RunnerOf(modelName) != "fake" || r.RunnerOf("other") != "" {
+		t.Errorf("%q failed to load it, and %q a model that nobody knows", r.RunnerOf(modelName), r.RunnerOf("other"))
+	}
 }
 
 func expectLoadError(t *testing.T, err error, reason string) {

@@ -264,6 +264,17 @@ func (p *Pool) EngineOf(format models.Format) string {
 	return ""
 }
 
+// RunnerOf names the engine that runs model, or that failed to; "" when none was
+// ever asked to.
+func (p *Pool) RunnerOf(model string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s, ok := p.slots[models.CleanName(model)]; ok {
+		return s.engine.Name()
+	}
+	return ""
+}
+
 func (p *Pool) engine(model string, format models.Format) (Engine, error) {
 	e, ok := p.cfg.Engines[format]
 	if !ok {

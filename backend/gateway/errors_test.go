@@ -179,6 +179,29 @@ func TestAnEngineThatIsDown(t *testing.T) {
 	}
 }
 
+func TestTheRecordOfAFailedLoadNamesTheEngine(t *testing.T) {
+	broken := &engine.LoadError{Reason: "The file is broken."}
+	for name, c := range map[string]struct {
+		model            string
+		err              error
+		provider, served string
+	}{
+		"it could not load the model": {"OK", broken, "llamacpp", "ok"},
+		"the pool is closed":          {"ok", engine.ErrClosed, "llamacpp", "ok"},
+		"there never was one":         {"broken", broken, "", ""},
+		"the model is unknown":        {"unknown", nil, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t, nil)
+			h.engines.err = c.err
+			h.request("POST", "/v1/chat/completions", chat(c.model, false))
+			if rec := h.only(); rec.Provider != c.provider || rec.ServedModel != c.served || rec.Backend != audit.Local {
+				t.Errorf("the record names %q, %q and %s; want %q and %q", rec.Provider, rec.ServedModel, rec.Backend, c.provider, c.served)
+			}
+		})
+	}
+}
+
 func TestPagesOfAllowedOriginsMayAsk(t *testing.T) {
 	h := newHouse(t, func(s *settings.Settings) { s.Server.AllowedOrigins = []string{"http://localhost:3000"} })
 	origin := header("Origin", "http://localhost:3000")

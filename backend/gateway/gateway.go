@@ -22,6 +22,8 @@ import (
 // Engines runs models on this machine.
 type Engines interface {
 	Acquire(ctx context.Context, model string) (*engine.Lease, error)
+	// RunnerOf names the engine that runs model, or that failed to; "" if there is none.
+	RunnerOf(model string) string
 }
 
 // Library knows the models on this machine.

@@ -70,6 +70,14 @@ func (l *leases) Acquire(ctx context.Context, model string) (*engine.Lease, erro
 	return engine.NewLease("llamacpp", l.url, l.key, l.gone, func() { l.open.Add(-1) }), nil
 }
 
+// RunnerOf knows unknown models too, as the pool does one whose file has gone.
+func (l *leases) RunnerOf(model string) string {
+	if strings.HasPrefix(model, "broken") { // its file has no engine
+		return ""
+	}
+	return "llamacpp"
+}
+
 type shelf []string
 
 func (s shelf) List() (list []models.Model, err error) {

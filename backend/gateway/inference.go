@@ -172,6 +172,9 @@ func under(base, path string) string {
 func (x *exchange) localTarget(ctx context.Context, model string) (target, func(), error) {
 	lease, err := x.Engines.Acquire(ctx, model)
 	if err != nil {
+		if name := x.Engines.RunnerOf(model); name != "" && !errors.Is(err, engine.ErrUnknownModel) {
+			x.record.ServedModel, x.record.Provider = models.CleanName(model), name
+		}
 		return target{}, nil, x.loadFailure(ctx, model, err)
 	}
 	x.record.ServedModel, x.record.Provider = models.CleanName(model), lease.Engine
