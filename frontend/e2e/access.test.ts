@@ -49,7 +49,8 @@ it('has nothing that axe-core finds wrong, in light and in dark', async () => {
 
 it('can be walked with the keyboard alone, and shows where one is', async () => {
   const { page } = stage;
-  await page.keyboard.type(await stage.server.token()); // the field has the focus
+  await eventually(() => page.evaluate(() => document.activeElement?.id)).toBe('token'); // by itself
+  await page.keyboard.type(await stage.server.token());
   await page.keyboard.press('Enter');
   await page.getByRole('columnheader', { name: 'Tokens' }).waitFor();
 

@@ -22,13 +22,20 @@ class SettingsState {
   );
   readonly changed: string[] = $derived(paths(this.patch));
 
+  /** Counts what was saved here: an answer that was asked for before that is out of date. */
+  #saves = 0;
+
   /** Reads what is in force. What is unsaved here is kept, and the other offered. */
   async load(): Promise<void> {
+    const saves = this.#saves;
     try {
       const now = await getSettings();
+      if (saves !== this.#saves) return;
       this.problem = '';
+      // One's own save is announced too: it must not take "Saved" away.
+      if (this.saved && difference(json(this.saved), json(now)) === undefined) return;
       if (!this.saved || this.changed.length === 0) this.#take(now);
-      else if (difference(json(this.saved), json(now)) !== undefined) this.outside = now;
+      else this.outside = now;
     } catch (error) {
       this.problem = sentence(error);
     }
@@ -40,7 +47,9 @@ class SettingsState {
     this.saving = true;
     this.problem = this.said = '';
     try {
-      this.#take(await patchSettings(patch));
+      const now = await patchSettings(patch);
+      this.#saves++;
+      this.#take(now);
       this.said = 'Saved';
     } catch (error) {
       const fields = error instanceof ApiError ? error.fields : [];
