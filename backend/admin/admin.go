@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"mlxbar/backend/activity"
 	"mlxbar/backend/audit"
 	"mlxbar/backend/engine"
 	"mlxbar/backend/gateway/problem"
@@ -60,6 +61,7 @@ type Config struct {
 	Records  *audit.Store
 	Engines  Engines
 	Library  Library
+	Requests *activity.Requests
 	Live     *live.Hub
 	// Status is the server's state at this moment.
 	Status func() Status
@@ -76,6 +78,7 @@ type API struct {
 	huma     huma.API
 	sessions *secrets
 	links    *secrets
+	meter    activity.Meter
 }
 
 // Register adds the admin API to mux and returns it.
@@ -89,6 +92,7 @@ func Register(mux problem.Mux, c Config) *API {
 	a.registerSettings()
 	a.registerModels()
 	a.registerAudit()
+	a.registerActivity()
 	a.registerLive()
 	return a
 }

@@ -17,6 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"mlxbar/backend/activity"
 	"mlxbar/backend/admin"
 	"mlxbar/backend/audit"
 	"mlxbar/backend/engine"
@@ -43,6 +44,7 @@ type house struct {
 	db        *storage.DB
 	recorder  *audit.Recorder
 	live      *live.Hub
+	running   *activity.Requests
 	api       *admin.API
 	log       *syncBuffer
 	shutdowns atomic.Int64
@@ -91,7 +93,7 @@ func (library) Broken() ([]*models.BrokenError, error) {
 // newHouse serves the API; change may replace a part of it.
 func newHouse(t *testing.T, change ...func(*admin.Config)) *house {
 	t.Helper()
-	h := &house{t: t, live: live.NewHub(), log: &syncBuffer{}, closing: make(chan struct{})}
+	h := &house{t: t, live: live.NewHub(), running: activity.NewRequests(), log: &syncBuffer{}, closing: make(chan struct{})}
 	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	dir := t.TempDir()
 	set, err := settings.Open(filepath.Join(dir, "settings.json"))
@@ -106,7 +108,7 @@ func newHouse(t *testing.T, change ...func(*admin.Config)) *house {
 	}
 	config := admin.Config{
 		Token: token, Version: "test", Settings: set, Recorder: h.recorder, Records: audit.NewStore(h.db), Engines: engines{}, Library: library{},
-		Live: h.live, Logger: log, Closing: h.closing, Shutdown: func() { h.shutdowns.Add(1) },
+		Requests: h.running, Live: h.live, Logger: log, Closing: h.closing, Shutdown: func() { h.shutdowns.Add(1) },
 		Status: func() admin.Status {
 			return admin.Status{Version: "test", State: admin.StateRunning, URL: h.url, Audit: admin.HealthOf(h.recorder.Err()), Engines: engines{}.States()}
 		},

@@ -15,7 +15,8 @@ import (
 
 const (
 	// pingEvery keeps idle connections from being taken for dead.
-	pingEvery = 15 * time.Second
+	pingEvery     = 15 * time.Second
+	activityEvery = time.Second
 	// writeTime is how long a listener may take nothing. Then its stream is cut; it
 	// can come back and go on where it was.
 	writeTime = 30 * time.Second
@@ -23,11 +24,13 @@ const (
 
 type liveInput struct {
 	LastEventID string `header:"Last-Event-ID" doc:"The last event seen; the stream goes on after it."`
+	Activity    bool   `query:"activity" default:"true" doc:"false leaves the event activity out: nothing is measured for who does not show it."`
 }
 
 func (a *API) registerLive() {
 	op := get("/api/live", "What happens, as server-sent events")
-	op.Description = "Events request.start and request.end (data: a record), state (data: the status), reset (fetch everything anew)."
+	op.Description = "Events request.start and request.end (data: a record), state (data: the status), reset (fetch everything anew), " +
+		"and once a second activity (data: an ActivityEvent), which has no id and is never sent again."
 	op.Responses = map[string]*huma.Response{"200": {
 		Description: "A stream of events.",
 		Content:     map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}},
@@ -35,14 +38,14 @@ func (a *API) registerLive() {
 	huma.Register(a.huma, op, func(_ context.Context, in *liveInput) (*huma.StreamResponse, error) {
 		return &huma.StreamResponse{Body: func(ctx huma.Context) {
 			_, w := humago.Unwrap(ctx)
-			a.stream(ctx.Context(), w, in.LastEventID)
+			a.stream(ctx.Context(), w, in.LastEventID, in.Activity)
 		}}, nil
 	})
 }
 
 // stream writes events until the client leaves or the server closes. Events and
 // pings are written by this goroutine alone.
-func (a *API) stream(ctx context.Context, w http.ResponseWriter, lastID string) {
+func (a *API) stream(ctx context.Context, w http.ResponseWriter, lastID string, activity bool) {
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("X-Accel-Buffering", "no")
@@ -84,6 +87,12 @@ func (a *API) stream(ctx context.Context, w http.ResponseWriter, lastID string) 
 
 	ping := time.NewTicker(pingEvery)
 	defer ping.Stop()
+	var measure <-chan time.Time
+	if activity {
+		ticker := time.NewTicker(activityEvery)
+		defer ticker.Stop()
+		measure = ticker.C
+	}
 	for {
 		var err error
 		select {
@@ -94,6 +103,8 @@ func (a *API) stream(ctx context.Context, w http.ResponseWriter, lastID string) 
 			return
 		case <-ping.C:
 			err = put(": ping\n\n")
+		case <-measure:
+			err = a.tellActivity(ctx, put)
 		case e := <-events:
 			err = put("id: %s\nevent: %s\ndata: %s\n\n", e.ID, e.Type, e.Data)
 		}
@@ -101,6 +112,17 @@ func (a *API) stream(ctx context.Context, w http.ResponseWriter, lastID string) 
 			return
 		}
 	}
+}
+
+// tellActivity sends what is going on. It has no id: who comes back wants what is going on
+// then.
+func (a *API) tellActivity(ctx context.Context, put func(format string, args ...any) error) error {
+	now := a.activityNow(ctx)
+	raw, err := json.Marshal(ActivityEvent{now, a.Requests.Point(now.At)})
+	if err != nil {
+		return err
+	}
+	return put("event: %s\ndata: %s\n\n", live.Activity, raw)
 }
 
 // sayGoodbye sends the last state, so that a listener knows that the server

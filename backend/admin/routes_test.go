@@ -49,6 +49,10 @@ var routes = []struct {
 	{"unloading", "POST /api/models/{name}/unload", "loaded", "", 204, "", "", ""},
 	{"unloading what is unknown", "POST /api/models/{name}/unload", "nope", "", 0, problem.ModelNotFound, "", `"nope"`},
 
+	{"the activity", "GET /api/activity", "", "", 200, "", "", `"engines":[{"model":"loaded","engine":"llamacpp","state":"ready","pid":7,"cpu_percent":0,"memory_bytes":5242880}],"running":[],"history":[{"at":`},
+	{"the running requests, none", "GET /api/requests", "", "", 200, "", "", `{"requests":[]}`},
+	{"cancelling what does not run", "POST /api/requests/{request_id}/cancel", "req_nope", "", 0, problem.NotFound, "", "No request of this id is running."},
+
 	{"the audit", "GET /api/audit", "", "", 200, "", "", `{"records":[],"next":""}`},
 	{"the audit, filtered", "GET /api/audit", "?model=m&backend=LOCAL&status=error&endpoint=/v1/embeddings&from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00%2B01:00&limit=1000", "", 200, "", "", `"records":[]`},
 	{"an unknown backend", "GET /api/audit", "?backend=local", "", 0, problem.InvalidRequest, "query.backend", "LOCAL, OPENAI, ANTHROPIC"},
@@ -93,8 +97,8 @@ func TestEveryRoute(t *testing.T) {
 			h.t = t
 			defer func() { h.t = outer }()
 			method, path, _ := strings.Cut(c.operation, " ")
-			if strings.Contains(path, "{name}") {
-				path = strings.Replace(path, "{name}", c.query, 1)
+			if at := strings.IndexByte(path, '{'); at > 0 {
+				path = path[:at] + c.query + path[strings.IndexByte(path, '}')+1:]
 			} else {
 				path += c.query
 			}

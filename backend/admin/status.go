@@ -17,6 +17,7 @@ type Status struct {
 	PID       int             `json:"pid"`
 	StartedAt time.Time       `json:"started_at"`
 	Addr      string          `json:"addr" doc:"Host and port that the server listens on."`
+	AddrFixed bool            `json:"addr_fixed" doc:"The command line gave addr: server.addr of the settings is not in force."`
 	URL       string          `json:"url" example:"http://127.0.0.1:10242"`
 	State     string          `json:"state" enum:"running,draining"`
 	Audit     Health          `json:"audit"`

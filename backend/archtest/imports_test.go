@@ -24,14 +24,14 @@ var mayImport = map[string]string{
 	"cmd/gateway-bench": "bench datadir engine engine/llamacpp models settings",
 
 	// What the programs are made of
-	"server": "admin audit audit/export datadir engine engine/llamacpp engine/runtime frontend gateway gateway/problem gateway/requestid " +
+	"server": "activity admin audit audit/export datadir engine engine/llamacpp engine/runtime frontend gateway gateway/problem gateway/requestid " +
 		"gateway/routing live models settings storage",
 	"desktop": "datadir gateway/problem",
 	"tray":    "desktop",
 
 	// Edges of the server
-	"gateway": "audit engine models settings gateway/openai gateway/problem gateway/requestid gateway/routing gateway/sse",
-	"admin":   "audit audit/export engine live models settings gateway/problem gateway/requestid",
+	"gateway": "activity audit engine models settings gateway/openai gateway/problem gateway/requestid gateway/routing gateway/sse",
+	"admin":   "activity audit audit/export engine live models settings gateway/problem gateway/requestid",
 
 	// What the edges use
 	"engine/llamacpp":   "engine engine/runtime models",
@@ -45,6 +45,7 @@ var mayImport = map[string]string{
 	"gateway/requestid": "",
 	"gateway/sse":       "",
 	"live":              "",
+	"activity":          "",
 	"models":            "",
 	"settings":          "",
 	"storage":           "",

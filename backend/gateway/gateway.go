@@ -12,6 +12,7 @@ import (
 	"os"
 	"sync/atomic"
 
+	"mlxbar/backend/activity"
 	"mlxbar/backend/audit"
 	"mlxbar/backend/engine"
 	"mlxbar/backend/gateway/problem"
@@ -44,6 +45,7 @@ type Config struct {
 	Engines  Engines
 	Library  Library
 	Audit    Recorder
+	Requests *activity.Requests // those that run
 	Logger   *slog.Logger
 	Version  string
 	// Getenv finds the providers' keys; nil is os.Getenv.

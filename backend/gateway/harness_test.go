@@ -19,6 +19,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"mlxbar/backend/activity"
 	"mlxbar/backend/audit"
 	"mlxbar/backend/engine"
 	"mlxbar/backend/gateway"
@@ -43,6 +44,7 @@ type house struct {
 	settings atomic.Pointer[settings.Settings]
 	engines  *leases
 	recorder *audit.Recorder
+	requests *activity.Requests
 	records  *audit.Store
 	db       *storage.DB
 	log      *syncBuffer
@@ -132,8 +134,9 @@ func newHouse(t *testing.T, change func(*settings.Settings), opts ...upstream.Op
 
 func (h *house) serve(log *slog.Logger) {
 	current := func() settings.Settings { return *h.settings.Load() }
+	h.requests = activity.NewRequests()
 	g := gateway.New(gateway.Config{
-		Settings: current, Engines: h.engines, Library: shelf{localModel}, Audit: h.recorder, Logger: log,
+		Settings: current, Engines: h.engines, Library: shelf{localModel}, Audit: h.recorder, Requests: h.requests, Logger: log,
 		Version: "test", Getenv: func(name string) string { return h.env[name] },
 	})
 	mux := problem.NewMux()

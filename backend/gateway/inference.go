@@ -9,6 +9,7 @@ import (
 
 	"github.com/tidwall/sjson"
 
+	"mlxbar/backend/activity"
 	"mlxbar/backend/audit"
 	"mlxbar/backend/engine"
 	"mlxbar/backend/gateway/openai"
@@ -18,6 +19,9 @@ import (
 	"mlxbar/backend/models"
 	"mlxbar/backend/settings"
 )
+
+// cancelGrace is what a client that reads slowly has to hear that its request was cancelled.
+const cancelGrace = 2 * time.Second
 
 // exchange is one inference request on its way through.
 type exchange struct {
@@ -33,8 +37,8 @@ type exchange struct {
 	destination routing.Destination
 	unroutable  error // why there is no destination
 	record      audit.Record
-	began       bool // the record is in the audit
-	settled     bool // and it is complete
+	running     *activity.Request // nil until the record is in the audit
+	settled     bool              // and it is complete
 }
 
 // inference serves an endpoint: parse, resolve, record, lease, send, relay, record.
@@ -69,7 +73,7 @@ func (x *exchange) serve(ctx context.Context, cancel context.CancelCauseFunc, to
 	if beginErr := x.Audit.Begin(ctx, &x.record); beginErr != nil {
 		return x.unrecorded(ctx, beginErr)
 	}
-	x.began = true
+	x.begin(cancel)
 	if err != nil {
 		return err
 	}
@@ -125,6 +129,25 @@ func (x *exchange) describe() {
 	}
 }
 
+// begin puts the request among those that run, from where it can be cancelled.
+func (x *exchange) begin(cancel context.CancelCauseFunc) {
+	rec := &x.record
+	x.running = x.Requests.Begin(activity.Running{
+		ID: rec.ID, RequestID: rec.RequestID, StartedAt: rec.StartedAt, Model: rec.Model, ServedModel: rec.ServedModel,
+		Backend: string(rec.Backend), Provider: rec.Provider, Endpoint: rec.Endpoint, Stream: rec.Stream, Client: rec.Client,
+	}, func(cause error) {
+		cancel(cause)
+		// A client that does not read must not keep its request from ending.
+		http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(cancelGrace))
+	})
+}
+
+// servedBy notes who answers.
+func (x *exchange) servedBy(model, provider string) {
+	x.record.ServedModel, x.record.Provider = model, provider
+	x.running.ServedBy(model, provider)
+}
+
 // unrecorded is why a request that could not be recorded is refused.
 func (x *exchange) unrecorded(ctx context.Context, err error) error {
 	if cause := ending(ctx); cause != nil && x.Audit.Err() == nil {
@@ -173,11 +196,11 @@ func (x *exchange) localTarget(ctx context.Context, model string) (target, func(
 	lease, err := x.Engines.Acquire(ctx, model)
 	if err != nil {
 		if name := x.Engines.RunnerOf(model); name != "" && !errors.Is(err, engine.ErrUnknownModel) {
-			x.record.ServedModel, x.record.Provider = models.CleanName(model), name
+			x.servedBy(models.CleanName(model), name)
 		}
 		return target{}, nil, x.loadFailure(ctx, model, err)
 	}
-	x.record.ServedModel, x.record.Provider = models.CleanName(model), lease.Engine
+	x.servedBy(models.CleanName(model), lease.Engine)
 	t := target{
 		name: "The engine", local: true, url: lease.BaseURL + x.endpoint.Path, key: lease.APIKey,
 		gone: func() bool { return lease.Stopped(200 * time.Millisecond) },
@@ -217,10 +240,11 @@ func (x *exchange) settle(err error) *problem.Error {
 		x.record.ErrorType = string(e.Kind)
 		logFailure(x.Logger, x.r, e)
 	}
-	if !x.began || x.settled {
+	if x.running == nil || x.settled {
 		return e
 	}
 	x.settled = true
+	x.running.End(x.generated())
 	duration := milliseconds(time.Since(x.start))
 	x.record.Status, x.record.HTTPStatus, x.record.DurationMS = status, &httpStatus, &duration
 	if err := x.Audit.End(&x.record); err != nil {
@@ -231,7 +255,7 @@ func (x *exchange) settle(err error) *problem.Error {
 
 // settleUnfinished is for a panic: the request is recorded before it goes on.
 func (x *exchange) settleUnfinished() {
-	if x.began && !x.settled {
+	if x.running != nil && !x.settled {
 		x.settle(problem.New(problem.Internal, "Something went wrong inside mlxbar."))
 	}
 }
@@ -239,6 +263,14 @@ func (x *exchange) settleUnfinished() {
 func (x *exchange) use(u openai.Usage) {
 	x.record.PromptTokens, x.record.CompletionTokens, x.record.TotalTokens = u.Prompt, u.Completion, u.Total
 	x.record.CachedTokens, x.record.PromptMS, x.record.GenerationMS = u.Cached, u.PromptMS, u.GenerationMS
+}
+
+// generated is what the answer says of its own tokens, 0 for nothing.
+func (x *exchange) generated() int64 {
+	if n := x.record.CompletionTokens; n != nil {
+		return *n
+	}
+	return 0
 }
 
 func statusOf(e *problem.Error) audit.Status {

@@ -112,6 +112,7 @@ func (r *relay) whole(ctx context.Context, resp *http.Response) error {
 func (r *relay) events(ctx context.Context, body io.Reader) error {
 	reader := sse.NewReader(body, maxEvent)
 	control := http.NewResponseController(r.x.w)
+	sent := int64(0)
 	for {
 		event, err := reader.Next()
 		if err != nil {
@@ -129,12 +130,14 @@ func (r *relay) events(ctx context.Context, body io.Reader) error {
 		if _, err := r.x.w.Write(event); err != nil {
 			return r.breakOff(r.clientGone(ctx, err))
 		}
+		sent += int64(len(event))
 		if !done && reader.Pending() {
 			continue // one flush for what came together
 		}
 		if err := control.Flush(); err != nil {
 			return r.breakOff(r.clientGone(ctx, err))
 		}
+		r.x.running.Sent(sent, r.stream.Tokens)
 		if done {
 			return nil
 		}
@@ -154,6 +157,7 @@ func (r *relay) observe(data []byte) (done bool, fault error) {
 		if r.started.CompareAndSwap(false, true) {
 			ttft := milliseconds(time.Since(r.x.start))
 			r.x.record.TTFTMS = &ttft
+			r.x.running.Begun(ttft)
 		}
 		r.silent.Reset(r.idle)
 	}

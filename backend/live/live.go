@@ -34,6 +34,9 @@ const (
 	RequestStart = "request.start" // data: an audit record
 	RequestEnd   = "request.end"   // data: an audit record
 	State        = "state"         // data: the server's status
+	// Activity is what is going on, for each listener once a second; it does not go
+	// through the hub.
+	Activity = "activity"
 	// Reset is sent in place of events that are no longer in the history: the
 	// listener must fetch what it shows anew.
 	Reset = "reset"

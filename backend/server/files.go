@@ -113,7 +113,7 @@ func (s *Server) status() admin.Status {
 		state = admin.StateDraining
 	}
 	return admin.Status{
-		Version: Version, PID: os.Getpid(), StartedAt: s.startedAt, Addr: s.addr(), URL: "http://" + s.addr(),
+		Version: Version, PID: os.Getpid(), StartedAt: s.startedAt, Addr: s.addr(), AddrFixed: s.opts.Addr != "", URL: "http://" + s.addr(),
 		State: state, Audit: admin.HealthOf(s.recorder.Err()), Settings: admin.HealthOf(s.settings.Problem()),
 		Engines: append([]engine.Status{}, s.pool.States()...), InFlight: s.gateway.InFlight(), DataDir: s.paths.Root,
 	}

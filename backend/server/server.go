@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mlxbar/backend/activity"
 	"mlxbar/backend/admin"
 	"mlxbar/backend/audit"
 	"mlxbar/backend/datadir"
@@ -64,6 +65,7 @@ type Server struct {
 	hub      *live.Hub
 	models   *models.Catalog
 	pool     *engine.Pool
+	requests *activity.Requests
 	gateway  *gateway.Gateway
 	admin    *admin.API
 	http     *http.Server
@@ -117,9 +119,10 @@ func (s *Server) close() error {
 }
 
 func (s *Server) openHTTP(context.Context) error {
+	s.requests = activity.NewRequests()
 	s.gateway = gateway.New(gateway.Config{
 		Settings: s.settings.Current, Engines: s.pool, Library: s.models,
-		Audit: s.recorder, Logger: s.log, Version: Version,
+		Audit: s.recorder, Requests: s.requests, Logger: s.log, Version: Version,
 	})
 	s.onClose(func() error { s.gateway.Close(); return nil })
 
@@ -127,7 +130,7 @@ func (s *Server) openHTTP(context.Context) error {
 	s.gateway.Register(mux)
 	s.admin = admin.Register(mux, admin.Config{
 		Token: s.token, Version: Version, Settings: s.settings, Recorder: s.recorder, Records: s.records, Engines: s.pool,
-		Library: s.models, Live: s.hub, Status: s.status, Shutdown: s.Shutdown, Closing: s.closing, Logger: s.log,
+		Library: s.models, Requests: s.requests, Live: s.hub, Status: s.status, Shutdown: s.Shutdown, Closing: s.closing, Logger: s.log,
 	})
 	registerPages(mux)
 	s.http = &http.Server{

@@ -87,8 +87,9 @@ const (
 // Stream follows one streamed answer.
 type Stream struct {
 	Usage    Usage
-	Finished bool // a finish_reason was seen: the answer is whole even without [DONE]
-	started  bool // the first token was seen
+	Finished bool  // a finish_reason was seen: the answer is whole even without [DONE]
+	Tokens   int64 // events that carry some; servers that send several in one are rare
+	started  bool  // the first token was seen
 }
 
 var (
@@ -119,6 +120,7 @@ func (s *Stream) Observe(data []byte) EventKind {
 	counts := bytes.Contains(data, usageKey) || bytes.Contains(data, timingsKey)
 	finishes := !s.Finished && bytes.Contains(data, finishKey) && !bytes.Contains(data, finishNull)
 	if s.started && !counts && !finishes {
+		s.Tokens++
 		return Token
 	}
 	root := gjson.ParseBytes(data)
@@ -128,8 +130,11 @@ func (s *Stream) Observe(data []byte) EventKind {
 	if finishes {
 		s.Finished = finished(root)
 	}
-	if s.started || hasContent(root) {
+	if hasContent(root) {
+		s.Tokens++
 		s.started = true
+	}
+	if s.started {
 		return Token
 	}
 	return Other

@@ -66,7 +66,7 @@ var table = map[Kind]row{
 	ContextExceeded:     {http.StatusBadRequest, "Context length exceeded", "invalid_request_error", "context_length_exceeded", "The prompt has more tokens than the model's context holds."},
 	UpstreamRefused:     {http.StatusBadRequest, "Refused by the upstream", "invalid_request_error", "upstream_refused", "The engine or provider refused the request as invalid."},
 	RateLimited:         {http.StatusTooManyRequests, "Rate limited", "rate_limit_error", "rate_limit_exceeded", "The provider limits requests; try again after Retry-After."},
-	Cancelled:           {statusClientClosed, "Cancelled", "invalid_request_error", "cancelled", "The client left before its answer was complete."},
+	Cancelled:           {statusClientClosed, "Cancelled", "invalid_request_error", "cancelled", "The client left before its answer was complete, or somebody cancelled the request in mlxbar."},
 	Internal:            {http.StatusInternalServerError, "Internal error", "server_error", "internal_error", "A defect in mlxbar. The log has the cause under the request id."},
 	UpstreamKey:         {http.StatusBadGateway, "Provider refused the key", "server_error", "upstream_key", "The provider did not accept the API key configured for it."},
 	UpstreamFailed:      {http.StatusBadGateway, "Upstream failed", "server_error", "upstream_failed", "The engine or provider answered with an error of its own."},

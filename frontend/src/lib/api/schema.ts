@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/activity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the server does and uses at this moment */
+        get: operations["getApiActivity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/audit": {
         parameters: {
             query?: never;
@@ -115,7 +132,7 @@ export interface paths {
         };
         /**
          * What happens, as server-sent events
-         * @description Events request.start and request.end (data: a record), state (data: the status), reset (fetch everything anew).
+         * @description Events request.start and request.end (data: a record), state (data: the status), reset (fetch everything anew), and once a second activity (data: an ActivityEvent), which has no id and is never sent again.
          */
         get: operations["getApiLive"];
         put?: never;
@@ -205,6 +222,40 @@ export interface paths {
         get: operations["getApiProviders"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Requests that run, the oldest first */
+        get: operations["getApiRequests"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/requests/{request_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a running request, at its engine or provider too */
+        post: operations["postApiRequestsRequestIdCancel"];
         delete?: never;
         options?: never;
         head?: never;
@@ -320,6 +371,114 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Activity: {
+            /** Format: date-time */
+            at: string;
+            engines: components["schemas"]["EngineActivity"][];
+            /** @description One point for each five seconds of the last ten minutes, the oldest first; the newest is still filling. */
+            history: components["schemas"]["ActivityPoint"][];
+            machine: components["schemas"]["ActivityMachine"];
+            /** @description The server itself, without its engines. */
+            process: components["schemas"]["ActivityProcess"];
+            running: components["schemas"]["ActivityRunning"][];
+        };
+        ActivityEvent: {
+            /** Format: date-time */
+            at: string;
+            engines: components["schemas"]["EngineActivity"][];
+            machine: components["schemas"]["ActivityMachine"];
+            /** @description The newest point of the history, still filling. */
+            point: components["schemas"]["ActivityPoint"];
+            /** @description The server itself, without its engines. */
+            process: components["schemas"]["ActivityProcess"];
+            running: components["schemas"]["ActivityRunning"][];
+        };
+        ActivityMachine: {
+            /**
+             * Format: int64
+             * @description Processors, as the system counts them.
+             */
+            cpu_count: number;
+            /**
+             * Format: double
+             * @description Of all processors together, 0 to 100.
+             */
+            cpu_percent: number;
+            /** Format: int64 */
+            memory_total_bytes: number;
+            /** Format: int64 */
+            memory_used_bytes: number;
+        };
+        ActivityPoint: {
+            /**
+             * Format: date-time
+             * @description The beginning of the five seconds.
+             */
+            at: string;
+            /**
+             * Format: int64
+             * @description Requests that began.
+             */
+            requests: number;
+            /**
+             * Format: int64
+             * @description Tokens that were generated, counted as they came.
+             */
+            tokens: number;
+        };
+        ActivityProcess: {
+            /**
+             * Format: double
+             * @description 100 is one processor, so it can be more.
+             */
+            cpu_percent: number;
+            /**
+             * Format: int64
+             * @description Resident memory.
+             */
+            memory_bytes: number;
+        };
+        ActivityRunning: {
+            /** @enum {string} */
+            backend: "LOCAL" | "OPENAI" | "ANTHROPIC";
+            /**
+             * Format: int64
+             * @description Sent to the client so far.
+             */
+            bytes: number;
+            client: string;
+            endpoint: string;
+            /**
+             * Format: int64
+             * @description The number of its record; unique, as request_id is not where a client sets it.
+             */
+            id: number;
+            /** @description The model asked for. */
+            model: string;
+            /**
+             * @description streaming from the first token of a stream on.
+             * @enum {string}
+             */
+            phase: "waiting" | "streaming";
+            /** @description The engine or provider; empty until that is known. */
+            provider: string;
+            request_id: string;
+            /** @description The model that answers; empty until that is known. */
+            served_model: string;
+            /** Format: date-time */
+            started_at: string;
+            stream: boolean;
+            /**
+             * Format: int64
+             * @description Generated so far, as far as the events of a stream show it.
+             */
+            tokens: number;
+            /**
+             * Format: double
+             * @description Milliseconds until the first token; null before it.
+             */
+            ttft_ms: number | null;
+        };
         AuditPage: {
             next: string;
             records: components["schemas"]["AuditRecord"][];
@@ -388,6 +547,24 @@ export interface components {
         BrokenModel: {
             file: string;
             problem: string;
+        };
+        EngineActivity: {
+            /**
+             * Format: double
+             * @description 100 is one processor, so it can be more.
+             */
+            cpu_percent: number;
+            engine: string;
+            /** Format: int64 */
+            memory_bytes: number;
+            model: string;
+            /**
+             * Format: int64
+             * @description 0 while it has no process.
+             */
+            pid: number;
+            /** @enum {string} */
+            state: "idle" | "installing" | "loading" | "ready" | "failed";
         };
         EngineStatus: {
             detail: string;
@@ -466,9 +643,14 @@ export interface components {
         ProvidersOutputBody: {
             providers: components["schemas"]["Provider"][];
         };
+        RequestsOutputBody: {
+            requests: components["schemas"]["ActivityRunning"][];
+        };
         Status: {
             /** @description Host and port that the server listens on. */
             addr: string;
+            /** @description The command line gave addr: server.addr of the settings is not in force. */
+            addr_fixed: boolean;
             audit: components["schemas"]["Health"];
             data_dir: string;
             engines: components["schemas"]["EngineStatus"][];
@@ -636,6 +818,35 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    getApiActivity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Activity"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     getApiAudit: {
         parameters: {
             query?: {
@@ -856,7 +1067,10 @@ export interface operations {
     };
     getApiLive: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description false leaves the event activity out: nothing is measured for who does not show it. */
+                activity?: boolean;
+            };
             header?: {
                 /** @description The last event seen; the stream goes on after it. */
                 "Last-Event-ID"?: string;
@@ -1021,6 +1235,65 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ProvidersOutputBody"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    getApiRequests: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestsOutputBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    postApiRequestsRequestIdCancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in X-Request-ID. */
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
