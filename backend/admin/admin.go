@@ -67,9 +67,7 @@ type Config struct {
 	Status func() Status
 	// Shutdown begins to drain the server and does not wait for it.
 	Shutdown func()
-	// Closing ends the live streams, so that they do not hold up a shutdown.
-	Closing <-chan struct{}
-	Logger  *slog.Logger
+	Logger   *slog.Logger
 }
 
 // API serves /api.

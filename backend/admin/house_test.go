@@ -48,7 +48,6 @@ type house struct {
 	api       *admin.API
 	log       *syncBuffer
 	shutdowns atomic.Int64
-	closing   chan struct{}
 }
 
 type engines struct{}
@@ -93,7 +92,7 @@ func (library) Broken() ([]*models.BrokenError, error) {
 // newHouse serves the API; change may replace a part of it.
 func newHouse(t *testing.T, change ...func(*admin.Config)) *house {
 	t.Helper()
-	h := &house{t: t, live: live.NewHub(), running: activity.NewRequests(), log: &syncBuffer{}, closing: make(chan struct{})}
+	h := &house{t: t, live: live.NewHub(), running: activity.NewRequests(), log: &syncBuffer{}}
 	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	dir := t.TempDir()
 	set, err := settings.Open(filepath.Join(dir, "settings.json"))
@@ -108,7 +107,7 @@ func newHouse(t *testing.T, change ...func(*admin.Config)) *house {
 	}
 	config := admin.Config{
 		Token: token, Version: "test", Settings: set, Recorder: h.recorder, Records: audit.NewStore(h.db), Engines: engines{}, Library: library{},
-		Requests: h.running, Live: h.live, Logger: log, Closing: h.closing, Shutdown: func() { h.shutdowns.Add(1) },
+		Requests: h.running, Live: h.live, Logger: log, Shutdown: func() { h.shutdowns.Add(1) },
 		Status: func() admin.Status {
 			return admin.Status{Version: "test", State: admin.StateRunning, URL: h.url, Audit: admin.HealthOf(h.recorder.Err()), Engines: engines{}.States()}
 		},

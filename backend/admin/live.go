@@ -3,13 +3,16 @@ package admin
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/live"
 )
 
@@ -20,6 +23,8 @@ const (
 	// writeTime is how long a listener may take nothing. Then its stream is cut; it
 	// can come back and go on where it was.
 	writeTime = 30 * time.Second
+	// goodbyeTime is that time once the server ends.
+	goodbyeTime = 2 * time.Second
 )
 
 type liveInput struct {
@@ -43,21 +48,20 @@ func (a *API) registerLive() {
 	})
 }
 
-// stream writes events until the client leaves or the server closes. Events and
-// pings are written by this goroutine alone.
-func (a *API) stream(ctx context.Context, w http.ResponseWriter, lastID string, activity bool) {
+// liveStream is one listener's connection. One goroutine writes to it: run's.
+type liveStream struct {
+	api     *API
+	w       http.ResponseWriter
+	control *http.ResponseController
+}
+
+// stream writes events until the client leaves or the hub closes.
+func (a *API) stream(request context.Context, w http.ResponseWriter, lastID string, activity bool) {
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("X-Accel-Buffering", "no")
-	control := http.NewResponseController(w)
-	defer control.SetWriteDeadline(time.Time{})
-	put := func(format string, args ...any) error {
-		control.SetWriteDeadline(time.Now().Add(writeTime))
-		if _, err := fmt.Fprintf(w, format, args...); err != nil {
-			return err
-		}
-		return control.Flush()
-	}
+	s := &liveStream{api: a, w: w, control: http.NewResponseController(w)}
+	defer s.control.SetWriteDeadline(time.Time{})
 	// The place is taken before the listener hears that it is connected, and told to
 	// it, so that nothing is lost between that and the first event.
 	greeting := "retry: 1000\n\n"
@@ -65,16 +69,22 @@ func (a *API) stream(ctx context.Context, w http.ResponseWriter, lastID string, 
 		lastID = a.Live.Last()
 		greeting = "id: " + lastID + "\n" + greeting
 	}
-	if err := put("%s", greeting); err != nil {
+	if err := s.put("%s", greeting); err != nil {
 		return
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	events := make(chan live.Event)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		a.Live.Subscribe(ctx, lastID, func(e live.Event) error {
+	// A server that cuts its requests short lets listeners hear how they ended.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(request))
+	var work sync.WaitGroup
+	defer func() { cancel(); work.Wait() }()
+	left := context.AfterFunc(request, func() {
+		if cut := new(problem.Error); !errors.As(context.Cause(request), &cut) {
+			cancel()
+		}
+	})
+	defer left()
+	events, ended := make(chan live.Event), make(chan error, 1)
+	work.Go(func() {
+		ended <- a.Live.Subscribe(ctx, lastID, func(e live.Event) error {
 			select {
 			case events <- e:
 				return nil
@@ -82,9 +92,18 @@ func (a *API) stream(ctx context.Context, w http.ResponseWriter, lastID string, 
 				return ctx.Err()
 			}
 		})
-	}()
-	defer func() { cancel(); <-done }()
+	})
+	work.Go(func() {
+		select {
+		case <-a.Live.Closed():
+			s.hurry()
+		case <-ctx.Done():
+		}
+	})
+	s.run(ctx, events, ended, activity)
+}
 
+func (s *liveStream) run(ctx context.Context, events <-chan live.Event, ended <-chan error, activity bool) {
 	ping := time.NewTicker(pingEvery)
 	defer ping.Stop()
 	var measure <-chan time.Time
@@ -96,17 +115,17 @@ func (a *API) stream(ctx context.Context, w http.ResponseWriter, lastID string, 
 	for {
 		var err error
 		select {
-		case <-ctx.Done():
-			return
-		case <-a.Closing:
-			a.sayGoodbye(put)
+		case err := <-ended:
+			if errors.Is(err, live.ErrClosed) {
+				s.sayGoodbye()
+			}
 			return
 		case <-ping.C:
-			err = put(": ping\n\n")
+			err = s.put(": ping\n\n")
 		case <-measure:
-			err = a.tellActivity(ctx, put)
+			err = s.tellActivity(ctx)
 		case e := <-events:
-			err = put("id: %s\nevent: %s\ndata: %s\n\n", e.ID, e.Type, e.Data)
+			err = s.put("id: %s\nevent: %s\ndata: %s\n\n", e.ID, e.Type, e.Data)
 		}
 		if err != nil {
 			return
@@ -114,24 +133,40 @@ func (a *API) stream(ctx context.Context, w http.ResponseWriter, lastID string, 
 	}
 }
 
+func (s *liveStream) put(format string, args ...any) error {
+	s.control.SetWriteDeadline(time.Now().Add(writeTime))
+	select {
+	case <-s.api.Live.Closed(): // looked at after the deadline is set: whichever comes last is the short one
+		s.hurry()
+	default:
+	}
+	if _, err := fmt.Fprintf(s.w, format, args...); err != nil {
+		return err
+	}
+	return s.control.Flush()
+}
+
+// hurry lets a listener that takes nothing not hold up the server's end.
+func (s *liveStream) hurry() { s.control.SetWriteDeadline(time.Now().Add(goodbyeTime)) }
+
 // tellActivity sends what is going on. It has no id: who comes back wants what is going on
 // then.
-func (a *API) tellActivity(ctx context.Context, put func(format string, args ...any) error) error {
-	now := a.activityNow(ctx)
-	raw, err := json.Marshal(ActivityEvent{now, a.Requests.Point(now.At)})
+func (s *liveStream) tellActivity(ctx context.Context) error {
+	now := s.api.activityNow(ctx)
+	raw, err := json.Marshal(ActivityEvent{now, s.api.Requests.Point(now.At)})
 	if err != nil {
 		return err
 	}
-	return put("event: %s\ndata: %s\n\n", live.Activity, raw)
+	return s.put("event: %s\ndata: %s\n\n", live.Activity, raw)
 }
 
 // sayGoodbye sends the last state, so that a listener knows that the server
 // drains and has not died.
-func (a *API) sayGoodbye(put func(format string, args ...any) error) {
-	raw, err := json.Marshal(a.Status())
+func (s *liveStream) sayGoodbye() {
+	raw, err := json.Marshal(s.api.Status())
 	if err != nil {
-		a.Logger.Error("the last state could not be sent", "cause", err)
+		s.api.Logger.Error("the last state could not be sent", "cause", err)
 		return
 	}
-	_ = put("event: %s\ndata: %s\n\n", live.State, raw) // a listener that has gone needs no goodbye
+	_ = s.put("event: %s\ndata: %s\n\n", live.State, raw) // a listener that has gone needs no goodbye
 }

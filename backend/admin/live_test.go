@@ -105,7 +105,13 @@ func TestAStreamEndsWithTheServersLastState(t *testing.T) {
 	h := newHouse(t)
 	next := h.listen(t.Context(), "")
 	next()
-	close(h.closing)
+	if err := h.live.Publish(live.RequestEnd, "the last"); err != nil {
+		t.Fatal(err)
+	}
+	h.live.Close()
+	if got := next(); !strings.HasSuffix(got, "event: request.end\ndata: \"the last\"\n\n") {
+		t.Errorf("before the last words came %q", got)
+	}
 	if got := next(); !strings.HasPrefix(got, "event: state\ndata: {") || !strings.Contains(got, `"version":"test"`) {
 		t.Errorf("the last words are %q", got)
 	}

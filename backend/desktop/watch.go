@@ -79,7 +79,7 @@ func wait(ctx context.Context, files *fsnotify.Watcher, d time.Duration) {
 
 // follow reads the server's events until the stream ends.
 func (h *Host) follow(ctx context.Context, s Server, report func(State)) error {
-	resp, err := h.request(ctx, http.MethodGet, s, "/api/live")
+	resp, err := h.request(ctx, http.MethodGet, s, "/api/live?activity=false") // it shows none, and listens all day
 	if err != nil {
 		return err
 	}

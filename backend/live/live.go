@@ -6,6 +6,7 @@ package live
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -42,9 +43,10 @@ const (
 	Reset = "reset"
 )
 
-const (
-	historySize = 1024
-)
+const historySize = 1024
+
+// ErrClosed ends a subscription after the last event of a hub that is closed.
+var ErrClosed = errors.New("the hub is closed")
 
 // Hub takes events and hands them to every subscriber. It never blocks its
 // publishers: a subscriber that falls too far behind is resent from the history,
@@ -56,11 +58,29 @@ type Hub struct {
 	history []entry // the newest at the end, at most historySize
 	seq     uint64
 	subs    map[chan struct{}]struct{}
+
+	closed    chan struct{}
+	closeOnce sync.Once
 }
 
 // NewHub makes a hub whose event ids are unlike those of any earlier one.
 func NewHub() *Hub {
-	return &Hub{boot: strconv.FormatInt(time.Now().UnixMilli(), 36), subs: map[chan struct{}]struct{}{}}
+	return &Hub{boot: strconv.FormatInt(time.Now().UnixMilli(), 36), subs: map[chan struct{}]struct{}{}, closed: make(chan struct{})}
+}
+
+// Close ends every subscription once it has been given what was published before.
+func (h *Hub) Close() { h.closeOnce.Do(func() { close(h.closed) }) }
+
+// Closed is closed when the hub is.
+func (h *Hub) Closed() <-chan struct{} { return h.closed }
+
+func (h *Hub) isClosed() bool {
+	select {
+	case <-h.closed:
+		return true
+	default:
+		return false
+	}
 }
 
 // Publish announces an event. data must have a JSON form; one that has none is
@@ -126,7 +146,7 @@ func (h *Hub) Last() string {
 }
 
 // Subscribe calls deliver for every event after lastID, in order, until ctx ends
-// or deliver returns an error. An empty lastID starts at now.
+// deliver returns an error, or the hub closes (ErrClosed). An empty lastID starts at now.
 func (h *Hub) Subscribe(ctx context.Context, lastID string, deliver func(Event) error) error {
 	wake := make(chan struct{}, 1)
 	h.mu.Lock()
@@ -145,6 +165,7 @@ func (h *Hub) Subscribe(ctx context.Context, lastID string, deliver func(Event) 
 		}
 	}
 	for {
+		last := h.isClosed() // looked at before the history: nothing published before it is missed
 		entries, complete := h.after(next)
 		if !complete {
 			if err := deliver(h.reset()); err != nil {
@@ -157,10 +178,14 @@ func (h *Hub) Subscribe(ctx context.Context, lastID string, deliver func(Event) 
 			}
 			next = e.seq
 		}
+		if last {
+			return ErrClosed
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-wake:
+		case <-h.closed:
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -127,5 +128,28 @@ func TestTheHistoryStaysBounded(t *testing.T) {
 	}
 	if got := take(t, h, h.boot+"-"+"20479", 1, nil); got[0].ID != h.Last() {
 		t.Errorf("got %+v, the last is %s", got[0], h.Last())
+	}
+}
+
+func TestAClosedHubGivesWhatWasPublishedBefore(t *testing.T) {
+	h := NewHub()
+	first := h.Last()
+	var heard atomic.Int64
+	ended := make(chan error, 2)
+	go func() { // one that listens already
+		ended <- h.Subscribe(t.Context(), first, func(Event) error { heard.Add(1); return nil })
+	}()
+	h.waitForListener(t.Context())
+	for range 5 {
+		h.PublishFixed(RequestEnd, 1)
+	}
+	h.Close()
+	h.Close() // a second time does nothing
+	if err := <-ended; !errors.Is(err, ErrClosed) || heard.Load() != 5 {
+		t.Errorf("the listener heard %d of 5 events and then %v", heard.Load(), err)
+	}
+	heard.Store(0)
+	if err := h.Subscribe(t.Context(), first, func(Event) error { heard.Add(1); return nil }); !errors.Is(err, ErrClosed) || heard.Load() != 5 {
+		t.Errorf("one that came too late heard %d of 5 events and then %v", heard.Load(), err)
 	}
 }

@@ -98,6 +98,10 @@ func TestAServerThatIsToldToStopFinishesItsRequests(t *testing.T) {
 			if err := h.wait(); err != nil {
 				t.Errorf("Run = %v", err)
 			}
+			// Only then do the listeners' streams end, the end of the request before them.
+			if e := events.until("request.end", nil); !strings.Contains(e.data, `"status":"success"`) {
+				t.Errorf("a listener heard of its end %s", e.data)
+			}
 			records := h.recorded()
 			if len(records) != 1 || records[0].Status != audit.Success || records[0].TotalTokens == nil || *records[0].TotalTokens != 4 {
 				t.Errorf("the audit holds %+v", records)
@@ -111,6 +115,7 @@ func TestARequestThatTakesTooLongIsCutShort(t *testing.T) {
 	h := newHouse(t, g.url)
 	h.opts.DrainTime = 50 * time.Millisecond
 	h.start()
+	events := h.listen("")
 	streamed := firstEvent(t, h.chat("any", true))
 	h.stop()
 	raw, err := io.ReadAll(streamed)
@@ -119,6 +124,12 @@ func TestARequestThatTakesTooLongIsCutShort(t *testing.T) {
 	}
 	if !strings.Contains(string(raw), `"type":"/problems/shutting-down"`) {
 		t.Errorf("the stream's last words are %q", raw)
+	}
+	if e := events.until("request.end", nil); !strings.Contains(e.data, `"status":"interrupted"`) {
+		t.Errorf("a listener heard of its end %s", e.data)
+	}
+	if e := events.until("state", func(data string) bool { return strings.Contains(data, `"in_flight":0`) }); !strings.Contains(e.data, `"state":"draining"`) {
+		t.Errorf("the last state is %s", e.data)
 	}
 	if err := h.wait(); err != nil {
 		t.Errorf("Run = %v", err)
@@ -142,4 +153,26 @@ func TestARequestThatWaitsForItsAnswerIsToldOfTheStop(t *testing.T) {
 	}()
 	h.problem(h.chat("hang", false), problem.ShuttingDown)
 	testkit.Receive(t, up.Gone())
+}
+
+// A listener that does not read fills its connection, and then blocks who writes to it.
+func TestAListenerThatDoesNotReadHoldsNothingUp(t *testing.T) {
+	h := newHouse(t, testkit.NewUpstream(t).URL)
+	h.start()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(h.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+	fmt.Fprintf(conn, "GET /api/live HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n\r\n", h.token)
+	live := h.listen("")
+	for range 400 { // each is told to all listeners, twice
+		h.text(h.chat("ok", false), 200)
+	}
+	h.stop()
+	if err := h.wait(); err != nil { // bounded: testkit.Patience
+		t.Errorf("Run = %v", err)
+	}
+	live.until("state", func(data string) bool { return strings.Contains(data, `"state":"draining"`) })
 }

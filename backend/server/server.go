@@ -35,6 +35,7 @@ const (
 	// is what they have to end once they are cancelled.
 	drainTime  = 30 * time.Second
 	cancelTime = 5 * time.Second
+	drainPoll  = 10 * time.Millisecond
 	// closeTime bounds the end of everything behind the listener.
 	closeTime = 10 * time.Second
 )
@@ -76,7 +77,6 @@ type Server struct {
 	draining  atomic.Bool
 	stop      chan struct{} // closed by the first Shutdown
 	stopOnce  sync.Once
-	closing   chan struct{} // closed when live streams must end
 	closers   []func() error
 }
 
@@ -84,7 +84,7 @@ type Server struct {
 // asks it to shut down; then it drains. Whatever happens, all that was started
 // has ended when Run returns.
 func Run(ctx context.Context, opts Options) (err error) {
-	s := &Server{opts: opts, paths: datadir.At(opts.DataDir), stop: make(chan struct{}), closing: make(chan struct{})}
+	s := &Server{opts: opts, paths: datadir.At(opts.DataDir), stop: make(chan struct{})}
 	defer func() { err = errors.Join(err, s.close()) }()
 	if err := s.start(ctx); err != nil {
 		return err
@@ -130,7 +130,7 @@ func (s *Server) openHTTP(context.Context) error {
 	s.gateway.Register(mux)
 	s.admin = admin.Register(mux, admin.Config{
 		Token: s.token, Version: Version, Settings: s.settings, Recorder: s.recorder, Records: s.records, Engines: s.pool,
-		Library: s.models, Requests: s.requests, Live: s.hub, Status: s.status, Shutdown: s.Shutdown, Closing: s.closing, Logger: s.log,
+		Library: s.models, Requests: s.requests, Live: s.hub, Status: s.status, Shutdown: s.Shutdown, Logger: s.log,
 	})
 	registerPages(mux)
 	s.http = &http.Server{
@@ -171,29 +171,54 @@ func (s *Server) serve(ctx context.Context) error {
 	return err
 }
 
-// drain takes no new requests, lets the running ones finish, and cancels those
-// that take too long.
-func (s *Server) drain(cancel context.CancelCauseFunc) error {
+// drain takes no new requests, lets the running ones finish, and cancels those that take
+// too long. Live listeners hear how each ends before their streams do.
+func (s *Server) drain(cut context.CancelCauseFunc) error {
 	s.draining.Store(true)
 	s.log.Info("draining", "in_flight", s.gateway.InFlight())
 	s.publishState()
-	close(s.closing)
 	patience := s.opts.DrainTime
 	if patience == 0 {
 		patience = drainTime
 	}
 	ctx, done := context.WithTimeout(context.Background(), patience)
 	defer done()
-	err := s.http.Shutdown(ctx)
-	if !errors.Is(err, context.DeadlineExceeded) {
+	stopped, ended := make(chan struct{}), make(chan error, 1)
+	// Runs once no new connection is taken, and again with another Shutdown.
+	s.http.RegisterOnShutdown(sync.OnceFunc(func() { close(stopped) }))
+	go func() { ended <- s.http.Shutdown(ctx) }()
+	<-stopped
+	reason := problem.New(problem.ShuttingDown, "The server is stopping and did not wait longer for this request.")
+	if !s.idle(ctx) {
+		s.log.Warn("requests are cut short", "in_flight", s.gateway.InFlight())
+		cut(reason)
+		grace, done := context.WithTimeout(context.Background(), cancelTime)
+		s.idle(grace)
+		done()
+	}
+	s.hub.Close()
+	if err := <-ended; !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	s.log.Warn("requests are cut short", "in_flight", s.gateway.InFlight())
-	cancel(problem.New(problem.ShuttingDown, "The server is stopping and did not wait longer for this request."))
+	cut(reason) // what else there is, such as an export
 	ctx, done = context.WithTimeout(context.Background(), cancelTime)
 	defer done()
 	if err := s.http.Shutdown(ctx); err != nil {
 		return s.http.Close()
 	}
 	return nil
+}
+
+// idle waits until no inference request runs; false if ctx ends first.
+func (s *Server) idle(ctx context.Context) bool {
+	tick := time.NewTicker(drainPoll)
+	defer tick.Stop()
+	for s.gateway.InFlight() > 0 {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-tick.C:
+		}
+	}
+	return true
 }
