@@ -1,8 +1,9 @@
 // The one place that asks the server. The same relative addresses work in a browser, with the
 // cookie of a login, and in the window, which adds the admin token on their way.
 import type { ModelName } from '../domain/models';
+import type { Json } from '../domain/patch';
 import { isAbort, problemOf, unreachable } from './problem';
-import type { AuditPage, AuditStats, ExportFormat, Settings, Status } from './types';
+import type { AuditPage, AuditStats, ExportFormat, LocalModel, Settings, Status } from './types';
 
 export async function request(path: string, init: RequestInit = {}): Promise<Response> {
   let response: Response;
@@ -35,6 +36,9 @@ export const getAuditModels = async (): Promise<string[]> => (await json<{ model
 
 export const getSettings = (): Promise<Settings> => json('/api/settings');
 
+/** What the settings say of themselves: names, limits, defaults. */
+export const getSettingsSchema = (): Promise<Json> => json('/api/settings/schema');
+
 /** Changes settings by a JSON Merge Patch and gives all that are in force then. */
 export const patchSettings = (patch: unknown): Promise<Settings> => json('/api/settings', send('PATCH', patch));
 
@@ -45,6 +49,9 @@ export const login = async (secret: { token: string } | { code: string }): Promi
   void (await request('/api/session', send('POST', secret)));
 
 export const logout = async (): Promise<void> => void (await request('/api/session', send('DELETE')));
+
+/** The models on this machine. */
+export const getLocalModels = async (): Promise<LocalModel[]> => (await json<{ models: LocalModel[] }>('/api/models')).models;
 
 /** The models that the gateway answers for. */
 export async function getModels(): Promise<ModelName[]> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fromMinutes, toMinutes, typedMinutes } from './minutes';
+import { fromMinutes, toMinutes, typedNumber } from './minutes';
 
 describe('minutes', () => {
   it.each([
@@ -37,5 +37,5 @@ describe('minutes', () => {
     ['', null],
     ['ten', null],
     ['1e999', null],
-  ])('takes what was typed: %s', (text, minutes) => expect(typedMinutes(text)).toBe(minutes));
+  ])('takes what was typed: %s', (text, minutes) => expect(typedNumber(text)).toBe(minutes));
 });

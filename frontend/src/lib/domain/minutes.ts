@@ -20,8 +20,8 @@ export function fromMinutes(minutes: number): string {
   return Number.isInteger(minutes) ? `${minutes}m` : `${Math.round(minutes * 60)}s`;
 }
 
-/** What a person typed into a field of minutes, or null when it is no number. */
-export function typedMinutes(text: string): number | null {
+/** What a person typed into a field of numbers, or null when it is none. */
+export function typedNumber(text: string): number | null {
   const value = Number(text.trim().replace(',', '.'));
   return text.trim() === '' || !Number.isFinite(value) ? null : value;
 }

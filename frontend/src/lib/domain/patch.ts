@@ -17,9 +17,31 @@ export function difference(from: Json | undefined, to: Json): Json | undefined {
   return Object.keys(patch).length > 0 ? patch : undefined;
 }
 
+/** What a patch makes of `from`. */
+export function merged(from: Json | undefined, patch: Json | undefined): Json {
+  if (patch === undefined) return from ?? null;
+  if (!isObject(patch)) return patch;
+  const result: Members = isObject(from) ? { ...from } : {};
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) delete result[name];
+    else result[name] = merged(result[name], value);
+  }
+  return result;
+}
+
 /** The paths of what a patch changes: timeouts.chat. */
 export function paths(patch: Json | undefined, at = ''): string[] {
   if (patch === undefined) return [];
   if (!isObject(patch)) return [at];
   return Object.entries(patch).flatMap(([name, value]) => paths(value, at ? `${at}.${name}` : name));
 }
+
+/** What stands at a path of members, or undefined. */
+export function valueAt(json: Json | undefined, path: string): Json | undefined {
+  let at = json;
+  for (const name of path.split('.')) at = isObject(at) ? at[name] : undefined;
+  return at;
+}
+
+/** The patch that puts a value at a path. */
+export const patchAt = (path: string, value: Json): Json => path.split('.').reduceRight<Json>((inner, name) => ({ [name]: inner }), value);

@@ -1,13 +1,18 @@
 // The settings as the server has them, and as the person is changing them.
-import { getSettings, patchSettings } from '../api/client';
+import { getSettings, getSettingsSchema, patchSettings } from '../api/client';
 import { ApiError, sentence } from '../api/problem';
 import type { Settings } from '../api/types';
-import { difference, paths, type Json } from '../domain/patch';
+import { sections } from '../domain/fields';
+import { difference, merged, patchAt, paths, valueAt, type Json } from '../domain/patch';
+import { facts, type Facts } from '../domain/schema';
+import { toasts } from './toast.svelte';
+
+const known = sections.flatMap((s) => s.fields.map((f) => f.path));
 
 class SettingsState {
   /** In force; null until they were read. */
   saved = $state.raw<Settings | null>(null);
-  draft = $state<Settings | null>(null);
+  draft = $state.raw<Settings | null>(null);
   /** What is wrong with a field, by its path: timeouts.chat. */
   faults = $state<Record<string, string>>({});
   /** Why they could not be read or saved, where no field is to blame. */
@@ -17,25 +22,36 @@ class SettingsState {
   /** Somebody changed the file while there was something unsaved here. */
   outside = $state.raw<Settings | null>(null);
 
-  readonly patch: Json | undefined = $derived(
-    this.saved && this.draft ? difference(json(this.saved), json($state.snapshot(this.draft) as Settings)) : undefined,
-  );
+  readonly patch: Json | undefined = $derived(this.saved && this.draft ? difference(json(this.saved), json(this.draft)) : undefined);
   readonly changed: string[] = $derived(paths(this.patch));
+  readonly faulty: boolean = $derived(Object.keys(this.faults).length > 0);
 
+  #schema = $state.raw<Json | undefined>();
   /** Counts what was saved here: an answer that was asked for before that is out of date. */
   #saves = 0;
+  /** They changed while a save was under way, whose answer tells more. */
+  #again = false;
 
   /** Reads what is in force. What is unsaved here is kept, and the other offered. */
   async load(): Promise<void> {
+    if (this.saving) {
+      this.#again = true;
+      return;
+    }
     const saves = this.#saves;
     try {
-      const now = await getSettings();
-      if (saves !== this.#saves) return;
+      const [now, schema] = await Promise.all([getSettings(), this.#schema ?? getSettingsSchema()]);
+      this.#schema = schema;
+      if (saves !== this.#saves || this.saving) return;
       this.problem = '';
       // One's own save is announced too: it must not take "Saved" away.
-      if (this.saved && difference(json(this.saved), json(now)) === undefined) return;
-      if (!this.saved || this.changed.length === 0) this.#take(now);
-      else this.outside = now;
+      if (this.saved && difference(json(this.saved), json(now)) === undefined) this.outside = null;
+      else if (!this.saved) this.#take(now);
+      else if (this.changed.length > 0 || this.faulty) this.outside = now;
+      else {
+        this.#take(now);
+        toasts.show({ text: 'The settings were changed outside. They are shown as they are now.' });
+      }
     } catch (error) {
       this.problem = sentence(error);
     }
@@ -43,20 +59,23 @@ class SettingsState {
 
   async save(): Promise<void> {
     const patch = this.patch;
-    if (patch === undefined || this.saving || Object.keys(this.faults).length > 0) return;
+    const sent = this.draft;
+    if (patch === undefined || !sent || this.saving || this.faulty) return;
     this.saving = true;
     this.problem = this.said = '';
     try {
       const now = await patchSettings(patch);
       this.#saves++;
-      this.#take(now);
+      this.#rebase(sent, now);
       this.said = 'Saved';
     } catch (error) {
-      const fields = error instanceof ApiError ? error.fields : [];
-      for (const f of fields) this.faults[f.location] = f.detail;
-      if (fields.length === 0) this.problem = sentence(error);
+      this.#refused(error, sent);
     } finally {
       this.saving = false;
+      if (this.#again) {
+        this.#again = false;
+        void this.load();
+      }
     }
   }
 
@@ -64,23 +83,65 @@ class SettingsState {
     if (this.saved) this.#take(this.saved);
   }
 
+  /** Shows what somebody else made of the settings, and forgets what is unsaved here. */
   takeOutside(): void {
     if (this.outside) this.#take(this.outside);
   }
 
-  /** Says that the field at path is wrong, or with "" that it is right. */
+  /** Keeps what is unsaved here, on top of what somebody else changed. */
+  keepMine(): void {
+    if (this.outside && this.saved) this.#rebase(this.saved, this.outside);
+  }
+
+  /** What stands in the field at a path. */
+  value(path: string): Json | undefined {
+    return this.draft ? valueAt(json(this.draft), path) : undefined;
+  }
+
+  set(path: string, value: Json): void {
+    if (!this.draft) return;
+    this.draft = merged(json(this.draft), patchAt(path, value)) as unknown as Settings;
+    for (const at of Object.keys(this.faults)) if (at === path || at.startsWith(`${path}[`)) delete this.faults[at];
+    this.problem = this.said = '';
+  }
+
+  /** Says that what stands in the field at a path can be no value. */
   fault(path: string, detail: string): void {
-    if (detail) this.faults[path] = detail;
-    else delete this.faults[path];
+    this.faults[path] = detail;
     this.said = '';
   }
 
+  /** What the server says of the setting at a path. */
+  facts(path: string): Facts {
+    return facts(this.#schema, path);
+  }
+
   #take(settings: Settings): void {
-    this.saved = settings;
-    this.draft = structuredClone(settings);
+    this.saved = this.draft = settings;
     this.faults = {};
     this.problem = this.said = '';
     this.outside = null;
+  }
+
+  /** Takes what is in force now, and keeps on top of it what was changed here since `base`. */
+  #rebase(base: Settings, now: Settings): void {
+    const mine = this.draft ? difference(json(base), json(this.draft)) : undefined;
+    this.saved = now;
+    this.draft = merged(json(now), mine) as unknown as Settings;
+    this.outside = null;
+  }
+
+  #refused(error: unknown, sent: Settings): void {
+    const fields = error instanceof ApiError ? error.fields : [];
+    const elsewhere: string[] = [];
+    for (const { location, detail } of fields) {
+      const path = location.replace(/\[.*$/, '');
+      if (!known.includes(path)) elsewhere.push(`${location} ${detail}`.trim());
+      // Who has changed it meanwhile knows better.
+      else if (difference(valueAt(json(sent), path), this.value(path) ?? null) === undefined) this.faults[location] = detail;
+    }
+    if (fields.length === 0) this.problem = sentence(error);
+    else if (elsewhere.length > 0) this.problem = elsewhere.join('; ');
   }
 }
 

@@ -1,0 +1,12 @@
+// What a Field hands to the control in it, and the looks that text controls share.
+
+export interface ControlProps {
+  id: string;
+  'aria-describedby': string | undefined;
+  'aria-invalid': boolean;
+}
+
+export const inputLooks = 'h-7 min-w-0 rounded-s border border-line-strong bg-panel px-2 aria-invalid:border-bad';
+
+/** A fault as a sentence. */
+export const faultOf = (label: string, fault: string): string => `${label} ${fault}${/[.!?]$/.test(fault) ? '' : '.'}`;

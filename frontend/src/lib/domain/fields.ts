@@ -1,0 +1,102 @@
+// The settings that the page shows, in its order. What each does, its limits and its default are the
+// server's to say (see schema.ts); here stands only how it is called and shown.
+import type { Kind } from './schema';
+
+export interface FieldSpec {
+  /** Where it stands in settings.json. */
+  path: string;
+  label: string;
+  kind: Kind;
+  unit?: string;
+  placeholder?: string;
+  /** What one should know beside what the server says. */
+  note?: string;
+  options?: readonly { value: string; label: string }[];
+  /** Among those that most people never need. */
+  advanced?: boolean;
+}
+
+export interface SectionSpec {
+  /** As addresses name it: #settings/timeouts. */
+  name: string;
+  title: string;
+  fields: readonly FieldSpec[];
+}
+
+export const limits = { min: 1, max: 120 }; // minutes, of the three totals
+
+export const sections: readonly SectionSpec[] = [
+  {
+    name: 'general',
+    title: 'General',
+    fields: [
+      {
+        path: 'server.addr',
+        label: 'Address',
+        kind: 'text',
+        placeholder: '127.0.0.1:10242',
+        note: 'Tools must be told of another one; requests that run finish at the old one.',
+      },
+      { path: 'server.allowed_origins', label: 'Allowed web origins', kind: 'list', placeholder: 'http://localhost:3000' },
+      { path: 'server.max_body_mb', label: 'Largest request', kind: 'number', unit: 'MiB' },
+    ],
+  },
+  {
+    name: 'timeouts',
+    title: 'Request Timeouts',
+    fields: [
+      { path: 'timeouts.chat', label: 'Chat', kind: 'duration' },
+      { path: 'timeouts.completions', label: 'Completions', kind: 'duration' },
+      { path: 'timeouts.embeddings', label: 'Embeddings', kind: 'duration' },
+      { path: 'timeouts.connect', label: 'Connect', kind: 'duration', advanced: true },
+      { path: 'timeouts.first_token', label: 'First token', kind: 'duration', advanced: true },
+      { path: 'timeouts.idle', label: 'Idle', kind: 'duration', advanced: true },
+    ],
+  },
+  {
+    name: 'engines',
+    title: 'Engines',
+    fields: [
+      { path: 'engines.preload', label: 'Load at start', kind: 'list', placeholder: 'A model’s name' },
+      { path: 'engines.llamacpp.context_size', label: 'Context size', kind: 'number', unit: 'tokens' },
+      { path: 'engines.llamacpp.parallel', label: 'Parallel requests', kind: 'number', unit: 'at once' },
+      { path: 'engines.llamacpp.threads', label: 'Threads', kind: 'number', unit: 'threads' },
+    ],
+  },
+  { name: 'providers', title: 'Providers and Routes', fields: [] },
+  {
+    name: 'privacy',
+    title: 'Privacy and Retention',
+    fields: [
+      { path: 'audit.retention_days', label: 'Keep records for', kind: 'number', unit: 'days' },
+      { path: 'audit.max_size_mb', label: 'Largest database', kind: 'number', unit: 'MiB' },
+      {
+        path: 'audit.durability',
+        label: 'Durability',
+        kind: 'choice',
+        options: [
+          { value: 'batched', label: 'Batched' },
+          { value: 'strict', label: 'Strict' },
+        ],
+      },
+    ],
+  },
+  { name: 'audit', title: 'Audit Logs', fields: [] },
+];
+
+/** The section of that name. */
+export function section(name: string): SectionSpec {
+  const found = sections.find((s) => s.name === name);
+  if (!found) throw new Error(`there is no section ${name}`);
+  return found;
+}
+
+/** The fault of a field, or of an entry of its list, as it goes on after the field's name; or "". */
+export function faultAt(faults: Record<string, string>, path: string, entries: readonly unknown[] = []): string {
+  if (faults[path]) return faults[path];
+  for (const [location, detail] of Object.entries(faults)) {
+    const at = location.startsWith(`${path}[`) ? Number.parseInt(location.slice(path.length + 1), 10) : Number.NaN;
+    if (!Number.isNaN(at)) return `cannot have “${String(entries[at] ?? '')}”: each ${detail}`;
+  }
+  return '';
+}
