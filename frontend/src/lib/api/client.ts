@@ -3,7 +3,7 @@
 import type { ModelName } from '../domain/models';
 import type { Json } from '../domain/patch';
 import { isAbort, problemOf, unreachable } from './problem';
-import type { AuditPage, AuditStats, ExportFormat, LocalModel, Settings, Status } from './types';
+import type { Activity, AuditPage, AuditRecord, AuditStats, Deleted, ExportFormat, LocalModel, Restored, Settings, Status } from './types';
 
 export async function request(path: string, init: RequestInit = {}): Promise<Response> {
   let response: Response;
@@ -25,14 +25,31 @@ const send = (method: string, body?: unknown): RequestInit => ({
 
 export const getStatus = (): Promise<Status> => json('/api/status');
 
-/** A page of records, newest first. The filter is as toQuery writes it. */
-export const getAudit = (limit: number, filter: Record<string, string> = {}, cursor = ''): Promise<AuditPage> =>
-  json(`/api/audit?${new URLSearchParams({ ...filter, limit: String(limit), ...(cursor && { cursor }) })}`);
+/** A page of records; newest first, unless query says otherwise. */
+export const getAudit = (limit: number, query: Record<string, string> = {}, signal: AbortSignal | null = null): Promise<AuditPage> =>
+  json(`/api/audit?${new URLSearchParams({ ...query, limit: String(limit) })}`, { signal });
+
+export const getRecord = (requestId: string): Promise<AuditRecord> => json(`/api/audit/${encodeURIComponent(requestId)}`);
+
+/** Takes all records out of sight; until the time that it gives they can be had back. */
+export const deleteAudit = (): Promise<Deleted> => json('/api/audit', send('DELETE'));
+
+export const undeleteAudit = (): Promise<Restored> => json('/api/audit/undelete', send('POST'));
 
 export const getStats = (filter: Record<string, string>): Promise<AuditStats> => json(`/api/audit/stats?${new URLSearchParams(filter)}`);
 
 /** The models that records name. */
 export const getAuditModels = async (): Promise<string[]> => (await json<{ models: string[] }>('/api/audit/models')).models;
+
+export const getActivity = (): Promise<Activity> => json('/api/activity');
+
+/** Ends a running request, at its engine or provider too. */
+export const cancelRequest = async (requestId: string): Promise<void> =>
+  void (await request(`/api/requests/${encodeURIComponent(requestId)}/cancel`, send('POST')));
+
+export const loadModel = async (name: string): Promise<void> => void (await request(`/api/models/${encodeURIComponent(name)}/load`, send('POST')));
+
+export const unloadModel = async (name: string): Promise<void> => void (await request(`/api/models/${encodeURIComponent(name)}/unload`, send('POST')));
 
 export const getSettings = (): Promise<Settings> => json('/api/settings');
 
@@ -44,8 +61,8 @@ export const patchSettings = (patch: unknown): Promise<Settings> => json('/api/s
 
 export const shutdown = async (): Promise<void> => void (await request('/api/shutdown', send('POST')));
 
-/** Logs this browser in, with the admin token or with the code of a link. */
-export const login = async (secret: { token: string } | { code: string }): Promise<void> =>
+/** Logs this browser in with the admin token. */
+export const login = async (secret: { token: string }): Promise<void> =>
   void (await request('/api/session', send('POST', secret)));
 
 export const logout = async (): Promise<void> => void (await request('/api/session', send('DELETE')));

@@ -5,7 +5,14 @@ import type { components } from './schema';
 type Schemas = components['schemas'];
 
 export type AuditRecord = Schemas['AuditRecord'];
-export type AuditPage = Schemas['AuditPage'];
+export type AuditPage = Schemas['AuditPage'] & { until: number };
+export interface Deleted {
+  deleted: number;
+  undo_until: string;
+}
+export interface Restored {
+  restored: number;
+}
 export type Backend = AuditRecord['backend'];
 export type RequestStatus = AuditRecord['status'];
 export type EngineStatus = Schemas['EngineStatus'];
@@ -19,6 +26,9 @@ export type Problem = Pick<Document, 'type' | 'title' | 'status' | 'detail'> & P
 export type ProblemField = Schemas['ProblemField'];
 
 export type AuditStats = Schemas['AuditStats'];
+export type Activity = Schemas['Activity'];
+export type ActivityEvent = Schemas['ActivityEvent'];
+export type RunningRequest = Activity['running'][number];
 
 /** All members are there in what the server sends: it fills in the defaults. */
 type Whole<T> = T extends readonly unknown[] ? T : T extends object ? { [K in keyof T]-?: Whole<NonNullable<T[K]>> } : T;

@@ -33,19 +33,19 @@ const brief = (rows: AuditRecord[]) => rows.map((r) => `${r.id} ${r.status}`);
 
 describe('the list', () => {
   test('a request comes and ends', () => {
-    let rows = reduce([record(1)], { type: 'request.start', record: record(2, 'running') });
+    let rows = reduce([record(1)], { type: 'heard', record: record(2, 'running') });
     expect(brief(rows)).toEqual(['2 running', '1 success']);
     expect(running(rows)).toBe(1);
-    rows = reduce(rows, { type: 'request.end', record: record(2, 'timeout') });
+    rows = reduce(rows, { type: 'heard', record: record(2, 'timeout') });
     expect(brief(rows)).toEqual(['2 timeout', '1 success']);
     expect(running(rows)).toBe(0);
   });
 
   test('events in the wrong order, or twice, do no harm', () => {
-    let rows = reduce([], { type: 'request.end', record: record(3) });
-    rows = reduce(rows, { type: 'request.start', record: record(3, 'running') });
-    rows = reduce(rows, { type: 'request.start', record: record(2, 'running') });
-    rows = reduce(rows, { type: 'request.start', record: record(2, 'running') });
+    let rows = reduce([], { type: 'heard', record: record(3) });
+    rows = reduce(rows, { type: 'heard', record: record(3, 'running') });
+    rows = reduce(rows, { type: 'heard', record: record(2, 'running') });
+    rows = reduce(rows, { type: 'heard', record: record(2, 'running') });
     expect(brief(rows)).toEqual(['3 success', '2 running']);
   });
 
@@ -62,7 +62,7 @@ describe('the list', () => {
   test('no more than are shown are kept, and the argument stays as it was', () => {
     const rows = Array.from({ length: shown }, (_, i) => record(shown - i));
     const before = brief(rows);
-    const after = reduce(rows, { type: 'request.start', record: record(shown + 1, 'running') });
+    const after = reduce(rows, { type: 'heard', record: record(shown + 1, 'running') });
     expect(after).toHaveLength(shown);
     expect(after[0]?.id).toBe(shown + 1);
     expect(brief(rows)).toEqual(before);

@@ -6,21 +6,20 @@ export const shown = 50;
 
 export type Change =
   | { type: 'loaded'; records: AuditRecord[] } // newest first, as GET /api/audit gives them
-  | { type: 'request.start'; record: AuditRecord }
-  | { type: 'request.end'; record: AuditRecord };
+  | { type: 'heard'; record: AuditRecord }; // it began or ended just now
 
 export function reduce(rows: AuditRecord[], change: Change): AuditRecord[] {
-  if (change.type !== 'loaded') return ordered([...rows.filter((r) => r.id !== change.record.id), newer(rows, change.record)]);
+  const known = (record: AuditRecord) => rows.find((r) => r.id === record.id);
+  if (change.type === 'heard') return ordered([...rows.filter((r) => r.id !== change.record.id), newer(known(change.record), change.record)]);
   // What was loaded is right about everything up to its newest record. Events may have told of
   // later ones, or of the end of one that still ran when the page was read.
   const newest = change.records[0]?.id ?? 0;
   const later = rows.filter((r) => r.id > newest);
-  return ordered([...later, ...change.records.map((r) => newer(rows, r))]);
+  return ordered([...later, ...change.records.map((r) => newer(known(r), r))]);
 }
 
 /** An end stays, whatever is heard after it. */
-function newer(rows: AuditRecord[], record: AuditRecord): AuditRecord {
-  const known = rows.find((r) => r.id === record.id);
+export function newer(known: AuditRecord | undefined, record: AuditRecord): AuditRecord {
   return known && known.status !== 'running' && record.status === 'running' ? known : record;
 }
 

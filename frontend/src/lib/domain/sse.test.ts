@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { EventParser, type ServerEvent } from './sse';
 
-const parse = (...chunks: string[]): ServerEvent[] => {
+const parse = (...chunks: string[]): Omit<ServerEvent, 'id'>[] => {
   const parser = new EventParser();
-  return chunks.flatMap((chunk) => parser.push(chunk));
+  return chunks.flatMap((chunk) => parser.push(chunk)).map(({ event, data }) => ({ event, data }));
 };
 
 test('one event', () => expect(parse('data: {"a":1}\n\n')).toEqual([{ event: 'message', data: '{"a":1}' }]));
@@ -26,4 +26,13 @@ test('however the stream is cut, the events are the same', () => {
     const events = parse(...chunks);
     expect(events.slice(0, 2)).toEqual(whole);
   }
+});
+
+test('an id holds until the next one, and counts without data too', () => {
+  const parser = new EventParser();
+  parser.push('id: 7\nretry: 1000\n\n');
+  expect(parser.lastId).toBe('7');
+  const events = parser.push('id: 8\ndata: a\n\ndata: b\n\nid: 9\n');
+  expect(events.map((e) => e.id)).toEqual(['8', '8']);
+  expect(parser.lastId).toBe('8'); // the ninth is not complete
 });

@@ -1,15 +1,21 @@
-// A parser of server-sent events for a fetched stream (EventSource cannot POST). Chunks may be cut
+// A parser of server-sent events for a fetched stream (EventSource cannot POST, nor say why it failed). Chunks may be cut
 // anywhere, also between a carriage return and its line feed.
 
 export interface ServerEvent {
   event: string;
   data: string;
+  /** From which the stream can go on; "" where none was ever told. */
+  id: string;
 }
 
 export class EventParser {
   #rest = '';
   #event = '';
   #data: string[] = [];
+  #id = '';
+
+  /** The last id told, by an event or between two. */
+  lastId = '';
 
   /** Takes the next piece of text and gives the events that it completes. */
   push(chunk: string): ServerEvent[] {
@@ -33,9 +39,10 @@ export class EventParser {
 
   #line(line: string): ServerEvent | null {
     if (line === '') {
-      const event = this.#data.length > 0 ? { event: this.#event || 'message', data: this.#data.join('\n') } : null;
+      const event = this.#data.length > 0 ? { event: this.#event || 'message', data: this.#data.join('\n'), id: this.#id } : null;
       this.#event = '';
       this.#data = [];
+      this.lastId = this.#id;
       return event;
     }
     const colon = line.indexOf(':');
@@ -43,6 +50,7 @@ export class EventParser {
     const value = colon < 0 ? '' : line.slice(colon + 1).replace(/^ /, '');
     if (name === 'event') this.#event = value;
     else if (name === 'data') this.#data.push(value);
+    else if (name === 'id') this.#id = value;
     return null;
   }
 }

@@ -49,6 +49,13 @@ export function clock(at: Date, now: Date): string {
   return at.getFullYear() === now.getFullYear() ? `${day} ${time}` : `${day} ${at.getFullYear()} ${time}`;
 }
 
+/** 24 Nov 2026, 14:02:51.123, for one who wants to know exactly. Local time. */
+export function moment(at: Date): string {
+  if (Number.isNaN(at.getTime())) return unknown;
+  const time = [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(':');
+  return `${at.getDate()} ${months[at.getMonth()]} ${at.getFullYear()}, ${time}.${String(at.getMilliseconds()).padStart(3, '0')}`;
+}
+
 /** just now, 40 s ago, 5 min ago, 3 h ago, 2 days ago */
 export function ago(at: Date, now: Date): string {
   const seconds = Math.round((now.getTime() - at.getTime()) / 1000);

@@ -3,7 +3,7 @@ import { getAudit, getStatus, login, logout, shutdown } from '../api/client';
 import { listen } from '../api/live';
 import { native, type Phase, type ServerState } from '../api/native';
 import { ApiError, sentence } from '../api/problem';
-import type { AuditRecord, Status } from '../api/types';
+import type { ActivityEvent, AuditRecord, Status } from '../api/types';
 import { reduce, shown } from '../domain/requests';
 
 class Server {
@@ -20,13 +20,25 @@ class Server {
   /** What tools are given, the last one known while the server is stopped; or "". */
   address = $state('');
 
+  /** Counts how often all that is shown had to be read anew: at first, and when events were missed. */
+  epoch = $state(0);
+
+  /** What was heard since a reset: all else may be gone from the audit. */
+  #sinceReset: AuditRecord[] | null = null;
   #unlisten: (() => void) | null = null;
-  readonly #hearers = new Set<(record: AuditRecord) => void>();
+  readonly #requests = new Set<(record: AuditRecord) => void>();
+  readonly #activities = new Set<(activity: ActivityEvent) => void>();
 
   /** Calls heard with every request that begins or ends, until the function that it gives is called. */
   onRequest(heard: (record: AuditRecord) => void): () => void {
-    this.#hearers.add(heard);
-    return () => this.#hearers.delete(heard);
+    this.#requests.add(heard);
+    return () => this.#requests.delete(heard);
+  }
+
+  /** Calls heard once a second with what goes on, until the function that it gives is called. */
+  onActivity(heard: (activity: ActivityEvent) => void): () => void {
+    this.#activities.add(heard);
+    return () => this.#activities.delete(heard);
   }
 
   /** Begins to follow the server. Called once, by the application. */
@@ -37,16 +49,12 @@ class Server {
     void this.#enter();
   }
 
-  /** Takes the code of a login link out of the address, if it has one, and loads. */
+  /** Says why a login link did not log in, if the address tells of one, and loads. */
   async #enter(): Promise<void> {
-    const code = /^#code=(\w+)$/.exec(location.hash)?.[1];
-    if (code) {
+    if (location.hash === '#login=expired') {
       history.replaceState(null, '', location.pathname);
-      try {
-        await login({ code });
-      } catch (error) {
-        this.detail = sentence(error); // who is logged in already sees the page all the same
-      }
+      // Who is logged in already sees the page all the same.
+      this.detail = 'This link has been used or is too old. `mlxbar link` prints another.';
     }
     await this.load();
   }
@@ -65,7 +73,8 @@ class Server {
     }
     try {
       const page = await getAudit(shown);
-      this.requests = reduce(this.requests, { type: 'loaded', records: page.records });
+      this.requests = reduce(this.#sinceReset ?? this.requests, { type: 'loaded', records: page.records });
+      this.#sinceReset = null;
       this.loadError = '';
       this.loaded = true;
     } catch (error) {
@@ -108,8 +117,14 @@ class Server {
 
   #listen(): void {
     this.#unlisten = listen({
-      opened: () => {
+      opened: (resumed) => {
         this.live = true;
+        if (!resumed) this.epoch++;
+        void this.load();
+      },
+      reset: () => {
+        this.epoch++;
+        this.#sinceReset = [];
         void this.load();
       },
       lost: () => {
@@ -118,9 +133,13 @@ class Server {
         if (!native) void this.load();
       },
       state: (status) => this.#told(status),
-      request: (type, record) => {
-        this.requests = reduce(this.requests, { type, record });
-        for (const heard of this.#hearers) heard(record);
+      request: (record) => {
+        this.requests = reduce(this.requests, { type: 'heard', record });
+        if (this.#sinceReset) this.#sinceReset = reduce(this.#sinceReset, { type: 'heard', record });
+        for (const heard of this.#requests) heard(record);
+      },
+      activity: (activity) => {
+        for (const heard of this.#activities) heard(activity);
       },
     });
   }

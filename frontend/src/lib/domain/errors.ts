@@ -1,0 +1,71 @@
+// What an error_type of a record means to a person, and what to do about it. The kinds are the server's.
+import type { AuditRecord } from '../api/types';
+
+export interface Explanation {
+  what: string;
+  todo: string;
+}
+
+const known: Record<string, Explanation> = {
+  'invalid-json': { what: 'The tool sent something that is not JSON.', todo: 'Look at what the tool sends; most often it is a script with a quote too few.' },
+  'invalid-request': { what: 'A field was missing or had a wrong value.', todo: 'The answer that the tool got names each field; mend it there.' },
+  unauthorized: { what: 'The tool sent no key, or a wrong one.', todo: 'Give the tool a valid key.' },
+  'foreign-origin': { what: 'A web page of another origin asked.', todo: 'If you trust the page, add its origin under allowed origins in the settings.' },
+  'not-found': { what: 'Nothing is served at the path.', todo: 'Check the address in the tool: it ends in /v1.' },
+  'model-not-found': { what: 'No local model has this name, and no route leads to a provider for it.', todo: 'Choose a model that the tool’s list shows, or add a route for the name to settings.json.' },
+  'method-not-allowed': { what: 'The path does not take this method.', todo: 'Check the tool: it uses the address in another way than the API.' },
+  conflict: { what: 'What was asked contradicts the present state.', todo: 'Try again; something else changed in the meantime.' },
+  'foreign-host': { what: 'The tool spoke to another host name than this machine’s.', todo: 'Use 127.0.0.1 or localhost in the tool’s address.' },
+  'body-too-large': { what: 'The request was larger than the limit.', todo: 'Send less, or raise the largest body in the settings.' },
+  'unsupported-media-type': { what: 'The request was not marked as JSON.', todo: 'Have the tool send Content-Type: application/json.' },
+  'context-length-exceeded': { what: 'The prompt has more tokens than the model can hold.', todo: 'Send less, use a model with a larger context, or raise the context size of llama.cpp in the settings.' },
+  'upstream-refused': { what: 'The engine or provider called the request invalid.', todo: 'The model may not know what was asked for, such as tools or images. Try another model.' },
+  'rate-limited': { what: 'The provider takes no more requests for now.', todo: 'Wait a little, send fewer at once, or use a local model.' },
+  cancelled: { what: 'The tool left, or somebody cancelled the request, before the answer was complete.', todo: 'Nothing, if that was you. If not, the tool’s own time limit may be too short.' },
+  internal: { what: 'A defect in mlxbar.', todo: 'The log in the data folder has the cause under the request id.' },
+  'upstream-key': { what: 'The provider did not accept the key.', todo: 'Check the key of the provider: the variable that its api_key_env names.' },
+  'upstream-failed': { what: 'The engine or provider answered with an error of its own.', todo: 'Try again. If it goes on, look at the provider’s status page or at the engine’s log.' },
+  'upstream-unreachable': { what: 'The provider could not be reached.', todo: 'Check the network, and whether the server at the provider’s address runs.' },
+  'upstream-cut': { what: 'The connection broke in the middle of the answer.', todo: 'Try again. What came before the break is not the whole answer.' },
+  'upstream-malformed': { what: 'The provider answered with something that is not its protocol.', todo: 'Check the provider’s address and kind in settings.json.' },
+  'engine-unavailable': { what: 'The model could not be loaded.', todo: 'The overview says why beside the model. Often it is memory: unload another model, or use a smaller one.' },
+  'engine-stopped': { what: 'The engine ended while it answered.', todo: 'Try again: it is started anew. If it goes on, the model may need more memory than there is.' },
+  'audit-unavailable': { what: 'The audit could not be written, and nothing is answered unrecorded.', todo: 'See whether the disk of the data folder is full.' },
+  'shutting-down': { what: 'The server was stopping.', todo: 'Start it and try again.' },
+  timeout: { what: 'The request took longer than its limit.', todo: 'Raise the limit under Request Timeouts, or ask for a shorter answer.' },
+};
+
+const interrupted: Explanation = {
+  what: 'The server ended in the middle of this request, by a crash or a loss of power.',
+  todo: 'Send it again. If the server ends by itself, its log in the data folder says why.',
+};
+
+/** The explanation of how a request ended; null for one that runs or went well. */
+export function explain(r: Pick<AuditRecord, 'status' | 'error_type'>): Explanation | null {
+  if (r.status === 'running' || r.status === 'success') return null;
+  if (r.status === 'interrupted') return interrupted;
+  return (
+    known[r.error_type] ??
+    known[r.status] ?? { what: `It ended with the error ${r.error_type || 'of an unknown kind'}.`, todo: 'The log in the data folder has more under the request id.' }
+  );
+}
+
+export interface Group extends Explanation {
+  /** The latest of its records. */
+  record: AuditRecord;
+  count: number;
+}
+
+/** Failures, newest first, with those of the same kind and model put together. */
+export function grouped(records: readonly AuditRecord[]): Group[] {
+  const groups = new Map<string, Group>();
+  for (const record of records) {
+    const explanation = explain(record);
+    if (!explanation) continue;
+    const key = `${record.status} ${record.error_type} ${record.model}`;
+    const group = groups.get(key);
+    if (group) group.count++;
+    else groups.set(key, { ...explanation, record, count: 1 });
+  }
+  return [...groups.values()];
+}
