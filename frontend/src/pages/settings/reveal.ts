@@ -5,6 +5,7 @@ export function reveal(spot: string): void {
   place.scrollIntoView({ block: 'start' });
   const control = place.hasAttribute('tabindex') ? place : place.querySelector<HTMLElement>('input, select, textarea, button');
   control?.focus({ preventScroll: true });
+  if (control instanceof HTMLInputElement) control.select(); // so that what is typed takes its place
 }
 
 /** Gives the keyboard to the first control that holds something wrong. */

@@ -1,0 +1,70 @@
+// What the command palette offers, as things stand now.
+import { exportAddress, loadModel, unloadModel } from '../api/client';
+import { copyText, native } from '../api/native';
+import type { ExportFormat, LocalModel } from '../api/types';
+import { sections } from '../domain/fields';
+import { fromAddress, isFiltered, toQuery } from '../domain/filter';
+import type { Command } from './palette.svelte';
+import { place } from './place.svelte';
+import { server } from './server.svelte';
+import { toasts } from './toast.svelte';
+
+export function commands(models: readonly LocalModel[]): Command[] {
+  return [...pageCommands(), ...actions(), ...models.flatMap(modelCommands), ...settingCommands()];
+}
+
+function pageCommands(): Command[] {
+  return [
+    { id: 'overview', label: 'Overview', group: 'Pages', run: () => place.go('overview') },
+    { id: 'settings', label: 'Settings', group: 'Pages', run: () => place.go('settings') },
+    ...sections.map(
+      (s): Command => ({ id: `section ${s.name}`, label: s.title, hint: 'Settings', group: 'Pages', run: () => place.go('settings', s.name) }),
+    ),
+  ];
+}
+
+function actions(): Command[] {
+  const list: Command[] = [];
+  const running = server.phase === 'running';
+  const act = (id: string, label: string, run: Command['run'], hint = '') => list.push({ id, label, hint, group: 'Actions', run });
+  if (server.address) {
+    act('copy', 'Copy address', () => copyText(server.address).then(() => void toasts.show({ text: 'Copied', tone: 'ok' })), server.address);
+  }
+  if (running) act('stop', 'Stop the server', () => server.stop(), 'running requests finish');
+  else if (native && (server.phase === 'stopped' || server.phase === 'failed')) act('start', 'Start the server', () => server.start());
+  if (native || running) {
+    const narrowed = isFiltered(fromAddress(place.query)) ? 'what the filters show' : 'all records';
+    act('csv', 'Export CSV', () => save('csv'), narrowed);
+    act('jsonl', 'Export JSONL', () => save('jsonl'), narrowed);
+  }
+  if (place.query.size > 0) act('clear', 'Clear filters', () => place.narrow(new URLSearchParams()));
+  if (native) act('folder', 'Open data folder', () => native?.OpenDataFolder());
+  else if (server.status) act('logout', 'Log out', () => server.logout());
+  return list;
+}
+
+function modelCommands({ name, state }: LocalModel): Command[] {
+  if (state === 'loading' || state === 'installing') return [];
+  return state === 'ready'
+    ? [{ id: `unload ${name}`, label: `Unload ${name}`, group: 'Models', hint: 'after the requests that it answers', run: () => unloadModel(name) }]
+    : [{ id: `load ${name}`, label: `Load ${name}`, group: 'Models', run: () => loadModel(name) }];
+}
+
+function settingCommands(): Command[] {
+  return sections.flatMap((s) =>
+    s.fields.map((f): Command => ({ id: f.path, label: f.label, hint: s.title, group: 'Settings', run: () => place.go('settings', f.path) })),
+  );
+}
+
+async function save(format: ExportFormat): Promise<void> {
+  const filter = toQuery(fromAddress(place.query), new Date());
+  if (native) {
+    const path = await native.ExportAudit(format, filter);
+    if (path) toasts.show({ text: `Saved as ${path}`, tone: 'ok' });
+    return;
+  }
+  const link = document.createElement('a');
+  link.href = exportAddress(format, filter);
+  link.download = '';
+  link.click();
+}
