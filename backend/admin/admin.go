@@ -86,6 +86,7 @@ func Register(mux problem.Mux, c Config) *API {
 	a.huma = humago.New(mux.ServeMux, a.describe())
 	a.huma.UseMiddleware(a.bind, a.guard)
 	a.registerSession()
+	mux.HandleFunc("GET "+loginPath, a.enter) // HEAD as well
 	a.registerStatus()
 	a.registerSettings()
 	a.registerModels()

@@ -78,14 +78,14 @@ var routes = []struct {
 
 	{"a login", "POST /api/session", "", `{"token": "` + token + `"}`, 204, "", "", ""},
 	{"a login with a wrong token", "POST /api/session", "", `{"token": "guess"}`, 0, problem.Unauthorized, "", "run/admin.token"},
-	{"a login with no token", "POST /api/session", "", `{}`, 0, problem.Unauthorized, "", "run/admin.token"},
-	{"a login with a wrong code", "POST /api/session", "", `{"code": "guess"}`, 0, problem.Unauthorized, "", "mlxbar link"},
+	{"a login with an empty token", "POST /api/session", "", `{"token": ""}`, 0, problem.Unauthorized, "", "run/admin.token"},
+	{"a login with no token", "POST /api/session", "", `{}`, 0, problem.InvalidRequest, "body", "token"},
 	{"a login with a number", "POST /api/session", "", `{"token": 5}`, 0, problem.InvalidRequest, "body.token", "string"},
 	{"a login with something more", "POST /api/session", "", `{"token": "x", "user": "y"}`, 0, problem.InvalidRequest, "body.user", ""},
 	{"a login in broken JSON", "POST /api/session", "", `{"token": `, 0, problem.InvalidRequest, "body", ""},
 	{"a login without a body", "POST /api/session", "", "", 0, problem.InvalidRequest, "", ""},
 	{"a login without end", "POST /api/session", "", `{"token": "` + strings.Repeat("x", 2<<20) + `"}`, 0, problem.BodyTooLarge, "", ""},
-	{"a login link", "POST /api/session/link", "", "", 201, "", "", "/#code="},
+	{"a login link", "POST /api/session/link", "", "", 201, "", "", "/login?code="},
 	{"a logout", "DELETE /api/session", "", "", 204, "", "", ""},
 }
 

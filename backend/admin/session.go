@@ -97,8 +97,7 @@ func (a *API) isToken(given string) bool {
 
 type loginInput struct {
 	Body struct {
-		Token string `json:"token,omitempty" doc:"The token in run/admin.token of the data folder."`
-		Code  string `json:"code,omitempty" doc:"Instead of the token: the code of a link, which logs in once."`
+		Token string `json:"token" doc:"The token in run/admin.token of the data folder."`
 	}
 }
 
@@ -108,14 +107,42 @@ type cookieOutput struct {
 
 type linkOutput struct {
 	Body struct {
-		URL string `json:"url" example:"http://127.0.0.1:10242/#code=ABC"`
+		URL string `json:"url" example:"http://127.0.0.1:10242/login?code=ABC"`
 	}
 }
 
-// LoginLink is the address of the pages with a code that logs in once. The code stands
-// behind the #, where no browser sends it to a server or tells another page of it.
+const (
+	loginPath = "/login"
+	// expired is where a link leads that no longer logs in: the login page says why.
+	expired = "/#login=expired"
+)
+
+// LoginLink is the address that logs a browser in once.
 func (a *API) LoginLink() string {
-	return a.Status().URL + "/#code=" + a.links.make(time.Now())
+	return a.Status().URL + loginPath + "?code=" + a.links.make(time.Now())
+}
+
+// enter follows a login link. The code is void once it was used, so that it is worth nothing
+// in a history; the pages that come after it are not told of it. What only looks where a link
+// leads, with HEAD, does not use it up.
+func (a *API) enter(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	code, now, to := r.URL.Query().Get("code"), time.Now(), expired
+	switch {
+	case r.Method == http.MethodHead:
+		if a.links.valid(code, now) {
+			to = "/"
+		}
+	case a.links.end(code, now):
+		cookie := sessionCookie(a.sessions.make(now), sessionLife)
+		http.SetCookie(w, &cookie)
+		to = "/"
+	}
+	h.Set("Location", to)
+	w.WriteHeader(http.StatusSeeOther)
 }
 
 type logoutInput struct {
@@ -127,14 +154,10 @@ func (a *API) registerSession() {
 	login.Metadata = map[string]any{openToAll: true}
 	login.Security = []map[string][]string{}
 	huma.Register(a.huma, login, func(_ context.Context, in *loginInput) (*cookieOutput, error) {
-		now := time.Now()
-		switch {
-		case in.Body.Code != "" && !a.links.end(in.Body.Code, now):
-			return nil, problem.New(problem.Unauthorized, "This link has been used or is too old; `mlxbar link` makes another, and the admin token works always.")
-		case in.Body.Code == "" && !a.isToken(strings.TrimSpace(in.Body.Token)):
+		if !a.isToken(strings.TrimSpace(in.Body.Token)) {
 			return nil, problem.New(problem.Unauthorized, "This is not the admin token; run/admin.token in the data folder holds it.")
 		}
-		return &cookieOutput{sessionCookie(a.sessions.make(now), sessionLife)}, nil
+		return &cookieOutput{sessionCookie(a.sessions.make(time.Now()), sessionLife)}, nil
 	})
 	huma.Register(a.huma, post("/api/session/link", "Make a link that logs a browser in once, within ten minutes", http.StatusCreated),
 		func(context.Context, *struct{}) (*linkOutput, error) {

@@ -24,7 +24,11 @@ import (
 // files, paths and answers of `mlxbar serve`, and with faults to order.
 func TestMain(m *testing.M) {
 	if mode := os.Getenv(serverMode); mode != "" && len(os.Args) > 1 && os.Args[1] == "serve" {
-		if err := serve(mode, os.Args[3]); err != nil {
+		if len(os.Args) != 5 || os.Args[2] != "--"+NoLoginLink || os.Args[3] != "--data-dir" { // its words go to a file
+			fmt.Fprintf(os.Stderr, "Error: started with %q\n", os.Args)
+			os.Exit(2)
+		}
+		if err := serve(mode, os.Args[4]); err != nil {
 			fmt.Fprintln(os.Stderr, "Error:", err)
 			os.Exit(1)
 		}

@@ -19,6 +19,10 @@ const (
 	maxServerLog = 4 << 20 // then it is set aside once, as server.log.1
 )
 
+// NoLoginLink is the flag of `mlxbar serve` that keeps the login link out of what it says, which
+// a server that is started here has in a file.
+const NoLoginLink = "no-login-link"
+
 // A StartError is a server that would not start. Its text is the server's own sentence.
 type StartError struct{ Sentence string }
 
@@ -59,7 +63,7 @@ func (h *Host) spawn(ctx context.Context) (Server, error) {
 		return Server{}, err
 	}
 	defer log.Close()
-	cmd := exec.Command(binary, "serve", "--data-dir", h.Paths.Root)
+	cmd := exec.Command(binary, "serve", "--"+NoLoginLink, "--data-dir", h.Paths.Root)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := startDetached(cmd); err != nil {
 		return Server{}, fmt.Errorf("start the server: %w", err)

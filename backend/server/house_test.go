@@ -48,6 +48,7 @@ type house struct {
 	opts  server.Options
 	log   syncBuffer
 
+	said       <-chan string // what it writes to stdout, line by line
 	url, token string
 	client     *http.Client
 	stop       context.CancelFunc // as a signal does
@@ -88,9 +89,9 @@ func (h *house) writeSettings(text string) {
 // start runs the server and waits for its ready line.
 func (h *house) start() {
 	h.t.Helper()
-	ready := h.run()
+	h.said = h.run()
 	select {
-	case line := <-ready:
+	case line := <-h.said:
 		before, url, found := strings.Cut(line, " ready on ")
 		if !found || before != "mlxbar "+server.Version || !strings.HasPrefix(url, "http://127.0.0.1:") {
 			h.t.Fatalf("the ready line is %q", line)
@@ -120,6 +121,7 @@ func (h *house) run() (lines <-chan string) {
 	}}
 	said := make(chan string, 16)
 	go func() {
+		defer close(said)
 		for s := bufio.NewScanner(out); s.Scan(); {
 			said <- s.Text()
 		}

@@ -130,36 +130,66 @@ func TestABrowserLogsInWithTheToken(t *testing.T) {
 func TestALinkLogsInOnce(t *testing.T) {
 	h := newHouse(t, testkit.NewUpstream(t).URL)
 	h.start()
-	var link struct{ URL string }
-	if err := json.Unmarshal([]byte(h.text(h.request("POST", "/api/session/link", ""), http.StatusCreated)), &link); err != nil {
+	var made struct{ URL string }
+	if err := json.Unmarshal([]byte(h.text(h.request("POST", "/api/session/link", ""), http.StatusCreated)), &made); err != nil {
 		t.Fatal(err)
 	}
-	links := []string{link.URL}
-	// The one that a person at the terminal is shown; no file keeps it.
-	var shown string
-	eventually(t, "a link is shown", func() (whole bool) { // it follows the ready line
-		_, shown, _ = strings.Cut(h.log.String(), "To see it in a browser, once and within ten minutes: ")
-		shown, _, whole = strings.Cut(shown, "\n")
-		return whole
-	})
-	links = append(links, shown)
-	for _, link := range links {
-		at, code, found := strings.Cut(link, "/#code=")
-		if !found || at != h.url || len(code) < 20 {
+	shown, found := strings.CutPrefix(testkit.Receive(t, h.said), "log in at ") // the line after the ready line
+	if !found {
+		t.Fatalf("after its ready line the server said %q", shown)
+	}
+	for _, link := range []string{made.URL, shown} {
+		code, found := strings.CutPrefix(link, h.url+"/login?code=")
+		if !found || len(code) < 20 {
 			t.Fatalf("the link is %q", link)
 		}
-		body := `{"code": "` + code + `"}`
-		if raw, err := os.ReadFile(h.paths.Log); err != nil || strings.Contains(string(raw), code) {
+		follow := func(method string) (to string, cookies []*http.Cookie) {
+			t.Helper()
+			resp := h.request(method, strings.TrimPrefix(link, h.url), "")
+			h.text(resp, http.StatusSeeOther)
+			if resp.Header.Get("Referrer-Policy") != "no-referrer" || resp.Header.Get("Cache-Control") != "no-store" {
+				t.Errorf("headers %v", resp.Header)
+			}
+			return resp.Header.Get("Location"), resp.Cookies()
+		}
+		for range 2 { // a look at it does not use it up
+			if to, cookies := follow("HEAD"); to != "/" || len(cookies) != 0 {
+				t.Errorf("HEAD leads to %q with %v", to, cookies)
+			}
+		}
+		to, cookies := follow("GET")
+		if to != "/" || len(cookies) != 1 || !cookies[0].HttpOnly || cookies[0].SameSite != http.SameSiteStrictMode {
+			t.Fatalf("it leads to %q with the cookies %v", to, cookies)
+		}
+		h.text(h.request("GET", "/api/status", "", func(r *http.Request) { r.Header.Del("Authorization"); r.AddCookie(cookies[0]) }), 200)
+		for _, method := range []string{"GET", "HEAD"} {
+			if to, cookies := follow(method); to != "/#login=expired" || len(cookies) != 0 {
+				t.Errorf("%s of a used link leads to %q with the cookies %v", method, to, cookies)
+			}
+		}
+		raw, err := os.ReadFile(h.paths.Log)
+		if err != nil || strings.Contains(string(raw)+h.log.String(), code) {
 			t.Errorf("the log holds the code, or %v", err)
 		}
-		resp := h.request("POST", "/api/session", body, header("Authorization", ""))
-		h.text(resp, http.StatusNoContent)
-		if len(resp.Cookies()) != 1 {
-			t.Errorf("cookies: %v", resp.Cookies())
+	}
+	for _, wrong := range []string{"", "?code=", "?code=guess"} {
+		if resp := h.request("GET", "/login"+wrong, ""); resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != "/#login=expired" || len(resp.Cookies()) != 0 {
+			t.Errorf("/login%s: %s to %q", wrong, resp.Status, resp.Header.Get("Location"))
 		}
-		if d := h.problem(h.request("POST", "/api/session", body, header("Authorization", "")), problem.Unauthorized); !strings.Contains(d.Detail, "mlxbar link") {
-			t.Errorf("a used link is answered with %q", d.Detail)
-		}
+	}
+	h.problem(h.request("POST", "/login", ""), problem.MethodNotAllowed)
+}
+
+func TestAServerWhoseWordsAreKeptPrintsNoLink(t *testing.T) {
+	h := newHouse(t, testkit.NewUpstream(t).URL)
+	h.opts.NoLoginLink = true
+	h.start()
+	h.stop()
+	if err := h.wait(); err != nil {
+		t.Fatal(err)
+	}
+	if line, more := <-h.said; more {
+		t.Errorf("after its ready line it said %q", line)
 	}
 }
 

@@ -46,7 +46,9 @@ type Options struct {
 	Addr     string // "" takes the settings'
 	LogLevel slog.Level
 	// LogToStderr writes the log to Stderr too; the log file has it always.
-	LogToStderr    bool
+	LogToStderr bool
+	// NoLoginLink keeps the link that logs in out of Stdout, for who has that in a file.
+	NoLoginLink    bool
 	Stdout, Stderr io.Writer
 	// DrainTime is for tests; 0 is the usual 30 s.
 	DrainTime time.Duration
@@ -155,8 +157,8 @@ func (s *Server) serve(ctx context.Context) error {
 
 	s.log.Info("ready", "addr", s.addr(), "version", Version, "data_dir", s.paths.Root)
 	fmt.Fprintf(s.opts.Stdout, "mlxbar %s ready on http://%s\n", Version, s.addr())
-	if s.opts.LogToStderr { // a person reads it, and no file keeps it
-		fmt.Fprintf(s.opts.Stderr, "To see it in a browser, once and within ten minutes: %s\n", s.admin.LoginLink())
+	if !s.opts.NoLoginLink {
+		fmt.Fprintf(s.opts.Stdout, "log in at %s\n", s.admin.LoginLink())
 	}
 	s.pool.Preload(s.settings.Current().Engines.Preload)
 

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -179,14 +180,16 @@ func (p *program) wait() *os.ProcessState {
 	return p.state
 }
 
+var linkLine = regexp.MustCompile(`^log in at http://127\.0\.0\.1:\d+/login\?code=\w+\n$`)
+
 // ends waits for the end of a server that was told to stop.
 func (p *program) ends() {
 	p.t.Helper()
 	if state := p.wait(); state.ExitCode() != 0 {
 		p.t.Errorf("the server ended with %v: %s", state, p.stderr)
 	}
-	if rest := testkit.Receive(p.t, p.rest); rest != "" {
-		p.t.Errorf("after its ready line the server wrote %q to stdout", rest)
+	if rest := testkit.Receive(p.t, p.rest); !linkLine.MatchString(rest) {
+		p.t.Errorf("after its ready line the server wrote %q to stdout, want a login link", rest)
 	}
 }
 

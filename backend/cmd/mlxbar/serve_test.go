@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"syscall"
@@ -221,18 +222,17 @@ func TestLink(t *testing.T) {
 	h.refused([]string{"link"}, "not running")
 	p := h.serve()
 	link := strings.TrimSpace(h.good("link"))
-	code, found := strings.CutPrefix(link, p.url+"/#code=")
-	if !found {
+	if !strings.HasPrefix(link, p.url+"/login?code=") {
 		t.Fatalf("the link is %q", link)
 	}
-	resp, err := http.Post(p.url+"/api/session", "application/json", strings.NewReader(`{"code": "`+code+`"}`))
+	resp, err := http.DefaultTransport.RoundTrip(httptest.NewRequest("GET", link, nil)) // follows nothing
 	if err != nil {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
 	http.DefaultClient.CloseIdleConnections()
-	if resp.StatusCode != http.StatusNoContent {
-		t.Errorf("the link's code: %s", resp.Status)
+	if resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != "/" || len(resp.Cookies()) != 1 {
+		t.Errorf("the link: %s to %q with the cookies %v", resp.Status, resp.Header.Get("Location"), resp.Cookies())
 	}
 	p.signal(syscall.SIGTERM)
 	p.ends()

@@ -587,14 +587,12 @@ export interface components {
             problem: string;
         };
         LinkOutputBody: {
-            /** @example http://127.0.0.1:10242/#code=ABC */
+            /** @example http://127.0.0.1:10242/login?code=ABC */
             url: string;
         };
         LoginInputBody: {
-            /** @description Instead of the token: the code of a link, which logs in once. */
-            code?: string;
             /** @description The token in run/admin.token of the data folder. */
-            token?: string;
+            token: string;
         };
         Model: {
             engine: string;
