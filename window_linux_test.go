@@ -260,13 +260,13 @@ func TestSecondStartRaisesTheFirst(t *testing.T) {
 	}
 }
 
-// save presses an export button and types a name into the system's dialog, as far as they are there
-// to be used: the button may be busy, and the dialog slow to take keys. A next try goes on from there.
-func (n *native) save(window, button, file string) {
+// saveAs has press ask for an export and types a name into the system's dialog, as far as they are there
+// to be used: the page may be busy, and the dialog slow to take keys. A next try goes on from there.
+func (n *native) saveAs(file string, press func()) {
 	n.t.Helper()
 	dialog := n.window("^Export audit$")
 	if dialog == "" {
-		n.press("windowfocus", "--sync", window, "mousemove", "--window", window, button, "395", "click", "1")
+		press()
 		for range 20 {
 			if dialog = n.window("^Export audit$"); dialog != "" {
 				break
@@ -306,13 +306,13 @@ func TestExportThroughTheSaveDialog(t *testing.T) {
 	}
 	resp.Body.Close()
 	for _, c := range []struct{ button, extension, begins string }{
-		{"860", ".csv", "id,"},
-		{"970", ".jsonl", "{"},
+		{"Export CSV", ".csv", "id,"},
+		{"Export JSONL", ".jsonl", "{"},
 	} {
 		file := filepath.Join(t.TempDir(), "saved"+c.extension)
 		var saved []byte
 		n.Eventually("the saved file", func() bool {
-			n.save(window, c.button, file)
+			n.saveAs(file, func() { n.command(window, c.button) })
 			var err error
 			saved, err = os.ReadFile(file)
 			return err == nil
