@@ -1,18 +1,24 @@
 import { expect, it } from 'vitest';
-import { byMinute, lastMinute, series, spanSeconds, stepSeconds, withPoint, type Point } from './series';
+import { byMinute, latest, series, stepSeconds, withPoint, type Point } from './series';
 
 const now = new Date('2026-11-24T14:10:03Z');
 const point = (secondsAgo: number, requests: number, tokens: number): Point => ({
-  at: new Date(Date.parse('2026-11-24T14:10:00Z') - secondsAgo * 1000).toISOString(), requests, tokens,
+  at: new Date(Date.parse('2026-11-24T14:10:00Z') - secondsAgo * 1000).toISOString(),
+  requests,
+  tokens,
 });
 
 it('has a value for every step up to now, nothing where nothing was counted', () => {
   const s = series([point(10, 2, 40), point(0, 1, 5)], now);
-  expect(s.times).toHaveLength(spanSeconds / stepSeconds);
+  expect(s.times).toHaveLength(540 / stepSeconds);
   expect(s.times.at(-1)).toBe(Date.parse('2026-11-24T14:10:00Z') / 1000);
-  expect(s.perMinute.slice(-3)).toEqual([24, 0, 12]);
   expect(s.tokensPerSecond.slice(-3)).toEqual([8, 0, 1]);
-  expect(s.perMinute.slice(0, -3).every((v) => v === 0)).toBe(true);
+  expect(s.tokensPerSecond.slice(0, -3).every((v) => v === 0)).toBe(true);
+});
+
+it('counts the requests of the minute up to each step', () => {
+  const s = series([point(60, 7, 0), point(55, 4, 0), point(0, 1, 0)], now);
+  expect(s.perMinute.slice(-13)).toEqual([7, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 5]);
 });
 
 it('does not lose what the server counted when its clock is ahead', () => {
@@ -26,13 +32,12 @@ it('takes the newest point for the one that it fills, and lets old ones go', () 
   expect(points.map((p) => p.tokens)).toEqual([1, 20]);
 });
 
-it('means over the last whole minute', () => {
-  const s = series([point(5, 3, 60), point(60, 1, 60), point(65, 100, 100), point(0, 50, 50)], now);
-  expect(lastMinute(s)).toEqual({ requests: 4, tokensPerSecond: 2 });
+it('tells what goes on now by whole steps', () => {
+  expect(latest(series([point(10, 3, 60), point(5, 1, 40), point(0, 50, 500)], now))).toEqual({ perMinute: 54, tokensPerSecond: 10 });
 });
 
 it('gives a row for every minute, the latest first', () => {
   const rows = byMinute(series([point(0, 2, 60), point(60, 1, 0)], now));
-  expect(rows).toHaveLength(10);
+  expect(rows).toHaveLength(9);
   expect(rows.slice(0, 2).map((r) => [r.perMinute, r.tokensPerSecond])).toEqual([[2, 1], [1, 0]]);
 });

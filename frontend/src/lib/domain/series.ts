@@ -1,4 +1,4 @@
-// The last minutes as the charts draw them: one point every few seconds, as the server counts them.
+// The last minutes as the charts draw them, from the points that the server counts, one every few seconds.
 export interface Point {
   at: string;
   requests: number;
@@ -6,7 +6,8 @@ export interface Point {
 }
 
 export const stepSeconds = 5;
-export const spanSeconds = 600;
+const spanSeconds = 600;
+const minute = 60 / stepSeconds; // in steps
 
 /** Puts in the newest point, which may still fill or be a later one, and lets go of what is too old. */
 export function withPoint(points: readonly Point[], point: Point): Point[] {
@@ -18,41 +19,38 @@ export function withPoint(points: readonly Point[], point: Point): Point[] {
 export interface Series {
   /** Seconds since 1970, at even distances up to now. */
   times: number[];
+  /** Requests that began in the minute up to then. */
   perMinute: number[];
   tokensPerSecond: number[];
 }
 
-/** Every step of the span up to now; where nothing was counted there was nothing. */
-export function series(points: readonly Point[], now: Date): Series {
-  const steps = spanSeconds / stepSeconds;
-  const newest = Math.max(Math.floor(now.getTime() / 1000 / stepSeconds), ...points.map((p) => step(p.at)));
-  const out: Series = { times: [], perMinute: [], tokensPerSecond: [] };
-  const found = new Map(points.map((p) => [step(p.at), p]));
-  for (let s = newest - steps + 1; s <= newest; s++) {
-    const p = found.get(s);
-    out.times.push(s * stepSeconds);
-    out.perMinute.push(((p?.requests ?? 0) * 60) / stepSeconds);
-    out.tokensPerSecond.push((p?.tokens ?? 0) / stepSeconds);
-  }
-  return out;
-}
-
 const step = (at: string): number => Math.floor(Date.parse(at) / 1000 / stepSeconds);
+const sum = (values: readonly number[]): number => values.reduce((total, v) => total + v, 0);
 
-/** Requests of the last minute, whole steps only: the newest one still fills. */
-export function lastMinute(s: Series): { requests: number; tokensPerSecond: number } {
-  const steps = 60 / stepSeconds;
-  const mean = (values: number[]) => values.slice(-steps - 1, -1).reduce((sum, v) => sum + v, 0) / steps;
-  return { requests: mean(s.perMinute), tokensPerSecond: mean(s.tokensPerSecond) };
+/** Every step of nine minutes up to now: ten are counted, and the first is what the second needs. */
+export function series(points: readonly Point[], now: Date): Series {
+  const newest = Math.max(Math.floor(now.getTime() / 1000 / stepSeconds), ...points.map((p) => step(p.at)));
+  const first = newest - spanSeconds / stepSeconds + 1;
+  const found = new Map(points.map((p) => [step(p.at), p]));
+  const all = Array.from({ length: newest - first + 1 }, (_, i) => found.get(first + i)); // nothing where nothing was counted
+  const requests = all.map((p) => p?.requests ?? 0);
+  return {
+    times: all.map((_, i) => (first + i) * stepSeconds).slice(minute),
+    perMinute: all.map((_, i) => sum(requests.slice(Math.max(0, i - minute + 1), i + 1))).slice(minute),
+    tokensPerSecond: all.map((p) => (p?.tokens ?? 0) / stepSeconds).slice(minute),
+  };
 }
 
-/** The same in minutes, for a table: mean of each minute, the latest first. */
+/** What goes on now. Tokens of the last whole steps: the newest one still fills. */
+export function latest(s: Series): { perMinute: number; tokensPerSecond: number } {
+  return { perMinute: s.perMinute.at(-1) ?? 0, tokensPerSecond: sum(s.tokensPerSecond.slice(-3, -1)) / 2 };
+}
+
+/** The same minute by minute, for those who read it, the latest first. */
 export function byMinute(s: Series): { time: number; perMinute: number; tokensPerSecond: number }[] {
-  const steps = 60 / stepSeconds;
   const rows = [];
-  for (let end = s.times.length; end >= steps; end -= steps) {
-    const mean = (values: number[]) => values.slice(end - steps, end).reduce((sum, v) => sum + v, 0) / steps;
-    rows.push({ time: s.times[end - 1] ?? 0, perMinute: mean(s.perMinute), tokensPerSecond: mean(s.tokensPerSecond) });
+  for (let end = s.times.length; end >= minute; end -= minute) {
+    rows.push({ time: s.times[end - 1] ?? 0, perMinute: s.perMinute[end - 1] ?? 0, tokensPerSecond: sum(s.tokensPerSecond.slice(end - minute, end)) / minute });
   }
   return rows;
 }

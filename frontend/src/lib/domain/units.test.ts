@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ago, bytes, clock, duration, rate, tokens } from './units';
+import { ago, bytes, clock, duration, moment, percent, rate, tokens } from './units';
 
 test.each([
   [0, '0 ms'],
@@ -30,6 +30,7 @@ test.each([
 test.each([
   [68.4, '68 tokens/s'],
   [7.42, '7.4 tokens/s'],
+  [0, '0 tokens/s'],
   [Infinity, '–'],
   [null, '–'],
 ])('rate %s is %s', (n, want) => expect(rate(n)).toBe(want));
@@ -41,6 +42,19 @@ test.each([
   [4_720_000_000, '4.7 GB'],
   [null, '–'],
 ])('bytes %s are %s', (n, want) => expect(bytes(n)).toBe(want));
+
+test.each([
+  [0, '0 %'],
+  [0.42, '0.4 %'],
+  [12.4, '12 %'],
+  [180, '180 %'],
+  [null, '–'],
+])('percent %s is %s', (n, want) => expect(percent(n)).toBe(want));
+
+test('a moment is told exactly', () => {
+  expect(moment(new Date(2026, 10, 24, 14, 2, 51, 7))).toBe('24 Nov 2026, 14:02:51.007');
+  expect(moment(new Date('no date'))).toBe('–');
+});
 
 describe('times', () => {
   const now = new Date(2026, 10, 24, 14, 2, 51);

@@ -25,7 +25,7 @@ export function tokens(n: number | null | undefined): string {
 /** 68 tokens/s, 7.4 tokens/s */
 export function rate(perSecond: number | null | undefined): string {
   if (perSecond == null || !Number.isFinite(perSecond)) return unknown;
-  return `${perSecond < 9.95 ? perSecond.toFixed(1) : Math.round(perSecond)} tokens/s`;
+  return `${perSecond > 0 && perSecond < 9.95 ? perSecond.toFixed(1) : Math.round(perSecond)} tokens/s`;
 }
 
 /** 98 MB, 4.7 GB; in powers of ten, as the Finder counts */
@@ -35,6 +35,12 @@ export function bytes(n: number | null | undefined): string {
   if (n < 999_500) return `${Math.round(n / 1000)} kB`;
   if (n < 999_500_000) return `${Math.round(n / 1e6)} MB`;
   return `${(n / 1e9).toFixed(1)} GB`;
+}
+
+/** 0 %, 0.4 %, 12 %, 180 % */
+export function percent(n: number | null | undefined): string {
+  if (n == null || !Number.isFinite(n)) return unknown;
+  return `${n > 0 && n < 9.95 ? n.toFixed(1) : Math.round(n)} %`;
 }
 
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
