@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -41,8 +42,24 @@ func (in *FilterInput) filter() (audit.Filter, error) {
 
 type pageInput struct {
 	FilterInput
-	Cursor string `query:"cursor" doc:"The next of an earlier page."`
+	Sort   string `query:"sort" doc:"started_at (if left out), model, duration_ms or total_tokens."`
+	Order  string `query:"order" doc:"desc (if left out) or asc."`
+	Offset string `query:"offset" doc:"Records to pass over; 0 if left out."`
+	Until  string `query:"until" doc:"The until of an earlier page: only records that had begun by then, so that offsets stay what they are."`
+	Cursor string `query:"cursor" doc:"The next of an earlier page, to read on from there, newest first. Not with an offset or another order."`
 	Limit  string `query:"limit" doc:"Records a page, 1 to 1000; 100 if left out."`
+}
+
+func (in *pageInput) view() (audit.View, []audit.FieldError) {
+	return audit.ParseView(func(name string) string {
+		return map[string]string{
+			"sort": in.Sort, "order": in.Order, "offset": in.Offset, "until": in.Until, "cursor": in.Cursor, "limit": in.Limit,
+		}[name]
+	})
+}
+
+type recordInput struct {
+	RequestID string `path:"request_id" doc:"As in X-Request-ID."`
 }
 
 type exportInput struct {
@@ -51,6 +68,13 @@ type exportInput struct {
 }
 
 type recordsOutput struct{ Body audit.Page }
+type recordOutput struct{ Body audit.Record }
+type deletionOutput struct{ Body audit.Deletion }
+type restoredOutput struct {
+	Body struct {
+		Restored int64 `json:"restored" doc:"How many records are in sight again."`
+	}
+}
 type statsOutput struct{ Body audit.Stats }
 type namesOutput struct {
 	Body struct {
@@ -80,7 +104,9 @@ func (a *API) catchUp(ctx context.Context) {
 }
 
 func (a *API) registerAudit() {
-	huma.Register(a.huma, get("/api/audit", "Records of requests, newest first"), a.queryAudit)
+	huma.Register(a.huma, get("/api/audit", "Records of requests, newest first or in another order"), a.queryAudit)
+	huma.Register(a.huma, get("/api/audit/{request_id}", "The record of one request"), a.findRecord)
+	a.registerDeletion()
 	huma.Register(a.huma, get("/api/audit/stats", "Sums over the records"), func(ctx context.Context, in *FilterInput) (*statsOutput, error) {
 		f, err := in.filter()
 		if err != nil {
@@ -113,15 +139,22 @@ func (a *API) registerAudit() {
 
 func (a *API) queryAudit(ctx context.Context, in *pageInput) (*recordsOutput, error) {
 	f, faults := audit.ParseFilter(in.get)
-	cursor, limit, pageFaults := audit.ParsePage(func(name string) string {
-		return map[string]string{"cursor": in.Cursor, "limit": in.Limit}[name]
-	})
-	if err := parameterFaults(append(faults, pageFaults...)); err != nil {
+	view, viewFaults := in.view()
+	if err := parameterFaults(append(faults, viewFaults...)); err != nil {
 		return nil, err
 	}
 	a.catchUp(ctx)
-	page, err := a.Records.Query(ctx, f, cursor, limit)
+	page, err := a.Records.Query(ctx, f, view)
 	return &recordsOutput{page}, err
+}
+
+func (a *API) findRecord(ctx context.Context, in *recordInput) (*recordOutput, error) {
+	a.catchUp(ctx)
+	r, err := a.Records.Find(ctx, in.RequestID)
+	if errors.Is(err, audit.ErrNotFound) {
+		return nil, problem.New(problem.NotFound, "The audit has no record of this request.")
+	}
+	return &recordOutput{r}, err
 }
 
 // exportAudit streams. A failure before the first byte is an answer like any other;

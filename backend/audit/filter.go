@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -58,23 +57,6 @@ func ParseFilter(get func(name string) string) (Filter, []FieldError) {
 		faults = append(faults, FieldError{"is later than from", "to", get("to")})
 	}
 	return f, faults
-}
-
-// ParsePage reads cursor and limit; without a limit it is DefaultLimit.
-func ParsePage(get func(name string) string) (cursor string, limit int, faults []FieldError) {
-	cursor, limit = get("cursor"), DefaultLimit
-	if _, err := parseCursor(cursor); err != nil {
-		faults = append(faults, FieldError{"is the next of an earlier page", "cursor", cursor})
-	}
-	if v := get("limit"); v != "" {
-		n, err := strconv.Atoi(v)
-		if err != nil || n < 1 || n > MaxLimit {
-			faults = append(faults, FieldError{fmt.Sprintf("is a whole number from 1 to %d", MaxLimit), "limit", v})
-		} else {
-			limit = n
-		}
-	}
-	return cursor, limit, faults
 }
 
 func oneOf[T ~string](name, got string, right []T) FieldError {

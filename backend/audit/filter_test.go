@@ -56,29 +56,6 @@ func TestParseFilterTellsEveryFault(t *testing.T) {
 	}
 }
 
-func TestParsePage(t *testing.T) {
-	for _, c := range []struct {
-		cursor, limit string
-		want          int
-		faults        []string
-	}{
-		{"", "", DefaultLimit, nil},
-		{formatCursor(7), "1000", 1000, nil},
-		{"x", "0", DefaultLimit, []string{"cursor", "limit"}},
-		{"", "1001", DefaultLimit, []string{"limit"}},
-		{"", "ten", DefaultLimit, []string{"limit"}},
-	} {
-		cursor, limit, faults := ParsePage(get(map[string]string{"cursor": c.cursor, "limit": c.limit}))
-		var got []string
-		for _, f := range faults {
-			got = append(got, f.Location)
-		}
-		if diff := cmp.Diff(c.faults, got); diff != "" || limit != c.want || cursor != c.cursor {
-			t.Errorf("%+v: %q %d %s", c, cursor, limit, diff)
-		}
-	}
-}
-
 // FuzzParseFilter: what is accepted is a filter that the store can use.
 func FuzzParseFilter(f *testing.F) {
 	f.Add("gpt-5", "LOCAL", "error", "/v1/chat/completions", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00.123+02:00")
@@ -91,7 +68,7 @@ func FuzzParseFilter(f *testing.F) {
 		if len(faults) > 0 {
 			return
 		}
-		if _, err := store.Query(t.Context(), filter, "", 1); err != nil {
+		if _, err := store.Query(t.Context(), filter, View{Limit: 1}); err != nil {
 			t.Errorf("%+v: %v", filter, err)
 		}
 		if !filter.From.IsZero() && !filter.To.IsZero() && !filter.From.Before(filter.To) {

@@ -90,7 +90,7 @@ func NewRecorder(ctx context.Context, db *storage.DB, opts Options) (*Recorder, 
 	}
 	r.strict.Store(opts.Strict)
 	var last int64
-	if err := db.Readers.QueryRowContext(ctx, `SELECT coalesce(max(id), 0) FROM requests`).Scan(&last); err != nil {
+	if err := db.Readers.QueryRowContext(ctx, `SELECT max(coalesce((SELECT max(id) FROM requests), 0), last_id) FROM audit_state`).Scan(&last); err != nil {
 		return nil, fmt.Errorf("start the audit recorder: %w", err)
 	}
 	r.lastID.Store(last)

@@ -10,58 +10,14 @@ import (
 	"mlxbar/backend/storage"
 )
 
-// Limits of a page.
-const (
-	DefaultLimit = 100
-	MaxLimit     = 1000
-)
-
 // Store reads the records and clears old ones away. It is safe for concurrent use.
 type Store struct {
-	db *storage.DB
+	db       *storage.DB
+	deletion chan struct{} // a token: there is a deletion, or no longer one
 }
 
 // NewStore makes a store on db, which may be open read-only.
-func NewStore(db *storage.DB) *Store { return &Store{db: db} }
-
-// Page is one part of a query's answer, newest first.
-type Page struct {
-	Records []Record `json:"records" nullable:"false"`
-	Next    string   `json:"next"` // the cursor of the following page; "" on the last
-}
-
-// Query returns up to limit records that f matches, newest first, after the ones
-// that cursor has seen; "" starts at the newest. A cursor that is none is ErrCursor.
-// Records that begin while someone pages appear before the first page, so that
-// paging sees each older record once.
-func (s *Store) Query(ctx context.Context, f Filter, cursor string, limit int) (Page, error) {
-	before, err := parseCursor(cursor)
-	if err != nil {
-		return Page{}, err
-	}
-	if limit < 1 || limit > MaxLimit {
-		return Page{}, fmt.Errorf("limit %d is not within 1 to %d", limit, MaxLimit)
-	}
-	w, err := s.planned(ctx, f)
-	if err != nil {
-		return Page{}, fmt.Errorf("query records: %w", err)
-	}
-	w.and("id < ?", before)
-	// One more than asked for tells whether there is a next page.
-	records, err := s.selectRecords(ctx, w, "ORDER BY id DESC LIMIT ?", limit+1)
-	if err != nil {
-		return Page{}, fmt.Errorf("query records: %w", err)
-	}
-	if records == nil {
-		records = []Record{} // an empty list in JSON, not null
-	}
-	page := Page{Records: records}
-	if len(records) > limit {
-		page.Records = records[:limit]
-		page.Next = formatCursor(records[limit-1].ID)
-	}
-	return page, nil
-}
+func NewStore(db *storage.DB) *Store { return &Store{db: db, deletion: make(chan struct{}, 1)} }
 
 // eachPage is how many records Each holds at a time.
 const eachPage = 500
@@ -76,7 +32,12 @@ func (s *Store) Each(ctx context.Context, f Filter, fn func(Record) error) error
 		return fmt.Errorf("read records: %w", err)
 	}
 	for after := int64(0); ; {
+		h, err := readHidden(ctx, s.db.Readers) // each time: a deletion ends what an export has not read yet
+		if err != nil {
+			return fmt.Errorf("read records: %w", err)
+		}
 		w := where(f)
+		h.exclude(w)
 		w.and("id > ? AND id <= ?", after, last)
 		records, err := s.selectRecords(ctx, w, "ORDER BY id LIMIT ?", eachPage)
 		if err != nil {
@@ -94,24 +55,6 @@ func (s *Store) Each(ctx context.Context, f Filter, fn func(Record) error) error
 	}
 }
 
-func (s *Store) selectRecords(ctx context.Context, w *clause, tail string, limit int) ([]Record, error) {
-	query := "SELECT " + columnList + " FROM " + w.from() + w.sql() + " " + tail
-	rows, err := s.db.Readers.QueryContext(ctx, query, append(w.args, limit)...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var records []Record
-	for rows.Next() {
-		r, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		records = append(records, r)
-	}
-	return records, rows.Err()
-}
-
 // Stats sums up the records that f matches, as of one moment. Percentiles are
 // nearest-rank over the durations that are known.
 func (s *Store) Stats(ctx context.Context, f Filter) (Stats, error) {
@@ -120,7 +63,12 @@ func (s *Store) Stats(ctx context.Context, f Filter) (Stats, error) {
 		return Stats{}, fmt.Errorf("stats: %w", err)
 	}
 	defer tx.Rollback()
+	h, err := readHidden(ctx, tx)
+	if err != nil {
+		return Stats{}, fmt.Errorf("stats: %w", err)
+	}
 	w := where(f)
+	h.exclude(w)
 	var st Stats
 	var timed int64
 	err = tx.QueryRowContext(ctx, `SELECT count(*),
@@ -139,10 +87,10 @@ func (s *Store) Stats(ctx context.Context, f Filter) (Stats, error) {
 	if timed == 0 {
 		return st, nil
 	}
-	if st.P50MS, err = percentile(ctx, tx, f, timed, 50); err != nil {
+	if st.P50MS, err = percentile(ctx, tx, f, h, timed, 50); err != nil {
 		return Stats{}, fmt.Errorf("stats: %w", err)
 	}
-	if st.P95MS, err = percentile(ctx, tx, f, timed, 95); err != nil {
+	if st.P95MS, err = percentile(ctx, tx, f, h, timed, 95); err != nil {
 		return Stats{}, fmt.Errorf("stats: %w", err)
 	}
 	return st, nil
@@ -150,9 +98,10 @@ func (s *Store) Stats(ctx context.Context, f Filter) (Stats, error) {
 
 // percentile finds the p-th percentile of n durations. It counts from the slow
 // end: SQLite then keeps no more than the rows above the answer.
-func percentile(ctx context.Context, tx *sql.Tx, f Filter, n, p int64) (*float64, error) {
+func percentile(ctx context.Context, tx *sql.Tx, f Filter, h hidden, n, p int64) (*float64, error) {
 	rank := (n*p + 99) / 100
 	w := where(f)
+	h.exclude(w)
 	w.and("duration_ms IS NOT NULL")
 	var v float64
 	err := tx.QueryRowContext(ctx, "SELECT duration_ms FROM requests"+w.sql()+
@@ -166,11 +115,29 @@ const maxModels = 1000
 // Models lists the models that were asked for, in order. It jumps from name to
 // name in the index instead of reading every row.
 func (s *Store) Models(ctx context.Context) ([]string, error) {
+	h, err := readHidden(ctx, s.db.Readers)
+	if err != nil {
+		return nil, fmt.Errorf("list models: %w", err)
+	}
+	if h.upto > 0 { // what is in sight is little
+		return s.models(ctx, h)
+	}
 	rows, err := s.db.Readers.QueryContext(ctx, `WITH RECURSIVE names (model) AS (
 		SELECT min(model) FROM requests WHERE model > ''
 		UNION ALL
 		SELECT (SELECT min(model) FROM requests WHERE model > names.model) FROM names WHERE names.model IS NOT NULL)
 		SELECT model FROM names WHERE model IS NOT NULL LIMIT ?`, maxModels)
+	return names(rows, err)
+}
+
+func (s *Store) models(ctx context.Context, h hidden) ([]string, error) {
+	w := &clause{}
+	w.and("+model > ''")
+	h.exclude(w)
+	return names(s.db.Readers.QueryContext(ctx, "SELECT DISTINCT model FROM requests"+w.sql()+" ORDER BY model LIMIT ?", append(w.args, maxModels)...))
+}
+
+func names(rows *sql.Rows, err error) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list models: %w", err)
 	}

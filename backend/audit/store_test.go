@@ -115,7 +115,7 @@ func TestPagingSeesEachRecordOnce(t *testing.T) {
 		var got []Record
 		next := int64(len(records))
 		for cursor := ""; ; {
-			page, err := s.Query(context.Background(), f, cursor, rapid.IntRange(1, 7).Draw(t, "limit"))
+			page, err := s.Query(context.Background(), f, View{Cursor: cursor, Limit: rapid.IntRange(1, 7).Draw(t, "limit")})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -233,7 +233,7 @@ func TestQueryFindsOldSpansAmongMany(t *testing.T) {
 		"short": {From: epoch.Add(10 * time.Second), To: epoch.Add(20 * time.Second)},
 		"long":  {From: epoch.Add(10 * time.Second), To: epoch.Add(2 * narrow * time.Second)},
 	} {
-		page, err := s.Query(t.Context(), f, "", 3)
+		page, err := s.Query(t.Context(), f, View{Limit: 3})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -294,14 +294,14 @@ func TestFiltersUseTheirIndex(t *testing.T) {
 func TestQueryRefuses(t *testing.T) {
 	s := NewStore(openDB(t))
 	for _, limit := range []int{-1, 0, MaxLimit + 1} {
-		if _, err := s.Query(t.Context(), Filter{}, "", limit); err == nil {
+		if _, err := s.Query(t.Context(), Filter{}, View{Limit: limit}); err == nil {
 			t.Errorf("limit %d was taken", limit)
 		}
 	}
-	if _, err := s.Query(t.Context(), Filter{}, "nonsense", 1); !errors.Is(err, ErrCursor) {
+	if _, err := s.Query(t.Context(), Filter{}, View{Cursor: "nonsense", Limit: 1}); !errors.Is(err, ErrCursor) {
 		t.Errorf("cursor: %v", err)
 	}
-	page, err := s.Query(t.Context(), Filter{}, "", 1)
+	page, err := s.Query(t.Context(), Filter{}, View{Limit: 1})
 	if err != nil || page.Records == nil || page.Next != "" {
 		t.Errorf("empty: %+v %v", page, err)
 	}

@@ -209,7 +209,7 @@ func (h *house) only() audit.Record {
 		if err := h.recorder.Flush(h.t.Context()); err != nil {
 			h.t.Fatal(err)
 		}
-		page, err := h.records.Query(h.t.Context(), audit.Filter{}, "", 10)
+		page, err := h.records.Query(h.t.Context(), audit.Filter{}, audit.View{Limit: 10})
 		if err != nil {
 			h.t.Fatal(err)
 		}

@@ -255,7 +255,7 @@ func (h *house) recorded() []audit.Record {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	page, err := audit.NewStore(db).Query(h.t.Context(), audit.Filter{}, "", audit.MaxLimit)
+	page, err := audit.NewStore(db).Query(h.t.Context(), audit.Filter{}, audit.View{Limit: audit.MaxLimit})
 	if err := errors.Join(err, db.Close()); err != nil {
 		h.t.Fatal(err)
 	}

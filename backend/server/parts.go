@@ -111,6 +111,7 @@ func (s *Server) openAudit(ctx context.Context) error {
 	forget := s.settings.OnProblem(func(error) { s.publishState() })
 	s.onClose(func() error { unsubscribe(); forget(); return nil })
 	s.onClose(s.startRetention())
+	s.onClose(s.startDeletions())
 	return nil
 }
 

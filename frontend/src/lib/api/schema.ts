@@ -28,11 +28,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Records of requests, newest first */
+        /** Records of requests, newest first or in another order */
         get: operations["getApiAudit"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete all records
+         * @description They are out of sight at once, and gone for good ten seconds later; until then POST /api/audit/undelete brings them back. Requests that run keep their record. A second deletion within that time takes the first one along.
+         */
+        delete: operations["deleteApiAudit"];
         options?: never;
         head?: never;
         patch?: never;
@@ -98,6 +102,40 @@ export interface paths {
         };
         /** Sums over the records */
         get: operations["getApiAuditStats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/undelete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have deleted records back */
+        post: operations["postApiAuditUndelete"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/{request_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The record of one request */
+        get: operations["getApiAuditRequestId"];
         put?: never;
         post?: never;
         delete?: never;
@@ -479,9 +517,27 @@ export interface components {
              */
             ttft_ms: number | null;
         };
+        AuditDeletion: {
+            /**
+             * Format: int64
+             * @description How many records went out of sight.
+             */
+            deleted: number;
+            /**
+             * Format: date-time
+             * @description Until then they can be had back; then they go for good.
+             */
+            undo_until: string;
+        };
         AuditPage: {
+            /** @description The cursor of the following page; empty on the last, and in any order but the newest first. */
             next: string;
             records: components["schemas"]["AuditRecord"][];
+            /**
+             * Format: int64
+             * @description The until that was asked for, or the newest record's id.
+             */
+            until: number;
         };
         AuditRecord: {
             /** Format: int64 */
@@ -643,6 +699,13 @@ export interface components {
         };
         RequestsOutputBody: {
             requests: components["schemas"]["ActivityRunning"][];
+        };
+        RestoredOutputBody: {
+            /**
+             * Format: int64
+             * @description How many records are in sight again.
+             */
+            restored: number;
         };
         Status: {
             /** @description Host and port that the server listens on. */
@@ -860,7 +923,15 @@ export interface operations {
                 from?: string;
                 /** @description Starts before this, RFC 3339. */
                 to?: string;
-                /** @description The next of an earlier page. */
+                /** @description started_at (if left out), model, duration_ms or total_tokens. */
+                sort?: string;
+                /** @description desc (if left out) or asc. */
+                order?: string;
+                /** @description Records to pass over; 0 if left out. */
+                offset?: string;
+                /** @description The until of an earlier page: only records that had begun by then, so that offsets stay what they are. */
+                until?: string;
+                /** @description The next of an earlier page, to read on from there, newest first. Not with an offset or another order. */
                 cursor?: string;
                 /** @description Records a page, 1 to 1000; 100 if left out. */
                 limit?: string;
@@ -878,6 +949,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    deleteApiAudit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditDeletion"];
                 };
             };
             /** @description Error */
@@ -1021,6 +1121,67 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditStats"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    postApiAuditUndelete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RestoredOutputBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    getApiAuditRequestId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in X-Request-ID. */
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditRecord"];
                 };
             };
             /** @description Error */

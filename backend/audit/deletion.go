@@ -1,0 +1,240 @@
+package audit
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// UndoTime is how long a deletion can be taken back.
+const UndoTime = 10 * time.Second
+
+// ErrNothingToRestore tells that no deletion can be taken back: there was none, or
+// its time is over.
+var ErrNothingToRestore = errors.New("no deletion can be taken back any more")
+
+// Deletion is what DeleteAll did.
+type Deletion struct {
+	Deleted   int64     `json:"deleted" doc:"How many records went out of sight."`
+	UndoUntil time.Time `json:"undo_until" doc:"Until then they can be had back; then they go for good."`
+}
+
+// hidden says which records are out of sight: those up to upto, but for the spared.
+type hidden struct {
+	upto   int64
+	spared []int64 // in order
+}
+
+// querier is a database or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func readHidden(ctx context.Context, q querier) (hidden, error) {
+	var h hidden
+	if err := q.QueryRowContext(ctx, "SELECT deleted_upto FROM audit_state").Scan(&h.upto); err != nil || h.upto == 0 {
+		return h, err
+	}
+	rows, err := q.QueryContext(ctx, "SELECT id FROM deletion_spared ORDER BY id")
+	if err != nil {
+		return h, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return h, err
+		}
+		h.spared = append(h.spared, id)
+	}
+	return h, rows.Err()
+}
+
+// exclude leaves out of c what is out of sight. What is in sight lies close to the
+// newest record, so a lower bound keeps every query short.
+func (h hidden) exclude(c *clause) {
+	if h.upto == 0 {
+		return
+	}
+	if len(h.spared) == 0 {
+		c.and("id > ?", h.upto)
+		return
+	}
+	c.and("id >= ? AND (id > ? OR id IN (SELECT id FROM deletion_spared))", h.spared[0], h.upto)
+}
+
+// DeleteAll takes all records out of every reader's sight, but for those of requests
+// that still run, and for good after UndoTime. Run does the latter. A second deletion
+// within that time takes the first one along: both can then be had back until the
+// second one's time.
+func (s *Store) DeleteAll(ctx context.Context, now time.Time) (Deletion, error) {
+	until := now.UTC().Truncate(time.Millisecond).Add(UndoTime)
+	d := Deletion{UndoUntil: until}
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		h, err := readHidden(ctx, tx)
+		if err != nil {
+			return err
+		}
+		w := where(Filter{})
+		w.and("status <> 'running'")
+		h.exclude(w)
+		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM requests"+w.sql(), w.args...).Scan(&d.Deleted); err != nil {
+			return err
+		}
+		if d.Deleted == 0 && h.upto == 0 {
+			return nil
+		}
+		for _, step := range []struct {
+			sql  string
+			args []any
+		}{
+			{"DELETE FROM deletion_spared", nil},
+			{"INSERT INTO deletion_spared SELECT id FROM requests WHERE status = 'running'", nil},
+			{"UPDATE audit_state SET deleted_upto = (SELECT max(id) FROM requests), deleted_until = ?", []any{millis(until)}},
+		} {
+			if _, err := tx.ExecContext(ctx, step.sql, step.args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return Deletion{}, fmt.Errorf("delete all records: %w", err)
+	}
+	s.wakeDeletion()
+	return d, nil
+}
+
+// Undelete brings back what DeleteAll took out of sight, and tells how many records
+// that were. It is ErrNothingToRestore when that is too late.
+func (s *Store) Undelete(ctx context.Context, now time.Time) (int64, error) {
+	var restored int64
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		var upto, until int64
+		if err := tx.QueryRowContext(ctx, "SELECT deleted_upto, deleted_until FROM audit_state").Scan(&upto, &until); err != nil {
+			return err
+		}
+		if upto == 0 || millis(now) >= until {
+			return ErrNothingToRestore
+		}
+		err := tx.QueryRowContext(ctx, `SELECT count(*) FROM requests
+			WHERE id <= ? AND id NOT IN (SELECT id FROM deletion_spared)`, upto).Scan(&restored)
+		if err != nil {
+			return err
+		}
+		return forgetDeletion(ctx, tx)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("restore deleted records: %w", err)
+	}
+	s.wakeDeletion()
+	return restored, nil
+}
+
+func forgetDeletion(ctx context.Context, tx *sql.Tx) error {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM deletion_spared"); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, "UPDATE audit_state SET deleted_upto = 0, deleted_until = 0")
+	return err
+}
+
+// FinishDeletion deletes for good what is out of sight and can no longer be had back.
+// It returns when that is to be done, zero if there is nothing left to do.
+func (s *Store) FinishDeletion(ctx context.Context, now time.Time) (due time.Time, err error) {
+	if s.db.Writer == nil {
+		return time.Time{}, ErrReadOnly
+	}
+	var upto, until int64
+	if err := s.db.Writer.QueryRowContext(ctx, "SELECT deleted_upto, deleted_until FROM audit_state").Scan(&upto, &until); err != nil {
+		return time.Time{}, fmt.Errorf("finish a deletion: %w", err)
+	}
+	if upto == 0 {
+		return time.Time{}, nil
+	}
+	// A clock that was set back must not keep the records for longer.
+	if due := time.UnixMilli(until); now.Before(due) && due.Sub(now) <= UndoTime {
+		return due, nil
+	}
+	if err := s.write(ctx, func(tx *sql.Tx) error { return purge(ctx, tx) }); err != nil {
+		return time.Time{}, fmt.Errorf("finish a deletion: %w", err)
+	}
+	if err := s.shrink(ctx); err != nil {
+		return time.Time{}, fmt.Errorf("shrink the database: %w", err)
+	}
+	return time.Time{}, nil
+}
+
+// purge empties the table, which SQLite does without looking at each row, and puts
+// back the few records that are in sight.
+func purge(ctx context.Context, tx *sql.Tx) error {
+	h, err := readHidden(ctx, tx)
+	if err != nil || h.upto == 0 {
+		return err
+	}
+	w := &clause{}
+	h.exclude(w)
+	for _, step := range []struct {
+		sql  string
+		args []any
+	}{
+		{"CREATE TEMP TABLE kept AS SELECT " + columnList + " FROM requests" + w.sql(), w.args},
+		{"UPDATE audit_state SET last_id = (SELECT max(id) FROM requests)", nil},
+		{"DELETE FROM requests", nil},
+		{"INSERT INTO requests (" + columnList + ") SELECT " + columnList + " FROM temp.kept", nil},
+		{"DROP TABLE temp.kept", nil},
+	} {
+		if _, err := tx.ExecContext(ctx, step.sql, step.args...); err != nil {
+			return err
+		}
+	}
+	return forgetDeletion(ctx, tx)
+}
+
+// RunDeletions finishes deletions when their time has come, those of an earlier run
+// as well, until ctx ends.
+func (s *Store) RunDeletions(ctx context.Context, log *slog.Logger) {
+	const retry = 10 * time.Second
+	for {
+		due, err := s.FinishDeletion(ctx, time.Now())
+		var alarm <-chan time.Time
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			log.Error("deleted records could not be cleared away; trying again", "cause", err)
+			alarm = time.After(retry)
+		case !due.IsZero():
+			alarm = time.After(time.Until(due))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-alarm:
+		case <-s.deletion:
+		}
+	}
+}
+
+// wakeDeletion has RunDeletions look again.
+func (s *Store) wakeDeletion() { signal(s.deletion) }
+
+// write runs do in a transaction of the writer.
+func (s *Store) write(ctx context.Context, do func(*sql.Tx) error) error {
+	if s.db.Writer == nil {
+		return ErrReadOnly
+	}
+	tx, err := s.db.Writer.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // does nothing after the commit
+	if err := do(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}

@@ -1,0 +1,213 @@
+package audit
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+)
+
+// Limits of a page.
+const (
+	DefaultLimit = 100
+	MaxLimit     = 1000
+)
+
+// Sort is a column that pages can be sorted by.
+type Sort string
+
+// The columns that have an index. Records without a figure in the column come last
+// when it descends and first when it ascends. Equal ones are in the order of their start.
+const (
+	ByStart    Sort = "started_at"
+	ByModel    Sort = "model"
+	ByDuration Sort = "duration_ms"
+	ByTokens   Sort = "total_tokens"
+)
+
+var sorts = []Sort{ByStart, ByModel, ByDuration, ByTokens}
+
+// View says which part of the matching records is wanted, and in which order. The zero
+// value, but for the limit, is the newest ones first.
+type View struct {
+	Sort      Sort // "" is ByStart
+	Ascending bool
+	Offset    int64  // records to pass over
+	Until     *int64 // only records with this id or a lower one, so that offsets stay what they are; nil: all
+	Cursor    string // the next of an earlier page; not with another order or an offset
+	Limit     int
+}
+
+// sequential tells whether v is in the order that cursors go by.
+func (v View) sequential() bool { return (v.Sort == "" || v.Sort == ByStart) && !v.Ascending }
+
+// ParseView reads a view from named parameters: sort, order, offset, until, cursor and
+// limit. It tells of every fault.
+func ParseView(get func(name string) string) (View, []FieldError) {
+	v := View{Sort: Sort(get("sort")), Cursor: get("cursor"), Limit: DefaultLimit}
+	var faults []FieldError
+	if v.Sort == "" {
+		v.Sort = ByStart
+	}
+	if !slices.Contains(sorts, v.Sort) {
+		faults = append(faults, oneOf("sort", string(v.Sort), sorts))
+	}
+	switch order := get("order"); order {
+	case "", "desc":
+	case "asc":
+		v.Ascending = true
+	default:
+		faults = append(faults, oneOf("order", order, []string{"asc", "desc"}))
+	}
+	whole := func(name string, from, to int64, detail string) (int64, bool) {
+		text := get(name)
+		if text == "" {
+			return 0, false
+		}
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || n < from || n > to {
+			faults = append(faults, FieldError{detail, name, text})
+			return 0, false
+		}
+		return n, true
+	}
+	const most = 1<<53 - 1 // JavaScript's largest
+	if n, ok := whole("offset", 0, most, "is a whole number, 0 or more"); ok {
+		v.Offset = n
+	}
+	if n, ok := whole("until", 0, most, "is the until of an earlier page"); ok {
+		v.Until = &n
+	}
+	if n, ok := whole("limit", 1, MaxLimit, fmt.Sprintf("is a whole number from 1 to %d", MaxLimit)); ok {
+		v.Limit = int(n)
+	}
+	if _, err := parseCursor(v.Cursor); err != nil {
+		faults = append(faults, FieldError{"is the next of an earlier page", "cursor", v.Cursor})
+	}
+	if v.Cursor != "" && (v.Offset > 0 || !v.sequential()) {
+		faults = append(faults, FieldError{"goes with the newest first and no offset; use offset and until with another order", "cursor", v.Cursor})
+	}
+	return v, faults
+}
+
+// Page is one part of a query's answer.
+type Page struct {
+	Records []Record `json:"records" nullable:"false"`
+	Next    string   `json:"next" doc:"The cursor of the following page; empty on the last, and in any order but the newest first."`
+	Until   int64    `json:"until" doc:"The until that was asked for, or the newest record's id."`
+}
+
+// ErrView tells that a View asks for what does not go together.
+var ErrView = errors.New("a cursor goes with the newest first and no offset")
+
+// Query returns the records that f matches and v asks for. A cursor that is none is
+// ErrCursor. Records that begin while someone pages with a cursor, or with offsets and
+// the first page's Until, appear on no later page, so that paging sees each older
+// record once.
+func (s *Store) Query(ctx context.Context, f Filter, v View) (Page, error) {
+	before, err := parseCursor(v.Cursor)
+	if err != nil {
+		return Page{}, err
+	}
+	if v.Limit < 1 || v.Limit > MaxLimit {
+		return Page{}, fmt.Errorf("limit %d is not within 1 to %d", v.Limit, MaxLimit)
+	}
+	if v.Cursor != "" && (v.Offset > 0 || !v.sequential()) {
+		return Page{}, ErrView
+	}
+	page, err := s.query(ctx, f, v, before)
+	if err != nil {
+		return Page{}, fmt.Errorf("query records: %w", err)
+	}
+	return page, nil
+}
+
+func (s *Store) query(ctx context.Context, f Filter, v View, before int64) (Page, error) {
+	page := Page{}
+	if v.Until != nil {
+		page.Until = *v.Until
+	} else if err := s.db.Readers.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) FROM requests").Scan(&page.Until); err != nil {
+		return Page{}, err
+	}
+	h, err := readHidden(ctx, s.db.Readers)
+	if err != nil {
+		return Page{}, err
+	}
+	w, err := s.planned(ctx, f)
+	if err != nil {
+		return Page{}, err
+	}
+	h.exclude(w)
+	w.and("id <= ?", min(page.Until, before-1))
+	direction := "DESC"
+	if v.Ascending {
+		direction = "ASC"
+	}
+	tail := "ORDER BY id " + direction
+	if v.Sort != "" && v.Sort != ByStart {
+		tail = fmt.Sprintf("ORDER BY %s %s, id %s", v.Sort, direction, direction)
+		w.index = ""
+	}
+	// One more than asked for tells whether there is a next page.
+	records, err := s.selectRecords(ctx, w, tail+" LIMIT ? OFFSET ?", v.Limit+1, v.Offset)
+	if err != nil {
+		return Page{}, err
+	}
+	if records == nil {
+		records = []Record{} // an empty list in JSON, not null
+	}
+	page.Records = records
+	if len(records) > v.Limit {
+		page.Records = records[:v.Limit]
+		if v.sequential() {
+			page.Next = formatCursor(records[v.Limit-1].ID)
+		}
+	}
+	return page, nil
+}
+
+// ErrNotFound tells that there is no such record.
+var ErrNotFound = errors.New("there is no such record")
+
+// Find returns the record of a request, the newest if clients sent the same id twice.
+func (s *Store) Find(ctx context.Context, requestID string) (Record, error) {
+	h, err := readHidden(ctx, s.db.Readers)
+	if err != nil {
+		return Record{}, fmt.Errorf("find a record: %w", err)
+	}
+	w := &clause{}
+	w.and("request_id = ?", requestID)
+	h.exclude(w)
+	records, err := s.selectRecords(ctx, w, "ORDER BY id DESC LIMIT 1")
+	if err != nil {
+		return Record{}, fmt.Errorf("find a record: %w", err)
+	}
+	if len(records) == 0 {
+		return Record{}, ErrNotFound
+	}
+	return records[0], nil
+}
+
+func (s *Store) selectRecords(ctx context.Context, w *clause, tail string, args ...any) ([]Record, error) {
+	return selectRecords(ctx, s.db.Readers, w, tail, args...)
+}
+
+func selectRecords(ctx context.Context, db *sql.DB, w *clause, tail string, args ...any) ([]Record, error) {
+	query := "SELECT " + columnList + " FROM " + w.from() + w.sql() + " " + tail
+	rows, err := db.QueryContext(ctx, query, append(slices.Clone(w.args), args...)...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var records []Record
+	for rows.Next() {
+		r, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, r)
+	}
+	return records, rows.Err()
+}
