@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 
@@ -45,6 +46,7 @@ type target struct {
 	url     *url.URL
 	token   string
 	version string
+	written os.FileInfo // run/server.json, as it was when this was found
 }
 
 type targetKey struct{}
@@ -61,7 +63,9 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (p *proxy) find(ctx context.Context) (*target, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.target != nil {
+	// Looked at before it is read: a change in between is seen the next time.
+	written, err := os.Stat(p.host.Paths.ServerFile)
+	if p.target != nil && err == nil && os.SameFile(written, p.target.written) && written.ModTime().Equal(p.target.written.ModTime()) {
 		return p.target, nil
 	}
 	s, err := p.host.Find(ctx)
@@ -76,7 +80,7 @@ func (p *proxy) find(ctx context.Context) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.target = &target{url: u, token: token, version: s.Version}
+	p.target = &target{url: u, token: token, version: s.Version, written: written}
 	return p.target, nil
 }
 

@@ -60,19 +60,27 @@ func (h *Host) Observe(ctx context.Context) State {
 	if err != nil {
 		return State{Phase: Starting, Server: s}
 	}
-	return fromStatus(s, raw)
+	return fromStatus(s, raw).State
+}
+
+// told is what a status tells.
+type told struct {
+	State
+	moved bool // the server is no longer where it was asked
 }
 
 // fromStatus reads as much of the body of /api/status as matters here.
-func fromStatus(s Server, raw []byte) State {
+func fromStatus(s Server, raw []byte) told {
 	var status struct {
 		State string `json:"state"`
+		Addr  string `json:"addr"`
 	}
 	if err := json.Unmarshal(raw, &status); err != nil {
-		return State{Phase: Failed, Detail: fmt.Sprintf("The server at %s gave an answer that is not mlxbar's.", s.Addr)}
+		return told{State: State{Phase: Failed, Detail: fmt.Sprintf("The server at %s gave an answer that is not mlxbar's.", s.Addr)}}
 	}
+	now := told{State: State{Phase: Running, Server: s}, moved: status.Addr != "" && status.Addr != s.Addr}
 	if status.State == "draining" {
-		return State{Phase: Stopping, Server: s}
+		now.Phase = Stopping
 	}
-	return State{Phase: Running, Server: s}
+	return now
 }

@@ -77,7 +77,7 @@ func wait(ctx context.Context, files *fsnotify.Watcher, d time.Duration) {
 	}
 }
 
-// follow reads the server's events until the stream ends.
+// follow reads the server's events until the stream ends or the server is elsewhere.
 func (h *Host) follow(ctx context.Context, s Server, report func(State)) error {
 	resp, err := h.request(ctx, http.MethodGet, s, "/api/live?activity=false") // it shows none, and listens all day
 	if err != nil {
@@ -97,8 +97,12 @@ func (h *Host) follow(ctx context.Context, s Server, report func(State)) error {
 		case name == "event":
 			event = value
 		case name == "data" && event == "state":
-			if now := fromStatus(s, []byte(value)); now.Phase != Failed {
-				report(now)
+			now := fromStatus(s, []byte(value))
+			if now.moved {
+				return nil // run/server.json says where it is
+			}
+			if now.Phase != Failed {
+				report(now.State)
 			}
 		case lines.Text() == "":
 			event = ""

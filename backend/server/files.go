@@ -82,8 +82,17 @@ func ensureToken(path string) (string, error) {
 // this server.
 func (s *Server) announce(context.Context) error {
 	s.startedAt = processStart()
+	if err := s.writeServerFile(); err != nil {
+		return err
+	}
+	s.onClose(func() error { return os.Remove(s.paths.ServerFile) })
+	return nil
+}
+
+func (s *Server) writeServerFile() error {
+	addr := s.addr()
 	raw, err := json.Marshal(datadir.ServerInfo{
-		PID: os.Getpid(), StartedAt: s.startedAt, Addr: s.addr(), URL: "http://" + s.addr(), Version: Version,
+		PID: os.Getpid(), StartedAt: s.startedAt, Addr: addr, URL: "http://" + addr, Version: Version,
 	})
 	if err != nil {
 		return err
@@ -91,7 +100,6 @@ func (s *Server) announce(context.Context) error {
 	if err := renameio.WriteFile(s.paths.ServerFile, append(raw, '\n'), 0o600); err != nil {
 		return fmt.Errorf("write run/server.json: %w", err)
 	}
-	s.onClose(func() error { return os.Remove(s.paths.ServerFile) })
 	return nil
 }
 
@@ -112,8 +120,9 @@ func (s *Server) status() admin.Status {
 	if s.draining.Load() {
 		state = admin.StateDraining
 	}
+	addr := s.addr()
 	return admin.Status{
-		Version: Version, PID: os.Getpid(), StartedAt: s.startedAt, Addr: s.addr(), AddrFixed: s.opts.Addr != "", URL: "http://" + s.addr(),
+		Version: Version, PID: os.Getpid(), StartedAt: s.startedAt, Addr: addr, AddrFixed: s.opts.Addr != "", URL: "http://" + addr,
 		State: state, Audit: admin.HealthOf(s.recorder.Err()), Settings: admin.HealthOf(s.settings.Problem()),
 		Engines: append([]engine.Status{}, s.pool.States()...), InFlight: s.gateway.InFlight(), DataDir: s.paths.Root,
 	}

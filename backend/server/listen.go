@@ -23,21 +23,33 @@ func (s *Server) listen(ctx context.Context) error {
 	if err := checkAddr(addr); err != nil {
 		return err
 	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return taken(ctx, addr)
+	l, err := bind(ctx, addr)
+	if in := new(takenError); errors.As(err, &in) {
+		return fmt.Errorf("%w; end that program, or choose another port with --addr 127.0.0.1:PORT or server.addr in settings.json", err)
 	}
 	if err != nil {
-		return fmt.Errorf("cannot listen on %s: %w", addr, err)
+		return err
 	}
-	s.listener = l
+	s.place.set(l)
 	s.onClose(func() error {
-		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		if err := s.place.now().Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			return err
 		}
 		return nil
 	})
 	return nil
+}
+
+// bind takes an address.
+func bind(ctx context.Context, addr string) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, taken(ctx, addr)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w", addr, err)
+	}
+	return l, nil
 }
 
 // checkAddr lets no address but a loopback one through: without API keys, which
@@ -57,17 +69,18 @@ func checkAddr(addr string) error {
 	return nil
 }
 
-// addr is where the server listens, with the port that it got.
-func (s *Server) addr() string { return s.listener.Addr().String() }
+// takenError is a port that somebody else holds.
+type takenError struct{ port, holder string }
 
-// taken is the error for a port that somebody else holds.
+func (e *takenError) Error() string { return fmt.Sprintf("port %s is taken by %s", e.port, e.holder) }
+
 func taken(ctx context.Context, addr string) error {
 	_, port, _ := net.SplitHostPort(addr)
-	who := "another program"
+	e := &takenError{port, "another program"}
 	if holder := portHolder(ctx, port); holder != "" {
-		who = holder
+		e.holder = holder
 	}
-	return fmt.Errorf("port %s is taken by %s; end that program, or choose another port with --addr 127.0.0.1:PORT or server.addr in settings.json", port, who)
+	return e
 }
 
 // portHolder names the process that listens on port, "" where the system does

@@ -55,7 +55,7 @@ func (s *Server) openLog() {
 	s.log = slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: s.opts.LogLevel}))
 }
 
-func (s *Server) openSettings(ctx context.Context) error {
+func (s *Server) openSettings(context.Context) error {
 	manager, err := settings.Open(s.paths.Settings)
 	if err != nil {
 		return err
@@ -67,14 +67,20 @@ func (s *Server) openSettings(ctx context.Context) error {
 			s.log.Error("settings.json is not watched; trying again", "cause", unwatched.Cause)
 		}
 	})
-	watching, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.onClose(func() error { forget(); return nil })
+	return nil
+}
+
+// watchSettings puts edits of the file in force, those made since it was read included, and
+// returns what ends that. It begins when all who follow the settings are there.
+func (s *Server) watchSettings() func() error {
+	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		manager.Watch(watching)
+		s.settings.Watch(ctx)
 	}()
-	s.onClose(func() error { cancel(); <-ended; forget(); return nil })
-	return nil
+	return func() error { cancel(); <-ended; return nil }
 }
 
 func (s *Server) openAudit(ctx context.Context) error {

@@ -72,7 +72,9 @@ type Server struct {
 	gateway  *gateway.Gateway
 	admin    *admin.API
 	http     *http.Server
-	listener net.Listener
+	place    place
+	serves   sync.WaitGroup // of serveOn
+	failed   chan error     // why a listener ended that should not have
 
 	startedAt time.Time
 	serving   atomic.Bool // start has ended
@@ -86,7 +88,7 @@ type Server struct {
 // asks it to shut down; then it drains. Whatever happens, all that was started
 // has ended when Run returns.
 func Run(ctx context.Context, opts Options) (err error) {
-	s := &Server{opts: opts, paths: datadir.At(opts.DataDir), stop: make(chan struct{})}
+	s := &Server{opts: opts, paths: datadir.At(opts.DataDir), stop: make(chan struct{}), failed: make(chan error, 1)}
 	defer func() { err = errors.Join(err, s.close()) }()
 	if err := s.start(ctx); err != nil {
 		return err
@@ -136,7 +138,7 @@ func (s *Server) openHTTP(context.Context) error {
 	})
 	registerPages(mux)
 	s.http = &http.Server{
-		Handler:                      gateway.Guard(mux, s.settings.Current, s.log),
+		Handler:                      s.seeOff(gateway.Guard(mux, s.settings.Current, s.log)),
 		ReadHeaderTimeout:            10 * time.Second,
 		IdleTimeout:                  2 * time.Minute,
 		MaxHeaderBytes:               64 << 10,
@@ -152,8 +154,9 @@ func (s *Server) serve(ctx context.Context) error {
 	defer cancel(nil)
 	s.http.BaseContext = func(net.Listener) context.Context { return base }
 	s.serving.Store(true)
-	failed := make(chan error, 1)
-	go func() { failed <- s.http.Serve(s.listener) }()
+	s.serveOn(s.place.now())
+	s.onClose(s.followAddr())
+	s.onClose(s.watchSettings())
 
 	s.log.Info("ready", "addr", s.addr(), "version", Version, "data_dir", s.paths.Root)
 	fmt.Fprintf(s.opts.Stdout, "mlxbar %s ready on http://%s\n", Version, s.addr())
@@ -163,13 +166,13 @@ func (s *Server) serve(ctx context.Context) error {
 	s.pool.Preload(s.settings.Current().Engines.Preload)
 
 	select {
-	case err := <-failed:
-		return fmt.Errorf("serve on %s: %w", s.addr(), err)
+	case err := <-s.failed:
+		return err
 	case <-ctx.Done():
 	case <-s.stop:
 	}
 	err := s.drain(cancel)
-	<-failed // Serve has returned: no goroutine of it is left
+	s.serves.Wait() // no goroutine of them is left
 	return err
 }
 

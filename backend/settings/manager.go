@@ -15,9 +15,9 @@ import (
 	"github.com/google/renameio/v2"
 )
 
-// Manager holds the settings in force. A change is parsed, validated, shown to
-// those who may veto it, written, and only then announced. It is safe for
-// concurrent use.
+// Manager holds the settings in force. A change is parsed, validated, prepared by
+// those who have to and may refuse it, written, and only then announced. It is safe
+// for concurrent use.
 type Manager struct {
 	path    string // the file itself, past any symbolic link
 	current atomic.Pointer[Settings]
@@ -27,12 +27,16 @@ type Manager struct {
 	refused   error           // why the file as it stands is not in force
 	unwatched *UnwatchedError // why edits of it are not seen
 	hooks     sync.Mutex      // guards the three below
-	vetoes    []*hook[func(old, new Settings) error]
+	prepared  []*hook[preparation]
 	subs      []*hook[func(old, new Settings)]
 	problems  []*hook[func(error)]
 
 	problem atomic.Pointer[error] // of refused and unwatched
 }
+
+// preparation makes a change possible, or refuses it. undo, which may be nil, is called when
+// the change does not come about after all.
+type preparation = func(old, new Settings) (undo func(), err error)
 
 // hook is a function that somebody gave. Its mutex is held while it runs, so that
 // who takes it away can wait for that.
@@ -130,10 +134,12 @@ func (m *Manager) change(next func(old Settings) (Settings, error)) (Settings, e
 	if s.Schema == "" {
 		s.Schema = old.Schema
 	}
-	if err := m.ask(old, s); err != nil {
+	undo, err := m.prepare(old, s)
+	if err != nil {
 		return Settings{}, err
 	}
 	if err := m.store(s); err != nil {
+		undo()
 		return Settings{}, err
 	}
 	m.setRefused(nil)
@@ -156,12 +162,13 @@ func (m *Manager) store(s Settings) error {
 	return nil
 }
 
-// reload takes up what is in the file, unless that is what was last seen there.
+// reload takes up what is in the file, unless that is what is in force. What was refused is
+// tried again: the reason may have gone since.
 func (m *Manager) reload() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	raw, err := os.ReadFile(m.path)
-	if err == nil && bytes.Equal(raw, m.written) {
+	if err == nil && m.refused == nil && bytes.Equal(raw, m.written) {
 		return
 	}
 	if err != nil {
@@ -173,7 +180,7 @@ func (m *Manager) reload() {
 	old := m.Current()
 	s, err := Parse(raw)
 	if err == nil {
-		err = m.ask(old, s)
+		_, err = m.prepare(old, s)
 	}
 	if err != nil {
 		m.setRefused(fmt.Errorf("%s: %w", m.path, err))
@@ -186,15 +193,15 @@ func (m *Manager) reload() {
 
 // Subscribe has f called after every change, in order. f must not change the
 // settings itself, nor end its subscription. The returned function ends it: it
-// waits for a call that runs, and none begins afterwards. So do Veto and OnProblem.
+// waits for a call that runs, and none begins afterwards. So do Prepare and OnProblem.
 func (m *Manager) Subscribe(f func(old, new Settings)) (unsubscribe func()) {
 	return add(m, &m.subs, f)
 }
 
-// Veto has f called before every change; an error of f refuses it. To name a
+// Prepare has f called before every change; an error of f refuses it. To name a
 // field, f returns an *Invalid.
-func (m *Manager) Veto(f func(old, new Settings) error) (remove func()) {
-	return add(m, &m.vetoes, f)
+func (m *Manager) Prepare(f func(old, new Settings) (undo func(), err error)) (remove func()) {
+	return add(m, &m.prepared, f)
 }
 
 // OnProblem has f called when Problem changes, with nil when it is solved.
@@ -222,15 +229,25 @@ func snapshot[F any](m *Manager, list *[]*hook[F]) []*hook[F] {
 	return *list
 }
 
-func (m *Manager) ask(old, new Settings) error {
-	for _, h := range snapshot(m, &m.vetoes) {
-		var err error
-		h.run(func(f func(old, new Settings) error) { err = f(old, new) })
-		if err != nil {
-			return fmt.Errorf("settings refused: %w", err)
+func (m *Manager) prepare(old, new Settings) (undo func(), err error) {
+	var undos []func()
+	undo = func() {
+		for _, u := range slices.Backward(undos) {
+			u()
 		}
 	}
-	return nil
+	for _, h := range snapshot(m, &m.prepared) {
+		var back func()
+		h.run(func(f preparation) { back, err = f(old, new) })
+		if err != nil {
+			undo()
+			return nil, fmt.Errorf("settings refused: %w", err)
+		}
+		if back != nil {
+			undos = append(undos, back)
+		}
+	}
+	return undo, nil
 }
 
 func (m *Manager) announce(old, new Settings) {

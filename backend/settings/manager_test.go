@@ -165,14 +165,16 @@ func TestPatchesAtOnceAreAllKept(t *testing.T) {
 	}
 }
 
-func TestAVetoKeepsTheOldSettings(t *testing.T) {
+func TestAPreparationThatRefusesKeepsTheOldSettings(t *testing.T) {
 	m := open(t, "")
 	no := &Invalid{[]FieldError{{Detail: "is in use", Location: "providers[0]"}}}
-	remove := m.Veto(func(old, new Settings) error {
+	undone := 0
+	m.Prepare(func(_, _ Settings) (func(), error) { return func() { undone++ }, nil })
+	remove := m.Prepare(func(old, new Settings) (func(), error) {
 		if old.Timeouts.Chat == new.Timeouts.Chat {
-			t.Error("the veto was asked about nothing")
+			t.Error("it was asked about nothing")
 		}
-		return no
+		return nil, no
 	})
 	before := read(t, m.Path())
 	_, err := m.Patch([]byte(`{"timeouts": {"chat": "20m"}}`))
@@ -180,9 +182,48 @@ func TestAVetoKeepsTheOldSettings(t *testing.T) {
 	if !errors.As(err, &invalid) || invalid != no || read(t, m.Path()) != before || m.Current().Timeouts.Chat.String() != "15m" {
 		t.Errorf("Patch = %v, in force %s", err, m.Current().Timeouts.Chat)
 	}
+	if undone != 1 {
+		t.Errorf("what was prepared before was undone %d times", undone)
+	}
 	remove()
-	if _, err := m.Replace([]byte(`{"timeouts": {"chat": "20m"}}`)); err != nil || m.Current().Timeouts.Chat.String() != "20m" {
-		t.Errorf("without the veto: %v, in force %s", err, m.Current().Timeouts.Chat)
+	if _, err := m.Replace([]byte(`{"timeouts": {"chat": "20m"}}`)); err != nil || m.Current().Timeouts.Chat.String() != "20m" || undone != 1 {
+		t.Errorf("without it: %v, in force %s, undone %d times", err, m.Current().Timeouts.Chat, undone)
+	}
+}
+
+func TestWhatWasPreparedIsUndoneWhenTheFileCannotBeWritten(t *testing.T) {
+	m := open(t, "")
+	undone := 0
+	m.Prepare(func(_, _ Settings) (func(), error) {
+		// Root writes everywhere, but not below a file.
+		m.path = filepath.Join(m.path, "settings.json")
+		return func() { undone++ }, nil
+	})
+	if _, err := m.Patch([]byte(`{"timeouts": {"chat": "20m"}}`)); err == nil || undone != 1 || m.Current().Timeouts.Chat.String() != "15m" {
+		t.Errorf("Patch = %v, undone %d times, in force %s", err, undone, m.Current().Timeouts.Chat)
+	}
+}
+
+// A port that was taken may be free by now: who saves the same file again means it.
+func TestAnEditThatWasRefusedIsTriedAgainWhenItIsSavedAgain(t *testing.T) {
+	m := open(t, "")
+	refuse := true
+	m.Prepare(func(_, _ Settings) (func(), error) {
+		if refuse {
+			return nil, &Invalid{[]FieldError{{Detail: "is taken", Location: "server.addr"}}}
+		}
+		return nil, nil
+	})
+	edit := strings.Replace(read(t, m.Path()), "15m", "20m", 1)
+	write(t, m.Path(), edit)
+	m.reload()
+	if m.Problem() == nil || m.Current().Timeouts.Chat.String() != "15m" {
+		t.Fatalf("problem %v, in force %s", m.Problem(), m.Current().Timeouts.Chat)
+	}
+	refuse = false
+	m.reload()
+	if m.Problem() != nil || m.Current().Timeouts.Chat.String() != "20m" {
+		t.Errorf("again: problem %v, in force %s", m.Problem(), m.Current().Timeouts.Chat)
 	}
 }
 
