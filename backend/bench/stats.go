@@ -10,7 +10,8 @@ import (
 )
 
 // Percentile gives the p-th percentile (0 to 100) of values, interpolated between
-// neighbours; NaN of none.
+// neighbours as Hyndman and Fan define it in their seventh way, which R and NumPy take
+// by default; NaN of none.
 func Percentile(values []float64, p float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()
