@@ -22,8 +22,8 @@ func sample() *report {
 	rounds := func(perSecond, p50 float64) []bench.LoadResult {
 		return []bench.LoadResult{{Requests: int64(perSecond), Seconds: 1, P50US: p50, P99US: 4 * p50}}
 	}
-	stream := func(total time.Duration) []bench.StreamResult {
-		return []bench.StreamResult{{Tokens: 100, First: 80 * time.Millisecond, Total: total}}
+	stream := func(total time.Duration) []bench.Answer {
+		return []bench.Answer{{Tokens: 100, First: 80 * time.Millisecond, Total: total}}
 	}
 	r := &report{
 		Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
@@ -31,7 +31,7 @@ func sample() *report {
 		Options: options{Rounds: 1, Duration: 2 * time.Second, Chunks: 16},
 		Memory:  memory{NowBytes: 40 * mib, PeakBytes: 50 * mib},
 		Ready:   readiness{Fresh: []float64{80, 90, 100}, Existing: []float64{50, 60, 70}},
-		Engine:  &engineRun{Model: "smollm2-135m-instruct", SameText: true, Rounds: [nEngines][]bench.StreamResult{stream(time.Second), stream(1005 * time.Millisecond), stream(time.Second)}},
+		Engine:  &engineRun{Model: "smollm2-135m-instruct", SameText: true, Rounds: [nEngines][]bench.Answer{stream(time.Second), stream(1005 * time.Millisecond), stream(time.Second)}},
 		Audit: accounts{
 			Load:   bench.Ledger{Completed: 100000, CutAtMost: 73, Upstream: 100070, Rows: bench.Rows{Total: 100073, Success: 100020, Cancelled: 53}},
 			Exact:  bench.Ledger{Completed: 2000, Upstream: 2000, Rows: bench.Rows{Total: 2000, Success: 2000}},
