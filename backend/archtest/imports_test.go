@@ -21,7 +21,7 @@ var mayImport = map[string]string{
 	"cmd/mlxbar-tray":   "desktop tray datadir",
 	"cmd/mlxbar":        "server admin desktop datadir audit audit/export gateway/problem models engine/runtime settings storage",
 	"cmd/fakeupstream":  "testkit/upstream",
-	"cmd/gateway-bench": "bench datadir engine engine/llamacpp models settings",
+	"cmd/gateway-bench": "bench bench/machine datadir engine engine/llamacpp models settings",
 
 	// What the programs are made of
 	"server": "activity admin audit audit/export datadir engine engine/llamacpp engine/runtime frontend gateway gateway/problem gateway/requestid " +
@@ -55,6 +55,7 @@ var mayImport = map[string]string{
 	// Tests and measurements
 	"archtest":         "",
 	"bench":            "",
+	"bench/machine":    "",
 	"e2e":              "",
 	"testkit":          "datadir engine/runtime models testkit/upstream",
 	"testkit/session":  "",

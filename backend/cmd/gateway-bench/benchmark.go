@@ -8,15 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
-	"github.com/shirou/gopsutil/v4/cpu"
-	"github.com/shirou/gopsutil/v4/host"
-	"github.com/shirou/gopsutil/v4/load"
-
 	"mlxbar/backend/bench"
+	"mlxbar/backend/bench/machine"
 )
 
 // benchmark is one run and what it started.
@@ -40,7 +36,7 @@ func newBench(ctx context.Context, o options, log io.Writer) (*benchmark, error)
 	if b.wrk, err = bench.NewWrk(dir); err != nil {
 		return nil, errors.Join(err, b.close())
 	}
-	b.report.Machine = describeMachine(ctx, o.mlxbar, b.wrk)
+	b.report.Machine = describe(ctx, o.mlxbar, b.wrk)
 	return b, nil
 }
 
@@ -110,32 +106,17 @@ func (b *benchmark) progress(format string, args ...any) {
 	fmt.Fprintf(b.log, format+"\n", args...)
 }
 
-// machine says where the figures come from.
-type machine struct {
-	OS     string `json:"os"`
-	CPU    string `json:"cpu"`
-	CPUs   int    `json:"cpus"`
-	Go     string `json:"go"`
+// origin says where the figures come from.
+type origin struct {
+	machine.Machine
 	Mlxbar string `json:"mlxbar"`
 	Wrk    string `json:"wrk"`
-	// Load is the system's load average over a minute before the run: more than
-	// a little means that others were at work, and that the figures are worth less.
-	Load float64 `json:"load_before"`
 }
 
-func describeMachine(ctx context.Context, mlxbar string, wrk *bench.Wrk) machine {
-	m := machine{OS: runtime.GOOS + "/" + runtime.GOARCH, CPU: "unknown CPU", CPUs: runtime.NumCPU(), Go: runtime.Version(), Mlxbar: "unknown version", Wrk: wrk.Version(ctx)}
-	if info, err := cpu.InfoWithContext(ctx); err == nil && len(info) > 0 && info[0].ModelName != "" {
-		m.CPU = info[0].ModelName
-	}
-	if platform, _, version, err := host.PlatformInformationWithContext(ctx); err == nil && platform != "" {
-		m.OS = platform + " " + version + " " + m.OS
-	}
-	if average, err := load.AvgWithContext(ctx); err == nil {
-		m.Load = average.Load1
-	}
+func describe(ctx context.Context, mlxbar string, wrk *bench.Wrk) origin {
+	o := origin{Machine: machine.Describe(ctx), Mlxbar: "unknown version", Wrk: wrk.Version(ctx)}
 	if out, err := exec.CommandContext(ctx, mlxbar, "version").Output(); err == nil {
-		m.Mlxbar, _, _ = strings.Cut(strings.TrimSpace(string(out)), "\n")
+		o.Mlxbar, _, _ = strings.Cut(strings.TrimSpace(string(out)), "\n")
 	}
-	return m
+	return o
 }

@@ -28,7 +28,7 @@ const (
 
 // engineRun is the engine's speed from a client's view.
 type engineRun struct {
-	Model  string                         `json:"model"`
+	Model  string                   `json:"model"`
 	Rounds [nEngines][]bench.Answer `json:"rounds"` // alone, through the gateway, the gateway's own
 	// SameText says that all answers were the same, which temperature 0 asks for.
 	SameText bool `json:"same_text"`

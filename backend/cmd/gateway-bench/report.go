@@ -12,7 +12,7 @@ import (
 // report is the outcome of a run, as --json writes it.
 type report struct {
 	Started time.Time  `json:"started"`
-	Machine machine    `json:"machine"`
+	Machine origin     `json:"machine"`
 	Options options    `json:"options"`
 	Load    []*series  `json:"load"`
 	Memory  memory     `json:"memory"`

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"mlxbar/backend/bench"
+	"mlxbar/backend/bench/machine"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -27,7 +28,7 @@ func sample() *report {
 	}
 	r := &report{
 		Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
-		Machine: machine{OS: "debian 12 linux/amd64", CPU: "Made-up CPU", CPUs: 2, Go: "go1.26", Mlxbar: "mlxbar 0.1.0", Wrk: "wrk 4.1.0", Load: 0.25},
+		Machine: origin{Machine: machine.Machine{OS: "debian 12 linux/amd64", CPU: "Made-up CPU", CPUs: 2, Go: "go1.26", Load: 0.25}, Mlxbar: "mlxbar 0.1.0", Wrk: "wrk 4.1.0"},
 		Options: options{Rounds: 1, Duration: 2 * time.Second, Chunks: 16},
 		Memory:  memory{NowBytes: 40 * mib, PeakBytes: 50 * mib},
 		Ready:   readiness{Fresh: []float64{80, 90, 100}, Existing: []float64{50, 60, 70}},
