@@ -3,15 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/wailsapp/wails/v2/pkg/runtime"
 
-	"mlxbar/backend/audit"
-	"mlxbar/backend/audit/export"
 	"mlxbar/backend/desktop"
 )
 
@@ -25,9 +22,15 @@ type App struct {
 	release func() error
 
 	askWhere func(context.Context, runtime.SaveDialogOptions) (string, error) // the system's save dialog
+	emit     func(ctx context.Context, event string, data ...any)             // to the page
+
+	export exporting
+	every  time.Duration // between two events of its progress
 }
 
-func newApp(host *desktop.Host) *App { return &App{host: host, askWhere: runtime.SaveFileDialog} }
+func newApp(host *desktop.Host) *App {
+	return &App{host: host, askWhere: runtime.SaveFileDialog, emit: runtime.EventsEmit, every: progressEvery}
+}
 
 // startup brings up what the window needs around it: the tray, which keeps the server running,
 // and the server itself, should there be no tray on this desktop.
@@ -44,11 +47,11 @@ func (a *App) startup(ctx context.Context) {
 		}
 		if _, err := a.host.Ensure(a.ctx); err != nil && !errors.Is(err, desktop.ErrNotRunning) {
 			slog.Error("the server did not start", "cause", err)
-			runtime.EventsEmit(a.ctx, "server:failed", err.Error())
+			a.emit(a.ctx, "server:failed", err.Error())
 		}
 	})
 	a.work.Go(func() {
-		err := a.host.Watch(a.ctx, func(s desktop.State) { runtime.EventsEmit(a.ctx, "server:state", s) })
+		err := a.host.Watch(a.ctx, func(s desktop.State) { a.emit(a.ctx, "server:state", s) })
 		if err != nil {
 			slog.Error("the server is not watched", "cause", err)
 		}
@@ -87,36 +90,6 @@ func (a *App) StopServer() (desktop.State, error) {
 		return desktop.State{}, err
 	}
 	return a.host.Observe(a.ctx), nil
-}
-
-// ExportAudit asks where to save and writes the records that filter matches there, from the
-// database itself: the server need not run. The path is "" when the person thought better of it.
-func (a *App) ExportAudit(format string, filter map[string]string) (string, error) {
-	as, err := export.ParseFormat(format)
-	if err != nil {
-		return "", err
-	}
-	which, faults := audit.ParseFilter(func(name string) string { return filter[name] })
-	if len(faults) > 0 {
-		return "", faults[0]
-	}
-	dest, err := a.askWhere(a.ctx, runtime.SaveDialogOptions{
-		Title:                "Export audit",
-		DefaultFilename:      "mlxbar-audit-" + time.Now().Format("2006-01-02") + as.Extension(),
-		Filters:              []runtime.FileFilter{{DisplayName: string(as), Pattern: "*" + as.Extension()}},
-		CanCreateDirectories: true,
-	})
-	if err != nil {
-		return "", fmt.Errorf("ask where to save: %w", err)
-	}
-	if dest == "" {
-		return "", nil
-	}
-	if err := a.host.FlushAudit(a.ctx); err != nil {
-		slog.Warn("the export takes what is on the disk", "cause", err)
-	}
-	_, err = export.File(a.ctx, a.host.Paths.Database, dest, as, which, nil)
-	return dest, err
 }
 
 // CopyText puts text on the clipboard.

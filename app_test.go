@@ -5,8 +5,10 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +24,12 @@ import (
 // dialog answers with what choose gives.
 func exporter(t *testing.T, choose func(runtime.SaveDialogOptions) (string, error)) *App {
 	t.Helper()
+	return exporterOf(t, []string{"near", "far"}, choose)
+}
+
+// exporterOf is exporter with a record of each of models.
+func exporterOf(t *testing.T, models []string, choose func(runtime.SaveDialogOptions) (string, error)) *App {
+	t.Helper()
 	host := desktop.NewHost(filepath.Join(t.TempDir(), "data folder"))
 	t.Cleanup(host.Close)
 	if err := host.Paths.EnsureDirs(); err != nil {
@@ -35,7 +43,7 @@ func exporter(t *testing.T, choose func(runtime.SaveDialogOptions) (string, erro
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, model := range []string{"near", "far"} {
+	for _, model := range models {
 		record := audit.Record{
 			RequestID: "req-" + model, StartedAt: time.Now(), Model: model, Backend: audit.Local, Endpoint: "/v1/chat/completions",
 		}
@@ -52,6 +60,7 @@ func exporter(t *testing.T, choose func(runtime.SaveDialogOptions) (string, erro
 	}
 	app := newApp(host)
 	app.ctx = t.Context()
+	app.emit = func(context.Context, string, ...any) {}
 	app.askWhere = func(_ context.Context, o runtime.SaveDialogOptions) (string, error) { return choose(o) }
 	return app
 }
@@ -72,9 +81,9 @@ func TestExportWritesWhatTheFilterMatches(t *testing.T) {
 		{"jsonl", nil, "near far", modelsOfJSONL},
 		{"jsonl", map[string]string{"status": "error"}, "", modelsOfJSONL},
 	} {
-		path, err := app.ExportAudit(c.format, c.filter)
-		if err != nil || path != dest {
-			t.Fatalf("%s: %q, %v", c.format, path, err)
+		done, err := app.ExportAudit(c.format, c.filter)
+		if err != nil || done.Path != dest || done.Cancelled || done.Records != int64(len(strings.Fields(c.want))) {
+			t.Fatalf("%s: %+v, %v", c.format, done, err)
 		}
 		if today := time.Now().Format("2006-01-02"); asked.DefaultFilename != "mlxbar-audit-"+today+"."+c.format {
 			t.Errorf("the dialog proposes %q", asked.DefaultFilename)
@@ -113,6 +122,95 @@ func modelsOfJSONL(t *testing.T, raw string) string {
 	return strings.Join(models, " ")
 }
 
+// A long export tells how far it is, and can be cancelled: then nothing of it stays.
+func TestALongExportTellsItsProgressAndCanBeCancelled(t *testing.T) {
+	folder := t.TempDir()
+	dest := filepath.Join(folder, "out.csv")
+	const records = 60_000
+	app := exporterOf(t, slices.Repeat([]string{"near"}, records), func(runtime.SaveDialogOptions) (string, error) { return dest, nil })
+	var told []ExportProgress
+	var during func()
+	app.emit = func(_ context.Context, event string, data ...any) {
+		if event != "export:progress" || len(data) != 1 {
+			t.Errorf("event %s with %v", event, data)
+		}
+		told = append(told, data[0].(ExportProgress))
+		if during != nil {
+			during()
+		}
+	}
+	left := func() (names []string) {
+		entries, err := os.ReadDir(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		return names
+	}
+	app.every = 0 // tell of each report of the export
+
+	during = func() { // in mid-way
+		during = nil
+		if _, err := app.ExportAudit("csv", nil); !errors.Is(err, errExporting) {
+			t.Errorf("a second export beside the first: %v", err)
+		}
+		if err := app.CancelExport(); err != nil {
+			t.Error(err)
+		}
+	}
+	if done, err := app.ExportAudit("csv", nil); err != nil || done != (Exported{Cancelled: true}) {
+		t.Errorf("cancelled it says %+v, %v", done, err)
+	}
+	if len(told) == 0 || told[len(told)-1].Done >= records || len(left()) != 0 {
+		t.Errorf("after %v there is %v", told, left())
+	}
+
+	told = nil
+	done, err := app.ExportAudit("csv", nil)
+	if err != nil || done != (Exported{Path: dest, Records: records}) || fmt.Sprint(left()) != "[out.csv]" {
+		t.Errorf("again it says %+v, %v, and there is %v", done, err, left())
+	}
+	for i, p := range told {
+		if i > 0 && p.Done < told[i-1].Done || p.Total != 0 && p.Total != records {
+			t.Errorf("the progress went from %+v to %+v", told[max(i-1, 0)], p)
+		}
+	}
+	if last := told[len(told)-1]; last != (ExportProgress{records, records}) {
+		t.Errorf("the last progress is %+v", last)
+	}
+	if err := app.CancelExport(); err != nil { // with none running
+		t.Error(err)
+	}
+}
+
+// A window that is closed ends its export, and leaves nothing of it.
+func TestAClosedWindowLeavesNoHalfExport(t *testing.T) {
+	folder := t.TempDir()
+	app := exporterOf(t, slices.Repeat([]string{"near"}, 20_000), func(runtime.SaveDialogOptions) (string, error) {
+		return filepath.Join(folder, "out.csv"), nil
+	})
+	app.every = 0
+	app.ctx, app.stop = context.WithCancel(t.Context())
+	closed := make(chan struct{})
+	app.emit = func(context.Context, string, ...any) {
+		app.stop() // as shutdown does first
+	}
+	go func() {
+		defer close(closed)
+		<-app.ctx.Done()
+		app.shutdown()
+		if entries, err := os.ReadDir(folder); err != nil || len(entries) != 0 {
+			t.Errorf("in the folder is %v, %v", entries, err)
+		}
+	}()
+	if done, err := app.ExportAudit("csv", nil); err != nil || !done.Cancelled {
+		t.Errorf("it says %+v, %v", done, err)
+	}
+	<-closed
+}
+
 func TestExportSaysWhyItWroteNothing(t *testing.T) {
 	gone := filepath.Join(t.TempDir(), "gone", "out.csv")
 	for _, c := range []struct {
@@ -130,7 +228,10 @@ func TestExportSaysWhyItWroteNothing(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			app := exporter(t, func(runtime.SaveDialogOptions) (string, error) { return c.dest, c.dialog })
-			_, err := app.ExportAudit(c.format, c.filter)
+			done, err := app.ExportAudit(c.format, c.filter)
+			if done.Path != "" || done.Cancelled != (c.want == "") {
+				t.Errorf("it says %+v", done)
+			}
 			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("%v, want an error that says %q", err, c.want)
 			}

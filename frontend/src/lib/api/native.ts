@@ -9,11 +9,26 @@ export interface ServerState {
   server: { addr: string; url: string; version: string };
 }
 
+/** How an export ended: path is "" when there is no file. */
+export interface Exported {
+  path: string;
+  records: number;
+  cancelled: boolean;
+}
+
+/** total is 0 until it is known. */
+export interface ExportProgress {
+  done: number;
+  total: number;
+}
+
 interface Bindings {
   ServerState(): Promise<ServerState>;
   StartServer(): Promise<ServerState>;
   StopServer(): Promise<ServerState>;
-  ExportAudit(format: ExportFormat, filter: Record<string, string>): Promise<string>;
+  ExportAudit(format: ExportFormat, filter: Record<string, string>): Promise<Exported>;
+  /** Ends the export that runs, if one does; ExportAudit then tells that it was cancelled. */
+  CancelExport(): Promise<void>;
   CopyText(text: string): Promise<void>;
   OpenDataFolder(): Promise<void>;
 }
@@ -34,6 +49,8 @@ export interface Native extends Bindings {
   onServerState(heard: (state: ServerState) => void): () => void;
   /** Calls heard with the sentence of a server that the window could not start. */
   onServerFailed(heard: (sentence: string) => void): () => void;
+  /** Calls heard while an export runs, and once at its end. */
+  onExportProgress(heard: (progress: ExportProgress) => void): () => void;
 }
 
 function connect(): Native | null {
@@ -45,10 +62,12 @@ function connect(): Native | null {
     StartServer: () => app.StartServer(),
     StopServer: () => app.StopServer(),
     ExportAudit: (format, filter) => app.ExportAudit(format, filter),
+    CancelExport: () => app.CancelExport(),
     CopyText: (text) => app.CopyText(text),
     OpenDataFolder: () => app.OpenDataFolder(),
     onServerState: (heard) => runtime.EventsOn('server:state', heard),
     onServerFailed: (heard) => runtime.EventsOn('server:failed', heard),
+    onExportProgress: (heard) => runtime.EventsOn('export:progress', heard),
   };
 }
 

@@ -59,7 +59,7 @@ function settingCommands(): Command[] {
 async function save(format: ExportFormat): Promise<void> {
   const filter = toQuery(fromAddress(place.query), new Date());
   if (native) {
-    const path = await native.ExportAudit(format, filter);
+    const { path } = await native.ExportAudit(format, filter);
     if (path) toasts.show({ text: `Saved as ${path}`, tone: 'ok' });
     return;
   }
