@@ -58,6 +58,7 @@ var mayImport = map[string]string{
 	"bench/machine":    "",
 	"e2e":              "",
 	"testkit":          "datadir engine/runtime models testkit/upstream",
+	"testkit/records":  "audit storage",
 	"testkit/session":  "",
 	"testkit/upstream": "",
 }
@@ -73,8 +74,8 @@ var (
 	converters  = []string{"gateway/openai", "gateway/sse"}
 
 	// testOnly packages are imported by tests, and by these programs.
-	testOnly      = []string{"testkit", "testkit/session", "testkit/upstream"}
-	testOnlyFront = []string{"testkit", "testkit/session", "cmd/fakeupstream"}
+	testOnly      = []string{"testkit", "testkit/records", "testkit/session", "testkit/upstream"}
+	testOnlyFront = []string{"testkit", "testkit/session", "cmd/fakeupstream", "cmd/gateway-bench"}
 )
 
 // short gives a package's name as the tables write it.

@@ -187,10 +187,15 @@ func purge(ctx context.Context, tx *sql.Tx) error {
 		{"DELETE FROM requests", nil},
 		{"INSERT INTO requests (" + columnList + ") SELECT " + columnList + " FROM temp.kept", nil},
 		{"DROP TABLE temp.kept", nil},
+		{"DELETE FROM audit_sums", nil},
+		{"UPDATE audit_state SET summed_from = 0", nil},
 	} {
 		if _, err := tx.ExecContext(ctx, step.sql, step.args...); err != nil {
 			return err
 		}
+	}
+	if _, err := change(ctx, tx, 1, "SELECT "+endedColumns+" FROM requests WHERE +status <> 'running'"); err != nil {
+		return err
 	}
 	return forgetDeletion(ctx, tx)
 }

@@ -79,6 +79,16 @@ func (c *clause) and(term string, args ...any) {
 	c.args = append(c.args, args...)
 }
 
+// join adds the terms of other.
+func (c *clause) join(other *clause) {
+	c.terms, c.args = append(c.terms, other.terms...), append(c.args, other.args...)
+}
+
+// not adds that not all terms of other hold.
+func (c *clause) not(other *clause) {
+	c.and("NOT ("+strings.Join(other.terms, " AND ")+")", other.args...)
+}
+
 func (c *clause) sql() string {
 	if len(c.terms) == 0 {
 		return ""
@@ -86,9 +96,15 @@ func (c *clause) sql() string {
 	return " WHERE " + strings.Join(c.terms, " AND ")
 }
 
+// notIndexed, for an index, has SQLite go by the id alone.
+const notIndexed = "NOT INDEXED"
+
 func (c *clause) from() string {
-	if c.index == "" {
+	switch c.index {
+	case "":
 		return "requests"
+	case notIndexed:
+		return "requests NOT INDEXED"
 	}
 	return "requests INDEXED BY " + c.index
 }

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
 )
@@ -46,14 +47,14 @@ func (s *Store) Retain(ctx context.Context, days, maxMB int, now time.Time) (int
 func (s *Store) deleteBefore(ctx context.Context, cutoff time.Time) (int64, error) {
 	return s.deleteChunks(ctx, func() (bool, error) { return true, nil },
 		`DELETE FROM requests WHERE id IN (SELECT id FROM requests
-			WHERE started_at < ? AND status <> 'running' ORDER BY started_at LIMIT ?)`, millis(cutoff), retainChunk)
+			WHERE started_at < ? AND status <> 'running' ORDER BY started_at LIMIT ?) RETURNING `+endedColumns, millis(cutoff), retainChunk)
 }
 
 func (s *Store) deleteOver(ctx context.Context, limit int64) (int64, error) {
 	return s.deleteChunks(ctx, func() (bool, error) {
 		used, err := s.usedBytes(ctx)
 		return used > limit, err
-	}, `DELETE FROM requests WHERE id IN (SELECT id FROM requests WHERE status <> 'running' ORDER BY id LIMIT ?)`, retainChunk)
+	}, `DELETE FROM requests WHERE id IN (SELECT id FROM requests WHERE status <> 'running' ORDER BY id LIMIT ?) RETURNING `+endedColumns, retainChunk)
 }
 
 func (s *Store) deleteChunks(ctx context.Context, more func() (bool, error), query string, args ...any) (int64, error) {
@@ -62,11 +63,11 @@ func (s *Store) deleteChunks(ctx context.Context, more func() (bool, error), que
 		if ok, err := more(); err != nil || !ok {
 			return total, err
 		}
-		res, err := s.db.Writer.ExecContext(ctx, query, args...)
-		if err != nil {
-			return total, err
-		}
-		n, err := res.RowsAffected()
+		var n int64
+		err := s.write(ctx, func(tx *sql.Tx) (err error) {
+			n, err = change(ctx, tx, -1, query, args...)
+			return err
+		})
 		total += n
 		if err != nil || n == 0 {
 			return total, err

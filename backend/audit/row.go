@@ -20,9 +20,9 @@ const fixed = 3
 
 var (
 	columnList = strings.Join(columns, ", ")
-	insertSQL  = "INSERT OR REPLACE INTO requests (" + columnList + ") VALUES (?" + strings.Repeat(", ?", len(columns)-1) + ")"
-	updateSQL  = "UPDATE requests SET " + strings.Join(columns[fixed:], " = ?, ") + " = ? WHERE id = ?"
-	deleteSQL  = "DELETE FROM requests WHERE id = ?"
+	insertSQL  = "INSERT INTO requests (" + columnList + ") VALUES (?" + strings.Repeat(", ?", len(columns)-1) + ") ON CONFLICT (id) DO NOTHING"
+	updateSQL  = "UPDATE requests SET " + strings.Join(columns[fixed:], " = ?, ") + " = ? WHERE id = ? AND status = 'running'"
+	deleteSQL  = "DELETE FROM requests WHERE id = ? AND status = 'running'"
 )
 
 // maxText bounds what a client can put into a text column.

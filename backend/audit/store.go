@@ -55,60 +55,6 @@ func (s *Store) Each(ctx context.Context, f Filter, fn func(Record) error) error
 	}
 }
 
-// Stats sums up the records that f matches, as of one moment. Percentiles are
-// nearest-rank over the durations that are known.
-func (s *Store) Stats(ctx context.Context, f Filter) (Stats, error) {
-	tx, err := s.db.Readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return Stats{}, fmt.Errorf("stats: %w", err)
-	}
-	defer tx.Rollback()
-	h, err := readHidden(ctx, tx)
-	if err != nil {
-		return Stats{}, fmt.Errorf("stats: %w", err)
-	}
-	w := where(f)
-	h.exclude(w)
-	var st Stats
-	var timed int64
-	err = tx.QueryRowContext(ctx, `SELECT count(*),
-		count(*) FILTER (WHERE status = 'success'),
-		count(*) FILTER (WHERE status NOT IN ('success', 'running')),
-		count(*) FILTER (WHERE status = 'running'),
-		count(DISTINCT nullif(model, '')),
-		count(*) FILTER (WHERE backend = 'LOCAL'),
-		coalesce(sum(total_tokens), 0),
-		count(duration_ms)
-		FROM requests`+w.sql(), w.args...).Scan(
-		&st.Total, &st.Successful, &st.Errors, &st.Running, &st.UniqueModels, &st.Local, &st.TotalTokens, &timed)
-	if err != nil {
-		return Stats{}, fmt.Errorf("stats: %w", err)
-	}
-	if timed == 0 {
-		return st, nil
-	}
-	if st.P50MS, err = percentile(ctx, tx, f, h, timed, 50); err != nil {
-		return Stats{}, fmt.Errorf("stats: %w", err)
-	}
-	if st.P95MS, err = percentile(ctx, tx, f, h, timed, 95); err != nil {
-		return Stats{}, fmt.Errorf("stats: %w", err)
-	}
-	return st, nil
-}
-
-// percentile finds the p-th percentile of n durations. It counts from the slow
-// end: SQLite then keeps no more than the rows above the answer.
-func percentile(ctx context.Context, tx *sql.Tx, f Filter, h hidden, n, p int64) (*float64, error) {
-	rank := (n*p + 99) / 100
-	w := where(f)
-	h.exclude(w)
-	w.and("duration_ms IS NOT NULL")
-	var v float64
-	err := tx.QueryRowContext(ctx, "SELECT duration_ms FROM requests"+w.sql()+
-		" ORDER BY duration_ms DESC LIMIT 1 OFFSET ?", append(w.args, n-rank)...).Scan(&v)
-	return &v, err
-}
-
 // maxModels bounds the list of models, whose names clients choose.
 const maxModels = 1000
 
@@ -162,14 +108,15 @@ var ErrReadOnly = errors.New("the database is open read-only")
 // MarkInterrupted ends the records that an earlier run of the server left
 // running. Call it before the first Begin.
 func (s *Store) MarkInterrupted(ctx context.Context) (int64, error) {
-	if s.db.Writer == nil {
-		return 0, ErrReadOnly
-	}
-	res, err := s.db.Writer.ExecContext(ctx, `UPDATE requests SET status = 'interrupted' WHERE status = 'running'`)
+	var n int64
+	err := s.write(ctx, func(tx *sql.Tx) (err error) {
+		n, err = change(ctx, tx, 1, `UPDATE requests SET status = 'interrupted' WHERE status = 'running' RETURNING `+endedColumns)
+		return err
+	})
 	if err != nil {
 		return 0, fmt.Errorf("mark interrupted records: %w", err)
 	}
-	return res.RowsAffected()
+	return n, nil
 }
 
 func millis(t time.Time) int64 { return t.UnixMilli() }

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/mattn/go-sqlite3"
 )
@@ -18,10 +19,14 @@ type writer struct {
 
 	insert, update, remove  driver.StmtExecContext
 	begin, commit, rollback driver.StmtExecContext
+	spare, saveSum, dropSum driver.StmtExecContext
+	state, loadSum          driver.StmtQueryContext
 	prepared                []driver.Stmt
 	strict                  bool // what the connection is set to
 
 	starts map[int64]int // of the batch at hand: id to its place
+	sums   sums          // what the batch at hand adds to them
+	upto   int64         // records up to this id have been deleted
 	args   []driver.NamedValue
 }
 
@@ -56,10 +61,8 @@ func (w *writer) transact(ctx context.Context, events []event) error {
 	if _, err := w.begin.ExecContext(ctx, nil); err != nil {
 		return err
 	}
-	for i := range events {
-		if err := w.apply(ctx, &events[i]); err != nil {
-			return w.undo(ctx, err)
-		}
+	if err := w.applyAll(ctx, events); err != nil {
+		return w.undo(ctx, err)
 	}
 	if _, err := w.commit.ExecContext(ctx, nil); err != nil {
 		return w.undo(ctx, err)
@@ -100,11 +103,25 @@ func (w *writer) merge(events []event) {
 	}
 }
 
+func (w *writer) applyAll(ctx context.Context, events []event) error {
+	state, _, err := query(ctx, w.state, nil, 2)
+	if err != nil {
+		return err
+	}
+	w.upto = state[0].(int64)
+	w.sums = sums{}
+	for i := range events {
+		if err := w.apply(ctx, &events[i]); err != nil {
+			return err
+		}
+	}
+	return w.sums.apply(driverSums{ctx, w}, state[1].(int64))
+}
+
 func (w *writer) apply(ctx context.Context, e *event) error {
 	switch e.kind {
 	case start:
-		e.row.values(w.args)
-		return exec(ctx, w.insert, w.args)
+		return w.put(ctx, &e.row)
 	case end:
 		e.row.values(w.args)
 		id := w.args[0].Value
@@ -113,26 +130,63 @@ func (w *writer) apply(ctx context.Context, e *event) error {
 		}
 		tail := len(columns) - fixed
 		w.args[tail].Value = id
-		res, err := w.update.ExecContext(ctx, w.args[:tail+1])
+		n, err := exec(ctx, w.update, w.args[:tail+1])
 		if err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n > 0 {
-			return err
+		if n == 0 { // somebody has deleted the start: the record is whole without it
+			return w.put(ctx, &e.row)
 		}
-		// Somebody has deleted the start: the record is whole without it.
-		e.row.values(w.args)
-		return exec(ctx, w.insert, w.args)
+		w.sums.count(e.row.ended(), 1)
 	case withdrawal:
 		w.args[0].Value = e.row.id
-		return exec(ctx, w.remove, w.args[:1])
+		_, err := exec(ctx, w.remove, w.args[:1])
+		return err
 	}
 	return nil
 }
 
-func exec(ctx context.Context, s driver.StmtExecContext, args []driver.NamedValue) error {
-	_, err := s.ExecContext(ctx, args)
+// put inserts r, unless it is there already, as when a batch is written again of which
+// only the answer was lost.
+func (w *writer) put(ctx context.Context, r *row) error {
+	r.values(w.args)
+	n, err := exec(ctx, w.insert, w.args)
+	if err != nil || n == 0 {
+		return err
+	}
+	if r.status != Running {
+		w.sums.count(r.ended(), 1)
+	}
+	if r.id <= w.upto { // it ran when all others were deleted
+		_, err = exec(ctx, w.spare, w.args[:1])
+	}
 	return err
+}
+
+// exec returns how many rows s changed.
+func exec(ctx context.Context, s driver.StmtExecContext, args []driver.NamedValue) (int64, error) {
+	res, err := s.ExecContext(ctx, args)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+// query returns the first row of s.
+func query(ctx context.Context, s driver.StmtQueryContext, args []driver.NamedValue, columns int) (values []driver.Value, found bool, err error) {
+	rows, err := s.QueryContext(ctx, args)
+	if err != nil {
+		return nil, false, err
+	}
+	defer rows.Close()
+	values = make([]driver.Value, columns)
+	switch err := rows.Next(values); {
+	case errors.Is(err, io.EOF):
+		return nil, false, nil
+	case err != nil:
+		return nil, false, err
+	}
+	return values, true, nil
 }
 
 // use prepares the statements when c is a new connection.
@@ -145,6 +199,8 @@ func (w *writer) use(c *sqlite3.SQLiteConn, strict bool) error {
 			to  *driver.StmtExecContext
 		}{
 			{insertSQL, &w.insert}, {updateSQL, &w.update}, {deleteSQL, &w.remove},
+			{"INSERT OR IGNORE INTO deletion_spared (id) VALUES (?)", &w.spare},
+			{saveSumSQL, &w.saveSum}, {removeSumSQL, &w.dropSum},
 			{"BEGIN IMMEDIATE", &w.begin}, {"COMMIT", &w.commit}, {"ROLLBACK", &w.rollback},
 		} {
 			stmt, err := c.Prepare(s.sql)
@@ -154,6 +210,20 @@ func (w *writer) use(c *sqlite3.SQLiteConn, strict bool) error {
 			}
 			w.prepared = append(w.prepared, stmt)
 			*s.to = stmt.(driver.StmtExecContext)
+		}
+		for _, s := range []struct {
+			sql string
+			to  *driver.StmtQueryContext
+		}{
+			{"SELECT deleted_upto, summed_from FROM audit_state", &w.state}, {loadSumSQL, &w.loadSum},
+		} {
+			stmt, err := c.Prepare(s.sql)
+			if err != nil {
+				w.release()
+				return err
+			}
+			w.prepared = append(w.prepared, stmt)
+			*s.to = stmt.(driver.StmtQueryContext)
 		}
 		w.args = make([]driver.NamedValue, len(columns))
 		for i := range w.args {

@@ -245,6 +245,28 @@ func TestMigratedEqualsFresh(t *testing.T) {
 	}
 }
 
+// What was recorded before there were sums over it is to be summed up from its last block
+// down; in a database without records there is nothing to do.
+func TestOlderRecordsAreYetToBeSummed(t *testing.T) {
+	for newest, want := range map[int]int{0: 0, 1: 1, 8191: 1, 8192: 2, 20_000: 3} {
+		path := filepath.Join(t.TempDir(), "old.db")
+		old := sql.OpenDB(connector{dsn: writerDSN(path, Options{})})
+		if err := migrateTo(t.Context(), old, 1); err != nil {
+			t.Fatal(err)
+		}
+		_, err := old.Exec(`INSERT INTO requests (id, started_at, status, backend, stream, attempts, model, served_model, provider, endpoint, error_type, request_id, client, key_id)
+			SELECT ?1, 0, 'success', 'LOCAL', 0, 1, 'm', 'm', 'p', '/', '', 'r', 'c', '' WHERE ?1 > 0`, newest)
+		if err := errors.Join(err, old.Close()); err != nil {
+			t.Fatal(err)
+		}
+		db := open(t, path, Options{})
+		var got int
+		if err := db.Readers.QueryRow("SELECT summed_from FROM audit_state").Scan(&got); err != nil || got != want {
+			t.Errorf("with %d records the sums begin at block %d, want %d (%v)", newest, got, want, err)
+		}
+	}
+}
+
 func TestMigrationsCanBeTakenBack(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "m.db"), Options{})
 	p, err := goose.NewProvider(goose.DialectSQLite3, db.Writer, migrations())

@@ -1,0 +1,191 @@
+package audit
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// blockSize is how many ids share their sums. The migration that makes the table has
+// the same number.
+const blockSize = 8192
+
+func blockOf(id int64) int64 { return id / blockSize }
+
+// sumKey is what a row of the sums is about.
+type sumKey struct {
+	block    int64
+	model    string
+	backend  Backend
+	endpoint string
+	status   Status
+}
+
+// sum is a row of the sums, or what is to be added to one.
+type sum struct {
+	n, tokens       int64
+	firstAt, lastAt int64
+	durations       histogram
+	sizes           histogram // of total_tokens
+}
+
+// sums gathers changes, to be applied at once.
+type sums map[sumKey]*sum
+
+// ended is what the sums know of a request that has ended.
+type ended struct {
+	id, startedAt int64
+	model         string
+	backend       Backend
+	endpoint      string
+	status        Status
+	tokens        number[int64]
+	durationMS    number[float64]
+}
+
+const endedColumns = "id, started_at, model, backend, endpoint, status, total_tokens, duration_ms"
+
+func (r *row) ended() ended {
+	return ended{r.id, r.startedAt, r.model, r.backend, r.endpoint, r.status, r.total, r.durationMS}
+}
+
+// count adds e, or takes it away if sign is -1.
+func (s sums) count(e ended, sign int64) {
+	key := sumKey{blockOf(e.id), e.model, e.backend, e.endpoint, e.status}
+	g := s[key]
+	if g == nil {
+		g = &sum{firstAt: e.startedAt, lastAt: e.startedAt}
+		s[key] = g
+	}
+	g.n += sign
+	g.tokens += sign * e.tokens.v
+	g.firstAt, g.lastAt = min(g.firstAt, e.startedAt), max(g.lastAt, e.startedAt)
+	if e.durationMS.known {
+		g.durations.changes = append(g.durations.changes, bucketCount{bucketOf(e.durationMS.v), sign})
+	}
+	if e.tokens.known {
+		g.sizes.changes = append(g.sizes.changes, bucketCount{bucketOf(float64(e.tokens.v)), sign})
+	}
+}
+
+// plus is old with the changes of s.
+func (s *sum) plus(old sum) sum {
+	return sum{
+		n: old.n + s.n, tokens: old.tokens + s.tokens,
+		firstAt: min(old.firstAt, s.firstAt), lastAt: max(old.lastAt, s.lastAt),
+		durations: old.durations.plus(s.durations), sizes: old.sizes.plus(s.sizes),
+	}
+}
+
+// sumTable is the sums in the database, in a transaction.
+type sumTable interface {
+	// load returns a row; found is false when there is none.
+	load(sumKey) (s sum, found bool, err error)
+	save(sumKey, sum) error
+	remove(sumKey) error
+}
+
+// apply writes all changes of blocks from summedFrom on: the others are not in the
+// sums yet.
+func (s sums) apply(table sumTable, summedFrom int64) error {
+	for key, change := range s {
+		if key.block < summedFrom {
+			continue
+		}
+		old, found, err := table.load(key)
+		if err != nil {
+			return err
+		}
+		if !found {
+			old = sum{firstAt: change.firstAt, lastAt: change.lastAt}
+		}
+		if now := change.plus(old); now.n > 0 {
+			err = table.save(key, now)
+		} else if found {
+			err = table.remove(key)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const (
+	loadSumSQL = "SELECT n, tokens, first_at, last_at, durations, sizes FROM audit_sums" + thisSum
+	saveSumSQL = `INSERT OR REPLACE INTO audit_sums (block, model, backend, endpoint, status, n, tokens, first_at, last_at, durations, sizes)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	removeSumSQL = "DELETE FROM audit_sums" + thisSum
+	thisSum      = " WHERE block = ? AND model = ? AND backend = ? AND endpoint = ? AND status = ?"
+)
+
+// gather reads the ended requests that query gives, as endedColumns.
+func gather(ctx context.Context, tx *sql.Tx, into sums, sign int64, query string, args ...any) (n int64, err error) {
+	rows, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	for ; rows.Next(); n++ {
+		var e ended
+		var tokens sql.NullInt64
+		var ms sql.NullFloat64
+		if err := rows.Scan(&e.id, &e.startedAt, &e.model, &e.backend, &e.endpoint, &e.status, &tokens, &ms); err != nil {
+			return n, err
+		}
+		e.tokens, e.durationMS = number[int64]{tokens.Int64, tokens.Valid}, number[float64]{ms.Float64, ms.Valid}
+		into.count(e, sign)
+	}
+	return n, rows.Err()
+}
+
+// change runs query, which changes records and returns them as endedColumns, and keeps
+// the sums in step. It returns how many records that were.
+func change(ctx context.Context, tx *sql.Tx, sign int64, query string, args ...any) (int64, error) {
+	changes := sums{}
+	n, err := gather(ctx, tx, changes, sign, query, args...)
+	if err != nil || n == 0 {
+		return n, err
+	}
+	var from int64
+	if err := tx.QueryRowContext(ctx, "SELECT summed_from FROM audit_state").Scan(&from); err != nil {
+		return n, err
+	}
+	return n, changes.apply(txSums{ctx, tx}, from)
+}
+
+// Sum takes records into the sums that were made before there were sums, one block in
+// a transaction. Until it is through, what is not in the sums is read one by one.
+func (s *Store) Sum(ctx context.Context) error {
+	for more := true; more; {
+		err := s.write(ctx, func(tx *sql.Tx) (err error) {
+			more, err = sumBlock(ctx, tx)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("sum up older records: %w", err)
+		}
+	}
+	return nil
+}
+
+// sumBlock takes in the highest block that is not in the sums.
+func sumBlock(ctx context.Context, tx *sql.Tx) (more bool, err error) {
+	var from, block int64
+	err = tx.QueryRowContext(ctx, `SELECT summed_from, coalesce((SELECT max(id) FROM requests WHERE id < summed_from * ?1) / ?1, 0)
+		FROM audit_state`, blockSize).Scan(&from, &block)
+	if err != nil || from == 0 {
+		return false, err
+	}
+	all := sums{}
+	_, err = gather(context.WithoutCancel(ctx), tx, all, 1, "SELECT "+endedColumns+` FROM requests
+		WHERE id >= ? AND id < ? AND +status <> 'running'`, block*blockSize, (block+1)*blockSize)
+	if err != nil {
+		return false, err
+	}
+	if err := all.apply(txSums{ctx, tx}, block); err != nil {
+		return false, err
+	}
+	_, err = tx.ExecContext(ctx, "UPDATE audit_state SET summed_from = ?", block)
+	return block > 0, err
+}
