@@ -20,6 +20,7 @@ var mayImport = map[string]string{
 	".":                 "desktop tray audit audit/export datadir frontend",
 	"cmd/mlxbar-tray":   "desktop tray datadir",
 	"cmd/mlxbar":        "server admin desktop datadir audit audit/export gateway/problem models engine/runtime settings storage",
+	"cmd/mlx-benchmark": "bench/cli bench/machine",
 	"cmd/fakeupstream":  "testkit/upstream",
 	"cmd/gateway-bench": "bench bench/machine datadir engine engine/llamacpp models settings",
 
@@ -56,6 +57,9 @@ var mayImport = map[string]string{
 	"archtest":         "",
 	"bench":            "",
 	"bench/machine":    "",
+	"bench/results":    "bench bench/machine",
+	"bench/workload":   "bench bench/results",
+	"bench/cli":        "bench bench/machine bench/results bench/workload datadir",
 	"e2e":              "",
 	"testkit":          "datadir engine/runtime models testkit/upstream",
 	"testkit/records":  "audit storage",

@@ -83,3 +83,8 @@ func statusFailure(res *http.Response) error {
 	}
 	return f
 }
+
+// NoText is the failure of an answer that is whole and says nothing.
+func NoText() *Failure {
+	return &Failure{Kind: Empty, err: errors.New("the answer has no text")}
+}

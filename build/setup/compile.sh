@@ -33,13 +33,17 @@ prepare_pages() {
 
 # go_build OUTPUT PACKAGE...
 go_build() {
-	local output=$1
+	local output=$1 version
 	shift
+	version=$(version)
 	go build -buildvcs=false -tags "$DESKTOP_TAGS" ${RELEASE_FLAGS[@]+"${RELEASE_FLAGS[@]}"} \
-		-ldflags "${LINK_FLAGS:-}-X mlxbar/backend/server.Version=$(version)" -o "$output" "$@"
+		-ldflags "${LINK_FLAGS:-}-X mlxbar/backend/server.Version=$version -X mlxbar/backend/bench/cli.Version=$version" -o "$output" "$@"
 }
 
-build_core() { go_build "$BIN/mlxbar" ./backend/cmd/mlxbar; }
+build_core() {
+	go_build "$BIN/mlxbar" ./backend/cmd/mlxbar
+	go_build "$BIN/mlx-benchmark" ./backend/cmd/mlx-benchmark
+}
 build_window() {
 	go_build "$BIN/mlxbar-app" .
 	go_build "$BIN/mlxbar-tray" ./backend/cmd/mlxbar-tray
@@ -60,6 +64,6 @@ compile() {
 	fi
 	done_line "$title compiled ($((SECONDS - started)) s)"
 }
-compile_core() { compile core "$BIN/mlxbar"; }
+compile_core() { compile core "$BIN/mlxbar and $BIN/mlx-benchmark"; }
 compile_window() { compile window "$BIN/mlxbar-app and $BIN/mlxbar-tray"; }
 compile_test_tools() { compile test_tools "$BIN/fakeupstream and $BIN/gateway-bench"; }

@@ -10,7 +10,7 @@ package() {
 	archive=build/artifacts/$name.tar.gz
 	rm -rf "$CACHE/package"
 	mkdir -p "$CACHE/package/$name" build/artifacts
-	cp "$BIN/mlxbar" "$BIN/mlxbar-app" "$BIN/mlxbar-tray" "$BIN/uv" LICENSE "$CACHE/package/$name/"
+	cp "$BIN/mlxbar" "$BIN/mlxbar-app" "$BIN/mlxbar-tray" "$BIN/mlx-benchmark" "$BIN/uv" LICENSE "$CACHE/package/$name/"
 	for licence in "$CACHE"/uv/uv-*.dist-info/licenses/LICENSE-*; do
 		cp "$licence" "$CACHE/package/$name/uv-${licence##*/}"
 	done

@@ -1,0 +1,170 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"mlxbar/backend/bench"
+	"mlxbar/backend/bench/machine"
+	"mlxbar/backend/bench/results"
+	"mlxbar/backend/bench/workload"
+)
+
+// session is one measurement from its beginning to its results.
+type session struct {
+	*App
+	options *options
+	runner  *workload.Runner
+	known   *workload.Known
+	file    *results.File
+	bar     *bar
+	hashes  map[string]string
+}
+
+// begin checks the options, finds the server, and looks at the machine.
+func (a *App) begin(ctx context.Context, command string, o *options) (*session, error) {
+	if err := o.check(a.Getenv); err != nil {
+		return nil, err
+	}
+	s := &session{App: a, options: o, bar: newBar(a.Err, a.Terminal), hashes: map[string]string{}}
+	s.runner = workload.NewRunner(o.plan, o.server, o.direct, s.bar.step)
+	s.runner.Client = workload.Client(slices.Max(o.concurrency))
+	if err := s.look(ctx); err != nil {
+		s.end()
+		return nil, err
+	}
+	s.file = &results.File{Format: results.Format, Version: results.Version, Tool: Version, Command: command,
+		StartedAt: time.Now().UTC().Truncate(time.Second), Machine: machine.Describe(ctx),
+		Server:   results.Server{URL: results.CleanURL(o.server.URL), Version: s.known.Version, Engines: s.known.Engines},
+		Settings: o.settings(), Warnings: []string{}, Cases: []results.Case{}}
+	for _, w := range machine.Warnings(ctx, a.Probe, s.file.Machine.CPUs) {
+		s.warn(w)
+	}
+	return s, nil
+}
+
+func (s *session) end() { s.runner.Client.CloseIdleConnections() }
+
+func (s *session) warn(text string) {
+	s.file.Warnings = append(s.file.Warnings, text)
+	fmt.Fprintln(s.Err, "mlx-benchmark: warning:", text)
+}
+
+// look asks the server what there is.
+func (s *session) look(ctx context.Context) (err error) {
+	o := s.options
+	s.known, err = workload.Look(ctx, s.runner.Client, o.server)
+	if errors.Is(err, workload.ErrToken) && o.tokenFound { // left behind by a server that was there before
+		o.server.Token = ""
+		s.known, err = workload.Look(ctx, s.runner.Client, o.server)
+	}
+	at := results.CleanURL(o.server.URL)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, workload.ErrNobody):
+		return failed("no server answers at %s: start one with `mlxbar serve`, or name another with --url", at)
+	case errors.Is(err, workload.ErrForbidden):
+		return failed("the server at %s wants a key: name the variable that holds it with --api-key-env", at)
+	case errors.Is(err, workload.ErrToken):
+		return usage("--admin-token-env %s: the server at %s refuses that token; it is in run/admin.token of its data folder", o.tokenEnv, at)
+	case errors.Is(err, workload.ErrForeign):
+		return failed("what answers at %s is no server of OpenAI's protocol: /v1/models gives no list; name another with --url", at)
+	}
+	return failed("%w", err)
+}
+
+// measure runs the specs one after another, and calls kept after each.
+func (s *session) measure(ctx context.Context, specs []workload.Spec, kept func() error) error {
+	total := 0
+	for _, spec := range specs {
+		if spec.Skip == "" {
+			total += s.runner.Requests()
+		}
+	}
+	s.bar.start(total)
+	defer s.bar.stop()
+	told := context.AfterFunc(ctx, func() { s.bar.say("stopping; what was measured is kept. Ctrl-C again ends at once.") })
+	defer told()
+	s.file.BrokenOff = "it ended before its last case"
+	broken := ""
+	for i, spec := range specs {
+		if broken != "" {
+			s.file.Cases = append(s.file.Cases, spec.NotRun(broken))
+			continue
+		}
+		s.bar.label(spec)
+		c := s.runner.Case(ctx, spec)
+		c.ModelSHA256 = s.hash(ctx, spec)
+		s.file.Cases = append(s.file.Cases, c)
+		switch {
+		case ctx.Err() != nil && (i < len(specs)-1 || c.Status == results.BrokenOff || c.Status == results.NotRun):
+			broken = "the run was broken off by Ctrl-C"
+		case c.Status == results.BrokenOff || c.Status == results.NotRun:
+			broken = "the server stopped answering"
+		}
+		if err := kept(); err != nil {
+			return err
+		}
+	}
+	s.file.EndedAt = time.Now().UTC().Truncate(time.Second)
+	s.file.Complete, s.file.BrokenOff = broken == "", broken
+	return kept()
+}
+
+// hash names the model's file, where the server runs on this machine.
+func (s *session) hash(ctx context.Context, spec workload.Spec) string {
+	u, err := url.Parse(s.options.server.URL)
+	here := err == nil && slices.Contains([]string{"127.0.0.1", "localhost", "::1"}, u.Hostname())
+	if !here || !spec.IgnoreEOS {
+		return ""
+	}
+	if _, done := s.hashes[spec.Model]; !done {
+		s.hashes[spec.Model] = workload.ModelHash(ctx, s.known.DataDir, spec.Model)
+	}
+	return s.hashes[spec.Model]
+}
+
+// verdict is an error when something was not measured as asked.
+func (s *session) verdict() error {
+	if !s.file.Complete {
+		return failed("%s; what was measured until then is kept", s.file.BrokenOff)
+	}
+	var lost, asked, measured int
+	var reasons []string
+	for _, c := range s.file.Cases {
+		lost, asked = lost+c.Failed, asked+c.Answered+c.Failed
+		if c.Answered > 0 {
+			measured++
+		}
+		if c.Status == results.Failed && c.Reason != "" {
+			reasons = append(reasons, fmt.Sprintf("%s %s: %s", c.Route, c.Model, c.Reason))
+		}
+		for _, e := range c.Errors {
+			if c.Failed > 0 {
+				reasons = append(reasons, fmt.Sprintf("%d %s", e.Count, e.Kind))
+			}
+		}
+	}
+	slices.Sort(reasons)
+	why := strings.Join(slices.Compact(reasons), "; ")
+	switch {
+	case lost > 0:
+		return failed("%d of %d requests failed (%s)", lost, asked, why)
+	case why != "":
+		return failed("not everything was measured: %s", why)
+	case measured == 0:
+		return failed("nothing was measured: every target was skipped, and the results say why")
+	}
+	return nil
+}
+
+// unknownModel says whether the server has said that there is no such model.
+func unknownModel(c results.Case) bool {
+	return c.Answered == 0 && len(c.Errors) > 0 && c.Errors[0].Kind == bench.FailureKind("status_404")
+}

@@ -1,0 +1,106 @@
+package results
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/google/renameio/v2"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+)
+
+// Schema describes a results file.
+//
+//go:embed schema.json
+var Schema []byte
+
+const schemaName = "mlx-benchmark-results.json"
+
+var compiled = sync.OnceValues(func() (*jsonschema.Schema, error) {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema))
+	if err != nil {
+		return nil, err
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource(schemaName, doc); err != nil {
+		return nil, err
+	}
+	return c.Compile(schemaName)
+})
+
+// Validate holds raw to the schema.
+func Validate(raw []byte) error {
+	schema, err := compiled()
+	if err != nil {
+		return fmt.Errorf("results: the schema: %w", err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	if err != nil {
+		return errors.New("it is no JSON, or cut off")
+	}
+	var invalid *jsonschema.ValidationError
+	if err := schema.Validate(doc); errors.As(err, &invalid) {
+		for len(invalid.Causes) > 0 {
+			invalid = invalid.Causes[0]
+		}
+		where := "/" + strings.Join(invalid.InstanceLocation, "/")
+		return fmt.Errorf("at %s: %s", where, invalid.ErrorKind.LocalizedString(message.NewPrinter(language.English)))
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+// Read reads a results file. Its errors are sentences that name the file.
+func Read(path string) (*File, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("the results file cannot be read: %w", err)
+	}
+	var head struct {
+		Format  any
+		Version any
+	}
+	if err := json.Unmarshal(raw, &head); err != nil {
+		return nil, fmt.Errorf("%s is broken: it is no JSON, or cut off", path)
+	}
+	if head.Format != Format {
+		return nil, fmt.Errorf("%s is no results file of mlx-benchmark: its \"format\" is not %q", path, Format)
+	}
+	if head.Version != float64(Version) {
+		return nil, fmt.Errorf("%s is of version %v, and this mlx-benchmark reads version %d: measure again with this one, or compare with the one that wrote it", path, head.Version, Version)
+	}
+	if err := Validate(raw); err != nil {
+		return nil, fmt.Errorf("%s is broken: %w", path, err)
+	}
+	f := &File{}
+	if err := json.Unmarshal(raw, f); err != nil {
+		return nil, fmt.Errorf("%s is broken: %w", path, err)
+	}
+	return f, nil
+}
+
+// JSON is f as its file has it.
+func (f *File) JSON() ([]byte, error) {
+	raw, err := json.MarshalIndent(f, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("results: %w", err)
+	}
+	return append(raw, '\n'), nil
+}
+
+// Write replaces the file at path as a whole.
+func Write(path string, raw []byte) error {
+	if err := renameio.WriteFile(path, raw, 0o644); err != nil {
+		return fmt.Errorf("write the results: %w", err)
+	}
+	return nil
+}
