@@ -67,11 +67,12 @@ export class Stage {
 }
 
 /** Sets the stage for a file's tests. With login, every test begins on the overview. */
-export function useStage({ login = true } = {}): Stage {
+export function useStage({ login = true, prepare = async (_: Server): Promise<void> => undefined } = {}): Stage {
   const stage = new Stage();
   beforeAll(async () => {
     await mkdir(artifacts, { recursive: true });
     stage.server = await Server.make();
+    await prepare(stage.server); // what the server shall find in its data folder
     await stage.server.start();
     stage.browser = await launch();
   });

@@ -5,14 +5,9 @@ import type { components } from './schema';
 type Schemas = components['schemas'];
 
 export type AuditRecord = Schemas['AuditRecord'];
-export type AuditPage = Schemas['AuditPage'] & { until: number };
-export interface Deleted {
-  deleted: number;
-  undo_until: string;
-}
-export interface Restored {
-  restored: number;
-}
+export type AuditPage = Schemas['AuditPage'];
+export type Deleted = Schemas['AuditDeletion'];
+export type Restored = Schemas['RestoredOutputBody'];
 export type Backend = AuditRecord['backend'];
 export type RequestStatus = AuditRecord['status'];
 export type EngineStatus = Schemas['EngineStatus'];

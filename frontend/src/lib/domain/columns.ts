@@ -21,12 +21,12 @@ const count = (n: number | null): string => (n === null ? unknown : tokens(n));
 const perSecond = (n: number | null, ms: number | null): string => (n === null || !ms ? unknown : rate((1000 * n) / ms));
 
 export const columns: readonly Column[] = [
-  { id: 'started_at', label: 'Timestamp', width: 118, sort: 'started_at', usual: true, text: (r, now) => clock(new Date(r.started_at), now) },
+  { id: 'started_at', label: 'Timestamp', width: 110, sort: 'started_at', usual: true, text: (r, now) => clock(new Date(r.started_at), now) },
   { id: 'model', label: 'Model', width: 132, grows: true, sort: 'model', usual: true, text: (r) => r.model || unknown },
-  { id: 'backend', label: 'Backend', width: 96, usual: true, text: (r) => r.backend },
+  { id: 'backend', label: 'Backend', width: 92, usual: true, text: (r) => r.backend },
   { id: 'endpoint', label: 'Endpoint', width: 168, usual: true, text: (r) => r.endpoint },
-  { id: 'duration_ms', label: 'Duration', width: 96, number: true, sort: 'duration_ms', usual: true, text: (r, now) => duration(elapsed(r, now)) },
-  { id: 'status', label: 'Status', width: 104, usual: true, text: (r) => r.status },
+  { id: 'duration_ms', label: 'Duration', width: 90, number: true, sort: 'duration_ms', usual: true, text: (r, now) => duration(elapsed(r, now)) },
+  { id: 'status', label: 'Status', width: 100, usual: true, text: (r) => r.status },
   { id: 'total_tokens', label: 'Tokens', width: 80, number: true, sort: 'total_tokens', usual: true, text: (r) => count(r.total_tokens) },
   { id: 'client', label: 'Client', width: 150, text: (r) => r.client || unknown },
   { id: 'provider', label: 'Provider', width: 110, text: (r) => r.provider || unknown },

@@ -1,0 +1,109 @@
+// What the overview tells of the present: what runs, what it uses, what failed.
+import { beforeAll, expect, it } from 'vitest';
+import { starter, unreachable } from './support/server';
+import { eventually, useStage } from './support/stage';
+
+const stage = useStage();
+
+beforeAll(async () => {
+  await stage.server.briefly(); // the model is loaded from now on
+});
+
+/** A request for a long answer, as an editor sends it, and what becomes of its answer. */
+async function story(): Promise<{ id: string; end: Promise<string> }> {
+  const response = await fetch(`${stage.server.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', 'User-Agent': 'an-editor/1.0' },
+    body: JSON.stringify({ model: starter, stream: true, max_tokens: 4000, messages: [{ role: 'user', content: 'Write a long story about a river.' }] }),
+  });
+  return { id: String(response.headers.get('x-request-id')), end: response.text().catch(String) };
+}
+
+const running = (id: string) => stage.page.locator(`tr[data-running="${id}"]`);
+const figure = (text: string) => Number(/[\d.]+/.exec(text)?.[0] ?? 0);
+const stat = (name: string) => stage.page.locator(`[data-stat="${name}"]`).innerText();
+
+it('shows a request that runs, with what came so far, and cancels it upstream too', async () => {
+  const { page } = stage;
+  const { id, end } = await story();
+  const cells = running(id).locator('td');
+  await running(id).waitFor();
+  expect([await cells.nth(1).innerText(), await cells.nth(2).innerText()]).toEqual([starter, 'an-editor/1.0']);
+  await eventually(async () => figure(await cells.nth(5).innerText())).toBeGreaterThan(0);
+  const tokens = figure(await cells.nth(5).innerText());
+  await eventually(async () => figure(await cells.nth(5).innerText())).toBeGreaterThan(tokens);
+  expect(figure(await cells.nth(4).innerText())).toBeGreaterThan(0);
+
+  await running(id).getByRole('button', { name: 'Cancel' }).click();
+  expect(await end).toContain('error'); // never a clean end
+  await running(id).waitFor({ state: 'detached' });
+  await eventually(async () => (await stage.newest()).status).toBe('cancelled');
+  const record = await stage.newest();
+  expect(record.request_id).toBe(id);
+  await eventually(() => stage.row(id).locator('td').nth(5).innerText()).toBe('cancelled');
+  await page.getByText('Nothing at the moment.').waitFor();
+  await eventually(async () => ((await (await stage.server.api('/api/engines')).json()) as { engines: { model: string; in_flight: number }[] }).engines.find((e) => e.model === starter)?.in_flight).toBe(0);
+});
+
+it('draws what goes on, and says it to those who do not see it', async () => {
+  const { page } = stage;
+  const { id, end } = await story();
+  for (const title of ['Requests per minute', 'Tokens per second']) {
+    const chart = page.getByRole('region', { name: title });
+    await chart.locator('canvas').waitFor();
+    expect(await chart.getByRole('listitem').count()).toBe(9);
+    await eventually(async () => figure((await chart.getByRole('listitem').first().innerText()).split(': ')[1] ?? '')).toBeGreaterThan(0);
+  }
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await page.locator('[data-chart] canvas').first().waitFor();
+  await eventually(() => page.locator('[data-chart] canvas').count()).toBe(2);
+  await running(id).getByRole('button', { name: 'Cancel' }).click();
+  await end;
+});
+
+it('sums up the last hour as the audit does', async () => {
+  const { page } = stage;
+  const sums = async () => (await (await stage.server.api('/api/audit/stats')).json()) as { total: number };
+  await eventually(() => stat('Requests, last hour')).toBe(String((await sums()).total));
+  expect(await stat('Left this machine')).toBe('0 %');
+  expect(await stat('Median duration')).toMatch(/ (ms|s)$/);
+  await stage.ask('Hello?', unreachable);
+  await stage.answer().getByRole('alert').waitFor();
+  await eventually(() => stat('Left this machine')).not.toBe('0 %');
+  await eventually(() => stat('Requests, last hour')).toBe(String((await sums()).total));
+  await page.getByRole('region', { name: 'Machine' }).waitFor();
+});
+
+it('tells what machine and engines use', async () => {
+  const { page } = stage;
+  const machine = page.getByRole('region', { name: 'Machine' });
+  const meter = async (name: string) => Number(await machine.getByRole('meter', { name }).getAttribute('aria-valuenow'));
+  await eventually(() => meter('Memory')).toBeGreaterThan(1e8);
+  expect(await meter('Processor')).toBeLessThanOrEqual(100);
+  await eventually(() => machine.locator('[data-use="server"]').innerText()).toMatch(/\d+ MB · [\d.]+ %/);
+  await eventually(() => machine.locator('[data-use="engines"]').innerText()).toMatch(/\d+ MB · [\d.]+ %/);
+});
+
+it('unloads a model and loads it', async () => {
+  const { page } = stage;
+  const models = page.getByRole('region', { name: 'Models' });
+  await models.getByRole('button', { name: `Unload ${starter}` }).click();
+  await models.getByText('Not loaded').waitFor();
+  await models.getByRole('button', { name: `Load ${starter}` }).click();
+  await models.getByText('Ready · ').waitFor();
+});
+
+it('explains what failed, and leads to it in the audit', async () => {
+  const { page } = stage;
+  await stage.ask('Hello?', unreachable);
+  await stage.answer().getByRole('alert').waitFor();
+  const errors = page.getByRole('region', { name: 'Last errors' });
+  await errors.getByText('The provider could not be reached.').waitFor();
+  await errors.getByText('Check the network').waitFor();
+  await errors.getByRole('link', { name: unreachable }).click();
+  const table = page.getByRole('region', { name: 'Table of the audit' });
+  await table.locator('tbody tr').first().waitFor();
+  expect(await page.getByLabel('Status', { exact: true }).inputValue()).toBe('error');
+  const models = () => table.locator('tbody tr td:nth-child(2)').allInnerTexts();
+  await eventually(async () => [...new Set(await models())]).toEqual([unreachable]);
+});
