@@ -70,23 +70,15 @@ func (h hidden) exclude(c *clause) {
 // DeleteAll takes all records out of every reader's sight, but for those of requests
 // that still run, and for good after UndoTime. Run does the latter. A second deletion
 // within that time takes the first one along: both can then be had back until the
-// second one's time.
+// second one's time. One that finds nothing to delete changes nothing.
 func (s *Store) DeleteAll(ctx context.Context, now time.Time) (Deletion, error) {
 	until := now.UTC().Truncate(time.Millisecond).Add(UndoTime)
 	d := Deletion{UndoUntil: until}
 	err := s.write(ctx, func(tx *sql.Tx) error {
-		h, err := readHidden(ctx, tx)
-		if err != nil {
+		st, err := stats(ctx, tx, Filter{})
+		d.Deleted = st.Total - st.Running
+		if err != nil || d.Deleted == 0 {
 			return err
-		}
-		w := where(Filter{})
-		w.and("status <> 'running'")
-		h.exclude(w)
-		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM requests"+w.sql(), w.args...).Scan(&d.Deleted); err != nil {
-			return err
-		}
-		if d.Deleted == 0 && h.upto == 0 {
-			return nil
 		}
 		for _, step := range []struct {
 			sql  string
@@ -94,7 +86,7 @@ func (s *Store) DeleteAll(ctx context.Context, now time.Time) (Deletion, error) 
 		}{
 			{"DELETE FROM deletion_spared", nil},
 			{"INSERT INTO deletion_spared SELECT id FROM requests WHERE status = 'running'", nil},
-			{"UPDATE audit_state SET deleted_upto = (SELECT max(id) FROM requests), deleted_until = ?", []any{millis(until)}},
+			{"UPDATE audit_state SET deleted_upto = max(deleted_upto, (SELECT coalesce(max(id), 0) FROM requests)), deleted_until = ?", []any{millis(until)}},
 		} {
 			if _, err := tx.ExecContext(ctx, step.sql, step.args...); err != nil {
 				return err
@@ -121,12 +113,16 @@ func (s *Store) Undelete(ctx context.Context, now time.Time) (int64, error) {
 		if upto == 0 || millis(now) >= until {
 			return ErrNothingToRestore
 		}
-		err := tx.QueryRowContext(ctx, `SELECT count(*) FROM requests
-			WHERE id <= ? AND id NOT IN (SELECT id FROM deletion_spared)`, upto).Scan(&restored)
+		before, err := stats(ctx, tx, Filter{})
 		if err != nil {
 			return err
 		}
-		return forgetDeletion(ctx, tx)
+		if err := forgetDeletion(ctx, tx, until); err != nil {
+			return err
+		}
+		after, err := stats(ctx, tx, Filter{})
+		restored = after.Total - before.Total
+		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("restore deleted records: %w", err)
@@ -135,11 +131,13 @@ func (s *Store) Undelete(ctx context.Context, now time.Time) (int64, error) {
 	return restored, nil
 }
 
-func forgetDeletion(ctx context.Context, tx *sql.Tx) error {
-	if _, err := tx.ExecContext(ctx, "DELETE FROM deletion_spared"); err != nil {
+// forgetDeletion forgets the deletion that could be taken back until then, and no newer one.
+func forgetDeletion(ctx context.Context, tx *sql.Tx, until int64) error {
+	_, err := tx.ExecContext(ctx, "DELETE FROM deletion_spared WHERE (SELECT deleted_until FROM audit_state) = ?", until)
+	if err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, "UPDATE audit_state SET deleted_upto = 0, deleted_until = 0")
+	_, err = tx.ExecContext(ctx, "UPDATE audit_state SET deleted_upto = 0, deleted_until = 0 WHERE deleted_until = ?", until)
 	return err
 }
 
@@ -160,13 +158,31 @@ func (s *Store) FinishDeletion(ctx context.Context, now time.Time) (due time.Tim
 	if due := time.UnixMilli(until); now.Before(due) && due.Sub(now) <= UndoTime {
 		return due, nil
 	}
-	if err := s.write(ctx, func(tx *sql.Tx) error { return purge(ctx, tx) }); err != nil {
-		return time.Time{}, fmt.Errorf("finish a deletion: %w", err)
-	}
-	if err := s.shrink(ctx); err != nil {
-		return time.Time{}, fmt.Errorf("shrink the database: %w", err)
+	// Only what has left the file and its log as well is forgotten: until then it is tried again.
+	for _, step := range []func() error{
+		func() error { return s.write(ctx, func(tx *sql.Tx) error { return purge(ctx, tx) }) },
+		func() error { return s.shrink(ctx) },
+		func() error { return s.emptyLog(ctx) },
+		func() error { return s.write(ctx, func(tx *sql.Tx) error { return forgetDeletion(ctx, tx, until) }) },
+	} {
+		if err := step(); err != nil {
+			return time.Time{}, fmt.Errorf("finish a deletion: %w", err)
+		}
 	}
 	return time.Time{}, nil
+}
+
+// emptyLog folds the write-ahead log into the file and cuts it to nothing: it holds old
+// pages. It waits a while for readers to come to their end.
+func (s *Store) emptyLog(ctx context.Context) error {
+	var busy, pages, folded int
+	if err := s.db.Writer.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &folded); err != nil {
+		return err
+	}
+	if busy != 0 {
+		return errors.New("the database's log is in use by a reader")
+	}
+	return nil
 }
 
 // purge empties the table, which SQLite does without looking at each row, and puts
@@ -183,7 +199,7 @@ func purge(ctx context.Context, tx *sql.Tx) error {
 		args []any
 	}{
 		{"CREATE TEMP TABLE kept AS SELECT " + columnList + " FROM requests" + w.sql(), w.args},
-		{"UPDATE audit_state SET last_id = (SELECT max(id) FROM requests)", nil},
+		{"UPDATE audit_state SET last_id = max(last_id, coalesce((SELECT max(id) FROM requests), 0))", nil},
 		{"DELETE FROM requests", nil},
 		{"INSERT INTO requests (" + columnList + ") SELECT " + columnList + " FROM temp.kept", nil},
 		{"DROP TABLE temp.kept", nil},
@@ -194,10 +210,8 @@ func purge(ctx context.Context, tx *sql.Tx) error {
 			return err
 		}
 	}
-	if _, err := change(ctx, tx, 1, "SELECT "+endedColumns+" FROM requests WHERE +status <> 'running'"); err != nil {
-		return err
-	}
-	return forgetDeletion(ctx, tx)
+	_, err = change(ctx, tx, 1, "SELECT "+endedColumns+" FROM requests WHERE +status <> 'running'")
+	return err
 }
 
 // RunDeletions finishes deletions when their time has come, those of an earlier run

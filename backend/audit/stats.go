@@ -21,10 +21,18 @@ func (s *Store) Stats(ctx context.Context, f Filter) (Stats, error) {
 		return Stats{}, fmt.Errorf("stats: %w", err)
 	}
 	defer tx.Rollback()
+	st, err := stats(ctx, tx, f)
+	if err != nil {
+		return Stats{}, fmt.Errorf("stats: %w", err)
+	}
+	return st, nil
+}
+
+func stats(ctx context.Context, tx *sql.Tx, f Filter) (Stats, error) {
 	// A context that can end would cost go-sqlite3 a goroutine per row.
 	c := &census{ctx: context.WithoutCancel(ctx), tx: tx, filter: f, models: map[string]bool{}}
 	if err := c.take(ctx); err != nil {
-		return Stats{}, fmt.Errorf("stats: %w", err)
+		return Stats{}, err
 	}
 	return c.result(), nil
 }

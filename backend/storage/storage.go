@@ -168,8 +168,10 @@ func readerDSN(path string) string {
 }
 
 // writerPragmas are those that go-sqlite3's DSN has no word for. The log is cut
-// back after a burst, so that it does not keep its largest size for ever.
-var writerPragmas = []string{"PRAGMA journal_size_limit = 16777216"}
+// back after a burst, so that it does not keep its largest size for ever. What is
+// deleted from a page that stays is overwritten, which costs next to nothing: the page is
+// written anyway. (Whole pages go with the end of the file, when it is shrunk.)
+var writerPragmas = []string{"PRAGMA journal_size_limit = 16777216", "PRAGMA secure_delete = FAST"}
 
 // connector opens connections without registering a driver by name, which would
 // be global state.

@@ -49,7 +49,7 @@ func TestOpenSetsEveryConnectionUp(t *testing.T) {
 		sync := map[bool]string{false: "1", true: "2"}[strict]
 		for name, want := range map[string]string{
 			"journal_mode": "wal", "auto_vacuum": "2", "synchronous": sync, "foreign_keys": "1",
-			"busy_timeout": "5000", "query_only": "0", "journal_size_limit": "16777216",
+			"busy_timeout": "5000", "query_only": "0", "journal_size_limit": "16777216", "secure_delete": "2",
 		} {
 			if got := pragma(t, db.Writer, name); got != want {
 				t.Errorf("writer's %s = %s, want %s", name, got, want)
