@@ -1,114 +1,189 @@
 // What people need who do not use a mouse, do not see the screen, or have little room.
-import { createRequire } from 'node:module';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { AxeResults } from 'axe-core';
-import { expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { violations } from './support/axe';
+import { cut } from './support/layout';
 import { starter, unreachable } from './support/server';
-import { artifacts, eventually, useStage } from './support/stage';
+import { eventually, useStage } from './support/stage';
 
 const stage = useStage({ login: false });
-const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** What axe-core finds wrong, in light and in dark, with a picture of each kept. */
-async function violations(what: string): Promise<string[]> {
+async function show(hash: string): Promise<void> {
   const { page } = stage;
-  const found: string[] = [];
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    await page.evaluate(axe);
-    const results = (await page.evaluate('axe.run()')) as AxeResults;
-    for (const v of results.violations) found.push(`${what}, ${colorScheme}: ${v.id}: ${v.nodes.map((n) => n.html.slice(0, 120)).join(' | ')}`);
-    await page.screenshot({ path: join(artifacts, `${what} ${colorScheme}.png`) });
-  }
-  return found;
+  await page.evaluate((to) => (location.hash = to), hash);
+  await page.getByRole('heading', { level: 2, name: hash.startsWith('settings') ? 'Settings' : 'Overview' }).waitFor();
+  if (hash.startsWith('settings')) {
+    await page.getByRole('slider', { name: 'Chat' }).waitFor();
+    await page.getByRole('columnheader', { name: /^Tokens/ }).waitFor();
+  } else await page.getByRole('region', { name: 'Table of the last requests' }).waitFor();
 }
 
-it('has nothing that axe-core finds wrong, in light and in dark', async () => {
-  const { page } = stage;
-  await page.getByLabel('Admin token').fill('wrong');
-  await page.keyboard.press('Enter');
-  await page.getByText('This is not the admin token').waitFor();
-  const found = await violations('login');
+describe('axe-core finds nothing wrong, in light and in dark', () => {
+  it('before there is anything', async () => {
+    const { page } = stage;
+    await page.getByLabel('Admin token').fill('wrong');
+    await page.keyboard.press('Enter');
+    await page.getByText('This is not the admin token').waitFor();
+    const found = await violations(page, 'login');
+    await stage.login();
+    await page.getByText('No requests yet').waitFor();
+    found.push(...(await violations(page, 'empty')));
+    await page.getByRole('link', { name: 'Settings', exact: true }).click();
+    await page.getByRole('slider', { name: 'Chat' }).waitFor();
+    await page.getByText('No requests yet').waitFor();
+    found.push(...(await violations(page, 'settings empty')));
+    expect(found).toEqual([]);
+  });
 
-  await stage.login();
-  await page.getByText('No requests yet').waitFor();
-  found.push(...(await violations('empty')));
+  it('on the overview', async () => {
+    const { page } = stage;
+    await stage.login();
+    await stage.ask('Hello?', unreachable);
+    await stage.answer().getByRole('alert').waitFor();
+    await stage.ask('Write a long story about a river.', starter);
+    await stage.streamed(20);
+    await page.keyboard.press('Escape');
+    await eventually(async () => (await stage.newest()).status).toBe('cancelled');
+    await stage.ask('Hello?', starter);
+    await stage.streamed(1);
+    expect(await violations(page, 'overview')).toEqual([]);
+  });
 
-  await stage.ask('Hello?', unreachable);
-  await stage.answer().getByRole('alert').waitFor();
-  await stage.ask('Write a long story about a river.', starter);
-  await page.getByText('first token after').waitFor();
-  await page.keyboard.press('Escape');
-  await eventually(async () => (await stage.newest()).status).toBe('cancelled');
-  await stage.ask('Hello?', starter);
-  await page.getByText('first token after').waitFor();
-  found.push(...(await violations('overview')));
-  expect(found).toEqual([]);
+  it('on the settings, with what is wrong on them, and with what opens there', async () => {
+    const { page, server } = stage;
+    await server.briefly();
+    await stage.login();
+    await show('settings');
+    await page.getByRole('button', { name: /^Advanced/ }).click();
+    await page.getByRole('spinbutton', { name: 'Threads' }).fill('9999');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Threads must be from 0 to 512.').waitFor();
+    const found = await violations(page, 'settings');
+    await page.getByRole('button', { name: 'Revert' }).click();
+
+    await page.getByRole('combobox', { name: 'Model', exact: true }).click();
+    await page.getByRole('option', { name: starter }).waitFor();
+    found.push(...(await violations(page, 'audit combobox')));
+    await page.keyboard.press('Escape');
+
+    await page.getByRole('region', { name: 'Table of the audit' }).locator('tr[data-request]').first().click();
+    await page.getByRole('dialog').waitFor();
+    found.push(...(await violations(page, 'audit record')));
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+
+    await page.keyboard.press('Control+k');
+    await page.getByRole('option', { name: 'Overview' }).waitFor();
+    found.push(...(await violations(page, 'palette')));
+    expect(found).toEqual([]);
+  });
 });
 
-it('can be walked with the keyboard alone, and shows where one is', async () => {
-  const { page } = stage;
-  await eventually(() => page.evaluate(() => document.activeElement?.id)).toBe('token'); // by itself
-  await page.keyboard.type(await stage.server.token());
-  await page.keyboard.press('Enter');
-  await page.getByRole('columnheader', { name: 'Tokens' }).waitFor();
-
-  await eventually(() => page.evaluate(() => document.activeElement?.tagName)).toBe('TEXTAREA');
-  await page.keyboard.type('Write a long story about a river.');
-  await page.keyboard.press('Enter');
-  await stage.streamed(20);
-  await page.keyboard.press('Escape');
-  await page.getByText('· stopped').waitFor();
-
-  const walked: string[] = [];
-  for (let i = 0; i < 20; i++) {
-    await page.keyboard.press('Tab');
-    const [name, outline] = await page.evaluate(() => {
-      const e = document.activeElement as HTMLElement;
-      const { outlineStyle, outlineWidth } = getComputedStyle(e);
-      const text = e.getAttribute('aria-label') ?? e.querySelector('span span:last-child')?.textContent ?? e.textContent ?? '';
-      return [e === document.body ? '' : text.trim(), `${outlineStyle} ${outlineWidth}`] as const;
-    });
-    if (name === '') continue; // the browser's own frame, between the end and the beginning
-    if (walked.includes(name)) break;
-    expect(outline, name).toBe('solid 2px');
-    walked.push(name);
+describe('the keyboard alone', () => {
+  /** Goes round with Tab; each stop must have a name and show that one is there. */
+  async function walk(most: number): Promise<string[]> {
+    const { page } = stage;
+    const walked: string[] = [];
+    for (let i = 0; i < most; i++) {
+      await page.keyboard.press('Tab');
+      const stop = await page.evaluate(() => {
+        const e = document.activeElement as HTMLElement;
+        if (e === document.body) return null; // the browser's own frame, between the end and the beginning
+        const words = (from: Element | null | undefined) => {
+          const copy = from?.cloneNode(true) as Element | undefined;
+          copy?.querySelectorAll('[aria-hidden=true]').forEach((hidden) => hidden.remove());
+          return copy?.textContent?.trim() ?? '';
+        };
+        const labelled = e.getAttribute('aria-labelledby');
+        const name = e.getAttribute('aria-label') ?? (words(labelled ? document.getElementById(labelled) : (e as HTMLInputElement).labels?.[0]) || words(e));
+        // The ring may be around more or less than what has the keyboard: a table's row, or the box that it scrolls in.
+        const shows = [...document.querySelectorAll('*')].some((at) => /^solid 2px/.test(`${getComputedStyle(at).outlineStyle} ${getComputedStyle(at).outlineWidth}`));
+        const first = !e.dataset.walked;
+        e.dataset.walked = 'yes';
+        return { name, shows, first };
+      });
+      if (!stop) continue;
+      if (!stop.first) return walked;
+      expect(stop.shows, `${stop.name} shows that one is there`).toBe(true);
+      expect(stop.name).not.toBe('');
+      walked.push(stop.name);
+    }
+    throw new Error(`after ${most} steps the beginning was not reached again: ${walked.join(', ')}`);
   }
-  expect(walked).toEqual([
-    'Ask', 'Answer', 'Export CSV', 'Export JSONL', 'Table of the last requests',
-    'Overview', 'Settings', 'Log out', 'Copy address', 'Stop', 'Model', 'Question',
-  ]);
+
+  it('logs in, asks and stops, and reaches all of the overview', async () => {
+    const { page } = stage;
+    await eventually(() => page.evaluate(() => document.activeElement?.id)).toBe('token'); // by itself
+    await page.keyboard.type(await stage.server.token());
+    await page.keyboard.press('Enter');
+    await page.getByRole('columnheader', { name: 'Tokens' }).first().waitFor();
+
+    await eventually(() => page.evaluate(() => document.activeElement?.tagName)).toBe('TEXTAREA');
+    await page.keyboard.type('Write a long story about a river.');
+    await page.keyboard.press('Enter');
+    await stage.streamed(20);
+    await page.keyboard.press('Escape');
+    await page.getByText('· stopped').waitFor();
+
+    expect(await walk(60)).toEqual(
+      expect.arrayContaining([
+        'Ask', 'Answer', 'Export CSV', 'Export JSONL', 'Table of the last requests',
+        'Overview', 'Settings', 'Command palette', 'Log out', 'Copy address', 'Stop', 'Model', 'Question',
+      ]),
+    );
+  });
+
+  it('reaches all of the settings', async () => {
+    const { page, server } = stage;
+    await server.briefly();
+    await stage.login();
+    await show('settings');
+    await page.getByRole('button', { name: /^Advanced/ }).focus();
+    await page.keyboard.press('Enter');
+    expect(await walk(100)).toEqual(
+      expect.arrayContaining([
+        'Search settings', 'Address', 'Allowed web origins', 'Largest request', 'Chat', 'Chat, minutes', 'Embeddings, minutes', 'Connect', 'Connect, unit',
+        'First token', 'Idle', 'Load at start', 'Context size', 'Parallel requests', 'Threads', 'Keep records for', 'Largest database', 'Batched',
+        'Model', 'Backend', 'Status', 'Export CSV', 'Export JSONL', 'General', 'Audit Logs', 'Command palette',
+      ]),
+    );
+  });
+
+  it('stays on the button that asks and stops', async () => {
+    const { page } = stage;
+    await stage.login();
+    await page.getByLabel('Question').fill('Write a long story about a river.');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.getByText('first token after').waitFor();
+    await page.keyboard.press('Enter');
+    await page.getByText('· stopped').waitFor();
+    expect(await page.evaluate(() => document.activeElement?.textContent?.trim().endsWith('Ask'))).toBe(true);
+  });
 });
 
-it('keeps the focus on the button that asks and stops', async () => {
-  const { page } = stage;
-  await stage.login();
-  await page.getByLabel('Question').fill('Write a long story about a river.');
-  await page.keyboard.press('Tab');
-  await page.keyboard.press('Enter');
-  await page.getByText('first token after').waitFor();
-  await page.keyboard.press('Enter');
-  await page.getByText('· stopped').waitFor();
-  expect(await page.evaluate(() => document.activeElement?.textContent?.trim().endsWith('Ask'))).toBe(true);
-});
+describe('little room', () => {
+  beforeAll(async () => void (await stage.server.briefly()));
 
-it.each([
-  [1600, 1000],
-  [900, 600], // the window's smallest size
-  [420, 800],
-])('fits into %i by %i', async (width, height) => {
-  const { page } = stage;
-  await page.setViewportSize({ width, height });
-  await stage.login();
-  await page.getByRole('columnheader', { name: 'Tokens' }).waitFor();
-  const over = await page.evaluate(() =>
-    [...document.querySelectorAll('body, main, section, header, nav')]
-      .filter((e) => e.scrollWidth > e.clientWidth + 1)
-      .map((e) => `${e.tagName} ${e.scrollWidth} in ${e.clientWidth}`),
-  );
-  expect(over).toEqual([]);
-  const table = page.getByRole('region', { name: 'Table of the last requests' });
-  if (width >= 900) expect(await table.evaluate((e) => e.scrollWidth - e.clientWidth)).toBe(0);
-  await page.screenshot({ path: join(artifacts, `overview ${width}.png`) });
+  it.each([
+    [1600, 1000],
+    [900, 600], // the window's smallest size
+    [540, 360], // 1080 by 720 at 200 %
+    [450, 300], // 900 by 600 at 200 %
+    [420, 800],
+  ])('fits all pages into %i by %i, and cuts no text', async (width, height) => {
+    const { page } = stage;
+    await page.setViewportSize({ width, height });
+    await stage.login();
+    for (const hash of ['overview', 'settings']) {
+      await show(hash);
+      if (hash === 'settings') await page.getByRole('button', { name: /^Advanced/ }).click();
+      expect(await cut(page), hash).toEqual([]);
+      const over = await page.evaluate(() =>
+        [...document.querySelectorAll('body, main, section, header, nav')]
+          .filter((e) => e.scrollWidth > e.clientWidth + 1)
+          .map((e) => `${e.tagName} ${e.scrollWidth} in ${e.clientWidth}`),
+      );
+      expect(over, hash).toEqual([]);
+    }
+  });
 });

@@ -45,9 +45,9 @@ export class Server {
     return new Server(dir);
   }
 
-  /** Starts the server, the second time on the first time's port. */
-  async start(): Promise<void> {
-    const child = spawn(binary, ['serve', '--addr', `127.0.0.1:${this.#port}`, '--data-dir', this.dir], {
+  /** Starts the server, the second time on the first time's port; with addr "" where its settings say. */
+  async start(addr = `127.0.0.1:${this.#port}`): Promise<void> {
+    const child = spawn(binary, ['serve', ...(addr ? ['--addr', addr] : []), '--data-dir', this.dir], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#process = child;
