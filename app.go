@@ -12,6 +12,9 @@ import (
 	"mlxbar/backend/desktop"
 )
 
+// trayPatience is how long the tray waits for the window.
+const trayPatience = 2 * time.Second
+
 // App is what the page may ask of the program around it. Everything else it asks of the server.
 type App struct {
 	host *desktop.Host
@@ -20,6 +23,8 @@ type App struct {
 	stop    context.CancelFunc
 	work    sync.WaitGroup
 	release func() error
+	drawn   chan struct{} // closed when the page is there
+	once    sync.Once     // closes it
 
 	askWhere func(context.Context, runtime.SaveDialogOptions) (string, error) // the system's save dialog
 	emit     func(ctx context.Context, event string, data ...any)             // to the page
@@ -29,7 +34,10 @@ type App struct {
 }
 
 func newApp(host *desktop.Host) *App {
-	return &App{host: host, askWhere: runtime.SaveFileDialog, emit: runtime.EventsEmit, every: progressEvery}
+	return &App{
+		host: host, drawn: make(chan struct{}),
+		askWhere: runtime.SaveFileDialog, emit: runtime.EventsEmit, every: progressEvery,
+	}
 }
 
 // startup brings up what the window needs around it: the tray, which keeps the server running,
@@ -41,10 +49,8 @@ func (a *App) startup(ctx context.Context) {
 		slog.Error("the window could not be noted", "cause", err)
 	}
 	a.release = release
+	a.work.Go(a.startTray)
 	a.work.Go(func() {
-		if err := a.host.Launch("mlxbar-tray"); err != nil {
-			slog.Error("the tray did not start", "cause", err)
-		}
 		if _, err := a.host.Ensure(a.ctx); err != nil && !errors.Is(err, desktop.ErrNotRunning) {
 			slog.Error("the server did not start", "cause", err)
 			a.emit(a.ctx, "server:failed", err.Error())
@@ -56,6 +62,24 @@ func (a *App) startup(ctx context.Context) {
 			slog.Error("the server is not watched", "cause", err)
 		}
 	})
+}
+
+// startTray lets the window be drawn first: a person waits for that and not for the tray.
+func (a *App) startTray() {
+	select {
+	case <-a.drawn:
+	case <-time.After(trayPatience):
+	case <-a.ctx.Done():
+		return
+	}
+	if err := a.host.Launch("mlxbar-tray"); err != nil {
+		slog.Error("the tray did not start", "cause", err)
+	}
+}
+
+func (a *App) domReady(ctx context.Context) {
+	a.once.Do(func() { close(a.drawn) }) // a page can be loaded again
+	a.show(ctx)
 }
 
 func (a *App) show(ctx context.Context) {

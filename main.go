@@ -54,17 +54,15 @@ func run(dir string) error {
 
 func windowOptions(app *App) *options.App {
 	return &options.App{
-		Title:     "mlxbar",
-		Width:     1080,
-		Height:    720,
-		MinWidth:  900,
-		MinHeight: 600,
-		// Shown when the page is there: an empty window would flash in the wrong colour.
-		StartHidden: true,
+		Title:       "mlxbar",
+		Width:       1080,
+		Height:      720,
+		MinWidth:    900,
+		MinHeight:   600,
 		AssetServer: &assetserver.Options{Assets: frontend.Dist(), Handler: app.host.Proxy()},
 		Bind:        []any{app},
 		OnStartup:   app.startup,
-		OnDomReady:  app.show,
+		OnDomReady:  app.domReady,
 		OnShutdown:  func(context.Context) { app.shutdown() },
 		SingleInstanceLock: &options.SingleInstanceLock{
 			UniqueId:               instanceID(app.host.Paths.Root),
