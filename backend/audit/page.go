@@ -2,7 +2,6 @@ package audit
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -145,18 +144,15 @@ func (s *Store) query(ctx context.Context, f Filter, v View, before int64) (Page
 	if v.Ascending {
 		direction = "ASC"
 	}
-	tail := "ORDER BY id " + direction
+	order := "id " + direction
 	if v.Sort != "" && v.Sort != ByStart {
-		tail = fmt.Sprintf("ORDER BY %s %s, id %s", v.Sort, direction, direction)
+		order = fmt.Sprintf("%s %s, id %s", v.Sort, direction, direction)
 		w.index = ""
 	}
 	// One more than asked for tells whether there is a next page.
-	records, err := s.selectRecords(ctx, w, tail+" LIMIT ? OFFSET ?", v.Limit+1, v.Offset)
+	records, err := s.selectRecords(ctx, w, order, v.Limit+1, v.Offset)
 	if err != nil {
 		return Page{}, err
-	}
-	if records == nil {
-		records = []Record{} // an empty list in JSON, not null
 	}
 	page.Records = records
 	if len(records) > v.Limit {
@@ -180,7 +176,7 @@ func (s *Store) Find(ctx context.Context, requestID string) (Record, error) {
 	w := &clause{}
 	w.and("request_id = ?", requestID)
 	h.exclude(w)
-	records, err := s.selectRecords(ctx, w, "ORDER BY id DESC LIMIT 1")
+	records, err := s.selectRecords(ctx, w, "id DESC", 1, 0)
 	if err != nil {
 		return Record{}, fmt.Errorf("find a record: %w", err)
 	}
@@ -188,26 +184,4 @@ func (s *Store) Find(ctx context.Context, requestID string) (Record, error) {
 		return Record{}, ErrNotFound
 	}
 	return records[0], nil
-}
-
-func (s *Store) selectRecords(ctx context.Context, w *clause, tail string, args ...any) ([]Record, error) {
-	return selectRecords(ctx, s.db.Readers, w, tail, args...)
-}
-
-func selectRecords(ctx context.Context, db *sql.DB, w *clause, tail string, args ...any) ([]Record, error) {
-	query := "SELECT " + columnList + " FROM " + w.from() + w.sql() + " " + tail
-	rows, err := db.QueryContext(ctx, query, append(slices.Clone(w.args), args...)...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var records []Record
-	for rows.Next() {
-		r, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		records = append(records, r)
-	}
-	return records, rows.Err()
 }

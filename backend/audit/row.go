@@ -1,13 +1,11 @@
 package audit
 
 import (
-	"database/sql"
 	"database/sql/driver"
 	"strings"
-	"time"
 )
 
-// columns are in the order of row.values and scan.
+// columns are in the order of row.values and recordOf.
 var columns = []string{
 	"id", "request_id", "started_at", "model", "served_model", "backend", "provider", "endpoint", "stream",
 	"duration_ms", "ttft_ms", "status", "http_status", "error_type",
@@ -91,15 +89,4 @@ func (r *row) values(args []driver.NamedValue) {
 	} {
 		args[i].Value = v
 	}
-}
-
-func scan(rows *sql.Rows) (Record, error) {
-	var r Record
-	var ms int64
-	err := rows.Scan(&r.ID, &r.RequestID, &ms, &r.Model, &r.ServedModel, &r.Backend, &r.Provider, &r.Endpoint, &r.Stream,
-		&r.DurationMS, &r.TTFTMS, &r.Status, &r.HTTPStatus, &r.ErrorType,
-		&r.PromptTokens, &r.CompletionTokens, &r.TotalTokens, &r.CachedTokens, &r.PromptMS, &r.GenerationMS,
-		&r.Attempts, &r.Client, &r.KeyID, &r.CostUSD)
-	r.StartedAt = time.UnixMilli(ms).UTC()
-	return r, err
 }

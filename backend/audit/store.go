@@ -19,11 +19,11 @@ type Store struct {
 // NewStore makes a store on db, which may be open read-only.
 func NewStore(db *storage.DB) *Store { return &Store{db: db, deletion: make(chan struct{}, 1)} }
 
-// eachPage is how many records Each holds at a time.
-const eachPage = 500
+// eachPage is how many records Each reads at a time.
+const eachPage = 1000
 
 // Each calls fn for every record that f matches, oldest first, up to the newest
-// at the time of the call. It holds one page at a time and no transaction while
+// at the time of the call. It reads one page ahead and holds no transaction while
 // fn runs, so that a slow fn neither fills memory nor keeps the database from
 // folding its log.
 func (s *Store) Each(ctx context.Context, f Filter, fn func(Record) error) error {
@@ -31,22 +31,51 @@ func (s *Store) Each(ctx context.Context, f Filter, fn func(Record) error) error
 	if err := s.db.Readers.QueryRowContext(ctx, `SELECT coalesce(max(id), 0) FROM requests`).Scan(&last); err != nil {
 		return fmt.Errorf("read records: %w", err)
 	}
+	ctx, stop := context.WithCancel(ctx)
+	pages, ended := make(chan []Record), make(chan error, 1)
+	go func() {
+		defer close(pages)
+		ended <- s.eachPage(ctx, f, last, pages)
+	}()
+	defer func() { // it is at no page of ours when this returns
+		stop()
+		for range pages {
+		}
+	}()
+	for page := range pages {
+		for i := range page {
+			if err := fn(page[i]); err != nil {
+				return err
+			}
+		}
+	}
+	if err := <-ended; err != nil {
+		return fmt.Errorf("read records: %w", err)
+	}
+	return nil
+}
+
+// eachPage sends the pages up to the id last.
+func (s *Store) eachPage(ctx context.Context, f Filter, last int64, pages chan<- []Record) error {
 	for after := int64(0); ; {
-		h, err := readHidden(ctx, s.db.Readers) // each time: a deletion ends what an export has not read yet
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		h, err := readHidden(ctx, s.db.Readers) // each time: a deletion ends what has not been read yet
 		if err != nil {
-			return fmt.Errorf("read records: %w", err)
+			return err
 		}
 		w := where(f)
 		h.exclude(w)
 		w.and("id > ? AND id <= ?", after, last)
-		records, err := s.selectRecords(ctx, w, "ORDER BY id LIMIT ?", eachPage)
-		if err != nil {
-			return fmt.Errorf("read records: %w", err)
+		records, err := s.selectRecords(ctx, w, "id", eachPage, 0)
+		if err != nil || len(records) == 0 {
+			return err
 		}
-		for i := range records {
-			if err := fn(records[i]); err != nil {
-				return err
-			}
+		select {
+		case pages <- records:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 		if len(records) < eachPage {
 			return nil

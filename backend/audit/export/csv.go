@@ -19,69 +19,94 @@ var header = []string{
 	"attempts", "client", "key_id", "cost_usd",
 }
 
-// newCSV writes the header and returns what writes a record.
+// newCSV writes the header and returns what writes a record. It writes lines of RFC
+// 4180 itself: the standard library's writer would change line ends inside cells.
 func newCSV(w *bufio.Writer) (func(*audit.Record) error, error) {
-	if err := writeLine(w, header); err != nil {
+	if _, err := w.WriteString(strings.Join(header, ",") + "\r\n"); err != nil {
 		return nil, err
 	}
-	cells := make([]string, 0, len(header))
 	return func(r *audit.Record) error {
-		cells = appendCells(cells[:0], r)
-		return writeLine(w, cells)
+		_, err := w.Write(appendLine(w.AvailableBuffer(), r))
+		return err
 	}, nil
 }
 
-// writeLine writes one line of RFC 4180. The standard library's writer would
-// change line ends inside cells.
-func writeLine(w *bufio.Writer, cells []string) error {
-	for i, cell := range cells {
-		if i > 0 {
-			w.WriteByte(',')
-		}
-		if strings.ContainsAny(cell, "\",\r\n") {
-			cell = `"` + strings.ReplaceAll(cell, `"`, `""`) + `"`
-		}
-		w.WriteString(cell)
+func appendLine(b []byte, r *audit.Record) []byte {
+	b = strconv.AppendInt(b, r.ID, 10)
+	b = text(b, r.RequestID)
+	b = r.StartedAt.UTC().AppendFormat(append(b, ','), timeLayout)
+	for _, s := range [...]string{r.Model, r.ServedModel, string(r.Backend), r.Provider, r.Endpoint} {
+		b = text(b, s)
 	}
-	_, err := w.WriteString("\r\n") // a bufio.Writer keeps its first error
-	return err
+	b = strconv.AppendBool(append(b, ','), r.Stream)
+	b = decimal(b, r.DurationMS)
+	b = decimal(b, r.TTFTMS)
+	b = text(b, string(r.Status))
+	b = whole(b, r.HTTPStatus)
+	b = text(b, r.ErrorType)
+	for _, n := range [...]*int64{r.PromptTokens, r.CompletionTokens, r.TotalTokens, r.CachedTokens} {
+		b = whole(b, n)
+	}
+	b = decimal(b, r.PromptMS)
+	b = decimal(b, r.GenerationMS)
+	b = strconv.AppendInt(append(b, ','), r.Attempts, 10)
+	b = text(b, r.Client)
+	b = text(b, r.KeyID)
+	b = decimal(b, r.CostUSD)
+	return append(b, '\r', '\n')
 }
 
-func appendCells(cells []string, r *audit.Record) []string {
-	return append(cells,
-		strconv.FormatInt(r.ID, 10), text(r.RequestID), r.StartedAt.UTC().Format(timeLayout),
-		text(r.Model), text(r.ServedModel), text(string(r.Backend)), text(r.Provider), text(r.Endpoint), strconv.FormatBool(r.Stream),
-		decimal(r.DurationMS), decimal(r.TTFTMS), text(string(r.Status)), whole(r.HTTPStatus), text(r.ErrorType),
-		whole(r.PromptTokens), whole(r.CompletionTokens), whole(r.TotalTokens), whole(r.CachedTokens),
-		decimal(r.PromptMS), decimal(r.GenerationMS),
-		strconv.FormatInt(r.Attempts, 10), text(r.Client), text(r.KeyID), decimal(r.CostUSD))
-}
-
-// text makes a cell that a spreadsheet would run as a formula harmless: an
-// apostrophe in front makes it text. Clients choose model names, so this is
-// where an attack on whoever opens the file would come from. Numbers are written
-// by whole and decimal and keep their minus.
-func text(s string) string {
+// text adds a cell, a comma before it. One that a spreadsheet would run as a formula is
+// made harmless: an apostrophe in front makes it text. Clients choose model names, so
+// this is where an attack on whoever opens the file would come from. Numbers are
+// written by whole and decimal and keep their minus.
+func text(b []byte, s string) []byte {
+	b = append(b, ',')
 	if s == "" {
-		return s
+		return b
+	}
+	quoted := needsQuotes(s)
+	if quoted {
+		b = append(b, '"')
 	}
 	switch s[0] {
 	case '=', '+', '-', '@', '\t', '\r':
-		return "'" + s
+		b = append(b, '\'')
 	}
-	return s
+	if !quoted {
+		return append(b, s...)
+	}
+	for i := range len(s) {
+		if s[i] == '"' {
+			b = append(b, '"')
+		}
+		b = append(b, s[i])
+	}
+	return append(b, '"')
 }
 
-func whole(p *int64) string {
-	if p == nil {
-		return ""
+func needsQuotes(s string) bool {
+	for i := range len(s) {
+		switch s[i] {
+		case '"', ',', '\r', '\n':
+			return true
+		}
 	}
-	return strconv.FormatInt(*p, 10)
+	return false
 }
 
-func decimal(p *float64) string {
+func whole(b []byte, p *int64) []byte {
+	b = append(b, ',')
 	if p == nil {
-		return ""
+		return b
 	}
-	return strconv.FormatFloat(*p, 'f', -1, 64)
+	return strconv.AppendInt(b, *p, 10)
+}
+
+func decimal(b []byte, p *float64) []byte {
+	b = append(b, ',')
+	if p == nil {
+		return b
+	}
+	return strconv.AppendFloat(b, *p, 'f', -1, 64)
 }

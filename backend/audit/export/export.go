@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"mlxbar/backend/audit"
 	"mlxbar/backend/storage"
@@ -105,8 +106,8 @@ func encoder(w *bufio.Writer, format Format) (func(*audit.Record) error, error) 
 }
 
 // File exports the database at dbPath to dest, whether the server runs or not.
-// dest appears complete or not at all. progress, which may be nil, hears how many
-// records are written so far.
+// dest appears complete or not at all, also when ctx ends. progress, which may be nil,
+// hears how many records are written so far; Count tells of how many.
 func File(ctx context.Context, dbPath, dest string, format Format, f audit.Filter, progress func(records int64)) (n int64, err error) {
 	db, err := storage.OpenReadOnly(ctx, dbPath)
 	if err != nil {
@@ -121,20 +122,31 @@ func File(ctx context.Context, dbPath, dest string, format Format, f audit.Filte
 	})
 }
 
+// ErrDiskFull tells that the file did not fit on its disk.
+var ErrDiskFull = errors.New("the disk is full; nothing was written")
+
+// explain names what a person can mend.
+func explain(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("%w: %w", ErrDiskFull, err)
+	}
+	return err
+}
+
 // toFile writes beside dest and renames once all of it is on the disk.
 func toFile(dest string, fill func(io.Writer) (int64, error)) (n int64, err error) {
 	tmp, err := os.CreateTemp(filepath.Dir(dest), "."+filepath.Base(dest)+".*")
 	if err != nil {
-		return 0, fmt.Errorf("export to %s: %w", dest, err)
+		return 0, fmt.Errorf("export to %s: %w", dest, explain(err))
 	}
 	defer func() {
 		if err != nil {
 			tmp.Close() // closed already, unless fill or Sync failed
-			err = errors.Join(err, os.Remove(tmp.Name()))
+			err = errors.Join(explain(err), os.Remove(tmp.Name()))
 		}
 	}()
 	if n, err = fill(tmp); err != nil {
-		return n, err
+		return n, fmt.Errorf("export to %s: %w", dest, err)
 	}
 	if err = errors.Join(tmp.Sync(), tmp.Close()); err != nil {
 		return n, fmt.Errorf("export to %s: %w", dest, err)

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -383,6 +384,34 @@ func TestAFailingWriterIsTold(t *testing.T) {
 	if !errors.Is(err, full) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// The kernel itself says that there is no room, where it has a file that is always full;
+// elsewhere a writer says it as the kernel does.
+func TestAFullDiskIsSaidPlainlyAndLeavesNothing(t *testing.T) {
+	full := io.Writer(failing{&os.PathError{Op: "write", Path: "audit.csv", Err: syscall.ENOSPC}})
+	if f, err := os.OpenFile("/dev/full", os.O_WRONLY, 0); err == nil {
+		defer f.Close()
+		full = f
+	}
+	dir := t.TempDir()
+	dest := filepath.Join(dir, "audit.csv")
+	if err := os.WriteFile(dest, []byte("an older export"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := toFile(dest, func(half io.Writer) (int64, error) {
+		if _, err := half.Write([]byte("the first half")); err != nil {
+			return 0, err
+		}
+		return Write(t.Context(), full, CSV, of(examples()))
+	})
+	if !errors.Is(err, ErrDiskFull) || !strings.Contains(err.Error(), "the disk is full; nothing was written") || !strings.Contains(err.Error(), dest) {
+		t.Errorf("got %v", err)
+	}
+	if raw, err := os.ReadFile(dest); string(raw) != "an older export" || err != nil {
+		t.Errorf("the older export is now %q (%v)", raw, err)
+	}
+	only(t, dir, "audit.csv")
 }
 
 type failing struct{ err error }
