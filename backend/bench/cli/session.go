@@ -42,11 +42,18 @@ func (a *App) begin(ctx context.Context, command string, o *options) (*session, 
 		StartedAt: time.Now().UTC().Truncate(time.Second), Machine: machine.Describe(ctx),
 		Server:   results.Server{URL: results.CleanURL(o.server.URL), Version: s.known.Version, Engines: s.known.Engines},
 		Settings: o.settings(), Warnings: []string{}, Cases: []results.Case{}}
+	s.file.EndedAt = s.file.StartedAt
 	for _, w := range machine.Warnings(ctx, a.Probe, s.file.Machine.CPUs) {
 		s.warn(w)
 	}
+	if ctx.Err() != nil {
+		s.end()
+		return nil, errEarly
+	}
 	return s, nil
 }
+
+var errEarly = failed("broken off before anything was measured")
 
 func (s *session) end() { s.runner.Client.CloseIdleConnections() }
 
@@ -67,6 +74,8 @@ func (s *session) look(ctx context.Context) (err error) {
 	switch {
 	case err == nil:
 		return nil
+	case ctx.Err() != nil:
+		return errEarly
 	case errors.Is(err, workload.ErrNobody):
 		return failed("no server answers at %s: start one with `mlxbar serve`, or name another with --url", at)
 	case errors.Is(err, workload.ErrForbidden):
@@ -108,11 +117,11 @@ func (s *session) measure(ctx context.Context, specs []workload.Spec, kept func(
 		case c.Status == results.BrokenOff || c.Status == results.NotRun:
 			broken = "the server stopped answering"
 		}
+		s.file.EndedAt = time.Now().UTC().Truncate(time.Second)
 		if err := kept(); err != nil {
 			return err
 		}
 	}
-	s.file.EndedAt = time.Now().UTC().Truncate(time.Second)
 	s.file.Complete, s.file.BrokenOff = broken == "", broken
 	return kept()
 }

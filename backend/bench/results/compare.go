@@ -56,6 +56,7 @@ type Change struct {
 	Old, New   bench.Estimate
 	Percent    float64 // how much more the new one is
 	Regression bool
+	Better     bool // by more than the threshold
 	// Unsure says that the intervals overlap: the difference may be chance.
 	Unsure bool
 }
@@ -114,17 +115,23 @@ func (c *Comparison) pair(o, n Case) Pair {
 			continue
 		}
 		ch := Change{Name: f.name, Old: *a, New: *b, Percent: 100 * (b.Value - a.Value) / a.Value, Unsure: a.Low <= b.High && b.Low <= a.High}
-		worse := ch.Percent
-		if f.higher { // a half of the speed is twice the time: 100 % worse, not 50
-			worse = math.Inf(1)
-			if b.Value > 0 {
-				worse = 100 * (a.Value/b.Value - 1)
-			}
+		better, worse := inverse(ch.Percent), ch.Percent
+		if f.higher {
+			better, worse = worse, better
 		}
-		ch.Regression = worse > c.Threshold
+		ch.Regression, ch.Better = worse > c.Threshold, better > c.Threshold
 		p.Changes = append(p.Changes, ch)
 	}
 	return p
+}
+
+// inverse is by how many per cent less a figure has become that is percent more. A half of
+// the speed is twice the time: 100 % worse, not 50.
+func inverse(percent float64) float64 {
+	if percent <= -100 {
+		return math.Inf(1)
+	}
+	return 100 * (100/(100+percent) - 1)
 }
 
 func find(cases []Case, key string) (Case, bool) {
@@ -196,16 +203,7 @@ func (c *Comparison) Table(w io.Writer) error {
 		out.f("%s", clip(p.Old.title(), width))
 		out.f("  %-22s %12s %12s %9s", "", "old", "new", "change")
 		for _, ch := range p.Changes {
-			verdict := ""
-			switch {
-			case ch.Regression && ch.Unsure:
-				verdict = "REGRESSION ?"
-			case ch.Regression:
-				verdict = "REGRESSION"
-			case ch.Unsure:
-				verdict = "?"
-			}
-			out.f("  %-22s %12s %12s %+8.1f%%  %s", ch.Name, number(ch.Old.Value), number(ch.New.Value), ch.Percent, verdict)
+			out.f("  %-22s %12s %12s %+8.1f%%  %s", ch.Name, number(ch.Old.Value), number(ch.New.Value), ch.Percent, ch.verdict())
 		}
 		if p.Old.Failed+p.New.Failed > 0 {
 			verdict := ""
@@ -216,24 +214,40 @@ func (c *Comparison) Table(w io.Writer) error {
 		}
 		out.f("")
 	}
-	if unsure := c.unsure(); unsure {
+	if c.unsure() {
 		out.f("?  the 95 %% intervals overlap: the difference may be chance; more --runs tell")
 	}
 	for _, n := range c.Notes {
 		out.wrap("note: ", n)
 	}
 	if n := c.Regressions(); n > 0 {
-		out.f("%s worse by more than %s %%.", plural(n, "figure is", "figures are"), number(c.Threshold))
+		out.f("%s worse by more than %v %%.", plural(n, "figure is", "figures are"), c.Threshold)
 	} else {
-		out.f("Nothing is worse by more than %s %%.", number(c.Threshold))
+		out.f("Nothing is worse by more than %v %%.", c.Threshold)
 	}
 	return out.to(w)
+}
+
+func (c Change) verdict() string {
+	verdict := ""
+	switch {
+	case c.Regression:
+		verdict = "REGRESSION"
+	case c.Better:
+		verdict = "better"
+	default:
+		return ""
+	}
+	if c.Unsure {
+		verdict += " ?"
+	}
+	return verdict
 }
 
 func (c *Comparison) unsure() bool {
 	for _, p := range c.Pairs {
 		for _, ch := range p.Changes {
-			if ch.Unsure {
+			if ch.Unsure && ch.verdict() != "" {
 				return true
 			}
 		}

@@ -48,7 +48,7 @@ func (l *lines) to(w io.Writer) error {
 func number(v float64) string {
 	decimals := 0
 	switch a := math.Abs(v); {
-	case v == math.Trunc(v) && a < 1e15:
+	case v == 0:
 	case a < 0.1:
 		decimals = 3
 	case a < 10:
@@ -143,10 +143,10 @@ func (f *File) head(out *lines) {
 // block shows one case in full.
 func (c Case) block(out *lines) {
 	out.f("%s", clip(c.title(), width))
-	out.f("  %-20s %9s  %-19s %8s %8s %8s", "", "p50", "95 % interval", "p90", "p95", "p99")
+	out.f("  %-19s %9s  %-19s %8s %8s %8s", "", "p50", "95 % interval", "p90", "p95", "p99")
 	spread := func(name string, d *bench.Distribution) {
 		if d != nil {
-			out.f("  %-20s %9s  %-19s %8s %8s %8s", name, number(d.P50.Value), interval(d.P50), number(d.P90.Value), number(d.P95.Value), number(d.P99.Value))
+			out.f("  %-19s %9s  %-19s %8s %8s %8s", name, number(d.P50.Value), interval(d.P50), number(d.P90.Value), number(d.P95.Value), number(d.P99.Value))
 		}
 	}
 	spread("first token, ms", c.FirstToken)
@@ -158,21 +158,21 @@ func (c Case) block(out *lines) {
 	}
 	if c.Reading != nil || c.Writing != nil {
 		out.f("")
-		out.f("  %-20s %9s  %-19s %8s %8s  %s", "tokens per second", "median", "95 % interval", "slowest", "fastest", "timed by")
+		out.f("  %-19s %9s  %-19s %8s %8s  %s", "tokens per second", "median", "95 % interval", "slowest", "fastest", "timed by")
 		for _, r := range []struct {
 			name string
 			rate *Rate
 		}{{"prompt", c.Reading}, {"generation", c.Writing}} {
 			if r.rate != nil {
-				out.f("  %-20s %9s  %-19s %8s %8s  %s", r.name, number(r.rate.P50.Value), interval(r.rate.P50), number(r.rate.Min), number(r.rate.Max), timedBy[r.rate.Source])
+				out.f("  %-19s %9s  %-19s %8s %8s  %s", r.name, number(r.rate.P50.Value), interval(r.rate.P50), number(r.rate.Min), number(r.rate.Max), timedBy[r.rate.Source])
 			}
 		}
 	}
 	out.f("")
 	if c.Throughput.AnswersPerSecond > 0 {
-		out.f("  %-20s %s answers/s, %s tokens/s", "throughput", number(c.Throughput.AnswersPerSecond), number(c.Throughput.TokensPerSecond))
+		out.f("  %-19s %s answers/s, %s tokens/s", "throughput", number(c.Throughput.AnswersPerSecond), number(c.Throughput.TokensPerSecond))
 	}
-	out.f("  %-20s %d in, %d of them cached; %d out", "tokens", c.Tokens.Prompt, c.Tokens.Cached, c.Tokens.Completion)
+	out.f("  %-19s %d in, %d of them cached; %d out", "tokens", c.Tokens.Prompt, c.Tokens.Cached, c.Tokens.Completion)
 	c.failures(out)
 	out.f("")
 }
@@ -183,36 +183,49 @@ func interval(e bench.Estimate) string { return number(e.Low) + " to " + number(
 
 func (c Case) failures(out *lines) {
 	if c.Failed == 0 {
-		out.f("  %-20s all %d answered", "requests", c.Answered)
+		out.f("  %-19s all %d answered", "requests", c.Answered)
 		return
 	}
-	out.f("  %-20s %d answered, %d failed", "requests", c.Answered, c.Failed)
+	out.f("  %-19s %d answered, %d failed", "requests", c.Answered, c.Failed)
 	for _, e := range c.Errors {
 		text := fmt.Sprintf("%d %s", e.Count, e.Kind)
 		if e.Detail != "" {
 			text += ": " + e.Detail
 		}
-		out.wrap(strings.Repeat(" ", 23), text)
+		out.wrap(strings.Repeat(" ", 22), text)
 	}
 }
 
-// overview shows a case a line: throughput against concurrency, model against model.
+// overview shows a case a line, by route and model: throughput against concurrency.
 func overview(out *lines, cases []Case) {
-	out.f("%-15s %-15s %-6s %2s %7s %7s %7s %7s %5s", "route", "model", "prompt", "at", "first", "whole", "p95", "tok/s", "fail")
+	const row = "  %-7s %9v %10s %10s %10s %9s %9s %7v"
+	group := ""
 	for _, c := range cases {
-		value := func(d *bench.Distribution, of func(*bench.Distribution) float64) string {
+		if name := c.Route + ", " + c.Model; name != group {
+			if group != "" {
+				out.f("")
+			}
+			group = name
+			out.f("%s", clip(name, width))
+			out.f(row, "prompt", "at a time", "first, ms", "whole, ms", "p95, ms", "one tok/s", "all tok/s", "failed")
+		}
+		p50 := func(d *bench.Distribution) string {
 			if d == nil {
 				return "-"
 			}
-			return number(of(d))
+			return number(d.P50.Value)
 		}
-		p50 := func(d *bench.Distribution) float64 { return d.P50.Value }
-		p95 := func(d *bench.Distribution) float64 { return d.P95.Value }
-		out.f("%-15s %-15s %-6s %2d %7s %7s %7s %7s %5d", clip(c.Route, 15), clip(c.Model, 15), clip(c.Prompt.Name, 6), c.Concurrency,
-			value(c.FirstToken, p50), value(c.Total, p50), value(c.Total, p95), number(c.Throughput.TokensPerSecond), c.Failed)
+		p95, one := "-", "-"
+		if c.Total != nil {
+			p95 = number(c.Total.P95.Value)
+		}
+		if c.Writing != nil {
+			one = number(c.Writing.P50.Value)
+		}
+		out.f(row, clip(c.Prompt.Name, 7), c.Concurrency, p50(c.FirstToken), p50(c.Total), p95, one, number(c.Throughput.TokensPerSecond), c.Failed)
 	}
 	out.f("")
-	out.wrap("", "at: requests at a time. first, whole: median milliseconds until the first token and for the whole answer; p95 of the latter. tok/s: of all requests together.")
+	out.wrap("", "first, whole: medians until the first token and of the whole answer; p95 is the latter's. one: an answer's own speed of writing; all: what all requests got together.")
 	out.f("")
 }
 
