@@ -170,3 +170,26 @@ func TestTheMeterMeasuresThisMachine(t *testing.T) {
 		t.Errorf("a second sample is %+v, want the first", again.Machine)
 	}
 }
+
+// What one streamed answer of 16 tokens costs here, from many goroutines at once.
+func BenchmarkARequest(b *testing.B) {
+	l := NewRequests()
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			r := l.Begin(Running{RequestID: "req"}, func(error) {})
+			r.ServedBy("model", "engine")
+			r.Begun(1)
+			for n := range int64(16) {
+				r.Sent(200*n, n)
+			}
+			r.End(16)
+		}
+	})
+}
+
+func BenchmarkASample(b *testing.B) {
+	for b.Loop() {
+		between(read(b.Context(), []int{os.Getppid()}), reading{})
+	}
+}
