@@ -9,7 +9,7 @@ system_packages() {
 		core) echo gcc libc6-dev ca-certificates ;;
 		window) echo pkg-config libgtk-3-dev libwebkit2gtk-4.1-dev libayatana-appindicator3-dev ;;
 		tests) echo curl xvfb dbus-x11 xdotool imagemagick chromium ;;
-		bench) echo wrk ;;
+		bench) echo wrk sqlite3 ;;
 		esac
 	done
 	# Debian packs pip apart from Python. Without it there is no way to a wheel.

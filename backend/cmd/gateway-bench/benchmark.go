@@ -54,10 +54,15 @@ func (b *benchmark) measure(ctx context.Context) error {
 	if err := b.account(ctx); err != nil {
 		return err
 	}
-	if b.options.EngineRounds == 0 {
+	if b.options.EngineRounds > 0 {
+		if err := b.engineSpeed(ctx); err != nil {
+			return err
+		}
+	}
+	if b.options.Records == 0 {
 		return nil
 	}
-	return b.engineSpeed(ctx)
+	return b.auditSpeed(ctx)
 }
 
 // start brings up the upstream and the two ways to it.

@@ -28,6 +28,8 @@ type options struct {
 	EngineTokens int           `json:"engine_tokens"`
 	Starts       int           `json:"starts"`
 	Exact        int           `json:"exact_requests"`
+	Records      int           `json:"records"`
+	AuditRounds  int           `json:"audit_rounds"`
 
 	mlxbar, fakeUpstream, prepared, json string
 }
@@ -53,6 +55,9 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(args) == 2 && args[0] == proxyCommand { // hidden: the bare reverse proxy, in a process of its own
 		return serveProxy(ctx, args[1], stdout, os.Stdin)
+	}
+	if len(args) > 0 && args[0] == fillCommand {
+		return runFill(ctx, args[1:], stdout, stderr)
 	}
 	o, err := parseFlags(args, stderr)
 	if err != nil {
@@ -95,6 +100,8 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	f.IntVar(&o.EngineTokens, "engine-tokens", 160, "tokens of one answer of the engine")
 	f.IntVar(&o.Starts, "starts", 8, "starts to time, on a fresh and on an existing data folder")
 	f.IntVar(&o.Exact, "exact", 2000, "requests that are counted one by one")
+	f.IntVar(&o.Records, "records", 1_000_000, "records of the full audit; 0 leaves it out")
+	f.IntVar(&o.AuditRounds, "audit-rounds", 9, "times that each question about the full audit is asked")
 	f.BoolVar(&quick, "quick", false, "a short run: two rounds of load, four of the engine")
 	f.StringVar(&o.json, "json", "", "also write the results to this `file`")
 	f.StringVar(&o.mlxbar, "mlxbar", filepath.Join(beside, "mlxbar"), "the `program` to measure")
@@ -105,9 +112,10 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	}
 	if quick {
 		o.Rounds, o.Duration, o.EngineRounds, o.Starts, o.Exact = 2, time.Second, min(o.EngineRounds, 4), 3, 400
+		o.AuditRounds = min(o.AuditRounds, 3)
 	}
-	if o.Rounds < 1 || o.Starts < 1 || o.Chunks < 1 || o.Exact < 1 || o.EngineRounds < 0 || o.EngineTokens < 1 {
-		return o, errors.New("rounds, starts, chunks, tokens and exact are at least 1")
+	if o.Rounds < 1 || o.Starts < 1 || o.Chunks < 1 || o.Exact < 1 || o.EngineRounds < 0 || o.EngineTokens < 1 || o.Records < 0 || o.AuditRounds < 1 {
+		return o, errors.New("rounds, starts, chunks, tokens, exact and audit-rounds are at least 1")
 	}
 	for _, program := range []string{o.mlxbar, o.fakeUpstream} {
 		if _, err := os.Stat(program); err != nil {

@@ -19,7 +19,9 @@ type report struct {
 	Engine  *engineRun `json:"engine"`
 	Ready   readiness  `json:"ready"`
 	Audit   accounts   `json:"audit"`
-	Targets []target   `json:"targets"`
+	// FullAudit is nil when it was left out.
+	FullAudit *auditRun `json:"full_audit"`
+	Targets   []target  `json:"targets"`
 }
 
 type memory struct {
@@ -89,6 +91,7 @@ func (r *report) judge() {
 		measured = fmt.Sprintf("%d faults", lost)
 	}
 	aim("requests found in the database", "all", measured, lost == 0)
+	r.FullAudit.judge(aim)
 }
 
 var shapeNames = map[string]string{"json": "JSON", "sse": "SSE"}
@@ -120,6 +123,7 @@ func (r *report) print(w io.Writer) {
 	}
 	fmt.Fprintf(w, "\nGateway's memory: %.1f MB at its peak, %.1f MB after the load\n", float64(r.Memory.PeakBytes)/mib, float64(r.Memory.NowBytes)/mib)
 	r.printAudit(w)
+	r.FullAudit.print(w)
 	fmt.Fprintf(w, "\n%-42s %10s %14s\n", "Targets", "wanted", "measured")
 	for _, t := range r.Targets {
 		verdict := "ok"

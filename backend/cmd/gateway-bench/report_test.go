@@ -39,6 +39,11 @@ func sample() *report {
 			Engine: &bench.Ledger{Completed: 12, Upstream: 12, Rows: bench.Rows{Total: 12, Success: 12}},
 		},
 	}
+	r.FullAudit = &auditRun{Records: 1_000_000, FillS: 9.5, Exports: []exported{{MlxbarS: 2.5, SqliteS: 2, MlxbarBytes: 30 * mib, SqliteBytes: 14 * mib}}}
+	r.FullAudit.ask(r.Started)
+	for i, q := range r.FullAudit.Questions {
+		q.TookMS = []float64{float64(i), float64(i) + 0.5, float64(i) + 9}
+	}
 	for _, shape := range []string{"json", "sse"} {
 		for _, n := range []int{1, 8, 64} {
 			r.Load = append(r.Load, &series{Shape: shape, Connections: n,
@@ -76,12 +81,17 @@ func TestReportIsReadable(t *testing.T) {
 // TestEachTargetCanBeMissed spoils one figure at a time.
 func TestEachTargetCanBeMissed(t *testing.T) {
 	for name, spoil := range map[string]func(*report){
-		"median added at 1 connection, JSON":    func(r *report) { r.Load[0].Rounds[gated][0].P50US = 351 },
-		"throughput / ReverseProxy's at 8, SSE": func(r *report) { r.Load[4].Rounds[gated][0].Requests = 5999 },
-		"tokens per second / the engine's own":  func(r *report) { r.Engine.Rounds[provided][0].Total = 1100 * time.Millisecond },
-		"ready line after the start, slowest":   func(r *report) { r.Ready.Fresh[1] = 201 },
-		"resident memory under load, peak":      func(r *report) { r.Memory.PeakBytes = 81 * mib },
-		"requests found in the database":        func(r *report) { r.Audit.Exact.Rows.Total-- },
+		"median added at 1 connection, JSON":     func(r *report) { r.Load[0].Rounds[gated][0].P50US = 351 },
+		"throughput / ReverseProxy's at 8, SSE":  func(r *report) { r.Load[4].Rounds[gated][0].Requests = 5999 },
+		"tokens per second / the engine's own":   func(r *report) { r.Engine.Rounds[provided][0].Total = 1100 * time.Millisecond },
+		"ready line after the start, slowest":    func(r *report) { r.Ready.Fresh[1] = 201 },
+		"resident memory under load, peak":       func(r *report) { r.Memory.PeakBytes = 81 * mib },
+		"requests found in the database":         func(r *report) { r.Audit.Exact.Rows.Total-- },
+		"full audit: filtered first page":        func(r *report) { slow(r, firstPage, 51) },
+		"full audit: sums":                       func(r *report) { slow(r, sums, 51) },
+		"full audit: page half-way down":         func(r *report) { slow(r, farPage, 101) },
+		"full audit: CSV / the sqlite3 shell's":  func(r *report) { r.FullAudit.Exports[0].MlxbarS = 3.1 },
+		"full audit: memory of the export, peak": func(r *report) { r.FullAudit.Exports[0].MlxbarBytes = 65 * mib },
 	} {
 		r := sample()
 		spoil(r)
@@ -94,6 +104,14 @@ func TestEachTargetCanBeMissed(t *testing.T) {
 		}
 		if diff := cmp.Diff([]string{name}, missed); diff != "" {
 			t.Errorf("after spoiling %q: %s", name, diff)
+		}
+	}
+}
+
+func slow(r *report, kind string, ms float64) {
+	for _, q := range r.FullAudit.Questions {
+		if q.Kind == kind {
+			q.TookMS = []float64{ms}
 		}
 	}
 }
