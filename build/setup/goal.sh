@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The goals of the Makefile: goal.sh run|setup|build|test|lint|bench|package
+# The goals of the Makefile: goal.sh run|setup|build|test|lint|bench|screenshots|package
 # Each prepares what it needs, and nothing else, and then does its work.
 
 cd "$(dirname "$0")" || exit 1
@@ -83,6 +83,13 @@ goal_bench() {
 	exec "$BIN/gateway-bench" ${BENCH_ARGS:-}
 }
 
+# The pictures of README and docs, of a running server that really answers.
+goal_screenshots() {
+	prepare_tests
+	cd frontend
+	exec npm run --silent screenshots
+}
+
 goal_package() {
 	prepare_sources core window
 	prepare_uv
@@ -91,6 +98,6 @@ goal_package() {
 }
 
 case ${1:-} in
-run | setup | build | test | lint | bench | package) "goal_$1" ;;
-*) fail 'Usage: goal.sh run|setup|build|test|lint|bench|package' ;;
+run | setup | build | test | lint | bench | screenshots | package) "goal_$1" ;;
+*) fail 'Usage: goal.sh run|setup|build|test|lint|bench|screenshots|package' ;;
 esac
