@@ -46,7 +46,7 @@ type App struct {
 // Run runs the command line and gives the exit code. When ctx ends, what was measured is kept.
 func (a *App) Run(ctx context.Context, args []string) int {
 	root := a.root()
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // for nil it would take those of the process
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
 	err := root.ExecuteContext(ctx)

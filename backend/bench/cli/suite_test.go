@@ -1,0 +1,211 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"mlxbar/backend/bench/results"
+	"mlxbar/backend/bench/workload"
+	"mlxbar/backend/testkit"
+)
+
+// gateway stands for an mlxbar in front of a scripted upstream: its admin API tells what a suite asks for.
+type gateway struct {
+	*httptest.Server
+	asked atomic.Int64
+	dies  int64 // at that request; 0: never
+}
+
+func newGateway(t *testing.T, token string) *gateway {
+	t.Helper()
+	up, err := url.Parse(strings.TrimSuffix(testkit.NewUpstream(t).URL, "/v1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gateway{}
+	proxy := httputil.NewSingleHostReverseProxy(up)
+	transport := &http.Transport{}
+	proxy.Transport = transport
+	mux := http.NewServeMux()
+	admin := func(path, answer string) {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") != "Bearer "+token {
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			fmt.Fprint(w, answer)
+		})
+	}
+	admin("/api/status", `{"version": "9.9.9", "data_dir": "/nowhere"}`)
+	admin("/api/models", `{"models": [{"name": "ok-3", "engine": "llamacpp"}]}`)
+	admin("/api/settings", `{"providers": [{"name": "far", "kind": "openai", "base_url": "http://far.example/v1"}],
+		"routes": [{"model": "ok-4", "targets": [{"provider": "far"}]}], "engines": {"llamacpp": {"parallel": 4}}}`)
+	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"data": [{"id": "ok-3", "owned_by": "mlxbar"}, {"id": "ok-4", "owned_by": "far"}]}`)
+	})
+	mux.HandleFunc("POST /v1/", func(w http.ResponseWriter, r *http.Request) {
+		if g.asked.Add(1) == g.dies {
+			g.Listener.Close() // no new connections; this one is cut
+			panic(http.ErrAbortHandler)
+		}
+		w.Header().Set("Connection", "close")
+		proxy.ServeHTTP(w, r)
+	})
+	g.Server = httptest.NewServer(mux)
+	t.Cleanup(func() { g.Close(); transport.CloseIdleConnections() })
+	return g
+}
+
+// running writes what a server on the data folder leaves there.
+func (d *desk) running(g *gateway, token string) {
+	d.t.Helper()
+	info, err := json.Marshal(map[string]any{"url": g.URL})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.write("data folder/run/server.json", string(info))
+	d.write("data folder/run/admin.token", token+"\n")
+}
+
+var small = []string{"--runs", "2", "--prompt", "short,medium", "--concurrency", "1,2"}
+
+func TestSuiteMeasuresWhatIsSetUpAndSaysWhyNotTheRest(t *testing.T) {
+	d := newDesk(t)
+	g := newGateway(t, "token")
+	d.running(g, "token")
+	out := d.path("results.json")
+	table := d.good(append([]string{"suite", "--output", out}, small...)...)
+	f := d.read(out)
+	if !f.Complete || f.BrokenOff != "" || f.Server.Version != "9.9.9" || f.Server.URL != g.URL || !strings.Contains(string(f.Server.Engines), "parallel") {
+		t.Errorf("%+v", f)
+	}
+	var got []string
+	for _, c := range f.Cases {
+		got = append(got, fmt.Sprintf("%s %s %s %d %s", c.Route, c.Model, c.Prompt.Name, c.Concurrency, c.Status))
+		if (c.Reason == "") != (c.Status == results.Measured) {
+			t.Errorf("%s: reason %q", c.Route, c.Reason)
+		}
+		if c.Status == results.Measured && (c.Answered != 2 || !strings.Contains(table, c.Route+", "+c.Model)) {
+			t.Errorf("%+v", c)
+		}
+	}
+	want := "local-llamacpp ok-3 short 1 measured,local-llamacpp ok-3 short 2 measured,local-llamacpp ok-3 medium 1 measured,local-llamacpp ok-3 medium 2 measured," +
+		"local-mlx   0 skipped,openai ok-4 short 1 measured,openai ok-4 short 2 measured,openai ok-4 medium 1 measured,openai ok-4 medium 2 measured,anthropic   0 skipped,failover   0 skipped"
+	if strings.Join(got, ",") != want {
+		t.Errorf("cases %q", got)
+	}
+	if n := strings.Count(table, "skipped "); n != 3 {
+		t.Errorf("%d skipped in the table:\n%s", n, table)
+	}
+	d.good("compare", out, out)
+}
+
+func TestTheTokenGoesToItsOwnServerOnly(t *testing.T) {
+	d := newDesk(t)
+	g, other := newGateway(t, "token"), newGateway(t, "token")
+	d.running(g, "token")
+	if got := d.good("run", "--model", "ok-3", "--runs", "1"); !strings.Contains(got, "local-llamacpp, ok-3") {
+		t.Errorf("%s", got)
+	}
+	if got := d.good("run", "--model", "ok-3", "--runs", "1", "--url", other.URL); !strings.Contains(got, "local, ok-3") {
+		t.Errorf("another server was given the token:\n%s", got)
+	}
+	d.env["TOKEN"], d.env["OLD"] = "token", "old"
+	if got := d.good("run", "--model", "ok-3", "--runs", "1", "--url", other.URL+"/v1/", "--admin-token-env", "TOKEN"); !strings.Contains(got, "local-llamacpp, ok-3") {
+		t.Errorf("%s", got)
+	}
+	d.refused(codeUsage, []string{"run", "--admin-token-env", "OLD"}, "--admin-token-env OLD", "run/admin.token")
+	d.refused(codeUsage, []string{"run", "--model", "nobody"}, `--model "nobody"`, "ok-3, ok-4")
+	d.running(g, "left behind")
+	if got := d.good("run", "--model", "ok-3", "--runs", "1"); !strings.Contains(got, "local, ok-3") {
+		t.Errorf("with a token that no longer holds:\n%s", got)
+	}
+}
+
+func TestASuiteWithNothingSetUpIsAFailure(t *testing.T) {
+	d := newDesk(t)
+	d.running(newGateway(t, "token"), "token")
+	o := d.run("suite", "--routes", "local-mlx,failover")
+	if o.code != codeFailure || !strings.Contains(o.stderr, "nothing was measured") || strings.Count(o.stdout, "skipped ") != 2 {
+		t.Errorf("%+v", o)
+	}
+}
+
+func TestASuiteWhoseServerDiesKeepsWhatItMeasured(t *testing.T) {
+	d := newDesk(t)
+	g := newGateway(t, "token")
+	g.dies = 5 // warm-up and two requests of the first case, warm-up and first request of the second
+	d.running(g, "token")
+	out := d.path("results.json")
+	o := d.run("suite", "--output", out, "--runs", "2", "--prompt", "short,medium", "--concurrency", "1")
+	if o.code != codeFailure || !strings.Contains(o.stderr, "the server stopped answering") || !strings.Contains(o.stdout, "not run") || !strings.Contains(o.stdout, "Broken off") {
+		t.Errorf("%+v", o)
+	}
+	f := d.read(out)
+	if f.Complete || f.BrokenOff != "the server stopped answering" || f.Cases[0].Status != results.Measured || f.Cases[0].Answered != 2 || f.Cases[1].Status != results.BrokenOff {
+		t.Errorf("%+v", f)
+	}
+	for _, c := range f.Cases[2:] {
+		if c.Status != results.NotRun && c.Status != results.Skipped || c.Reason == "" {
+			t.Errorf("%+v", c)
+		}
+	}
+}
+
+func TestTheBarFitsALineAndGoesAway(t *testing.T) {
+	var out bytes.Buffer
+	b := newBar(&out, true)
+	b.start(3)
+	b.label(workload.Spec{Route: "local-llamacpp", Model: strings.Repeat("long-", 30), Concurrency: 1})
+	for range 3 {
+		b.drawn = time.Time{} // as if a while had passed
+		b.step()
+	}
+	b.say("hello")
+	b.stop()
+	b.step()
+	for _, line := range strings.FieldsFunc(out.String(), func(r rune) bool { return r == '\r' || r == '\n' }) {
+		if shown := strings.TrimSuffix(line, "\x1b[K"); len(shown) > barMost {
+			t.Errorf("a line of %d columns: %q", len(shown), shown)
+		}
+	}
+	if !strings.Contains(out.String(), "[####################] 3/3  local-llamacpp") || !strings.HasSuffix(out.String(), "mlx-benchmark: hello\n\r\x1b[K") {
+		t.Errorf("%q", out.String())
+	}
+	out.Reset()
+	silent := newBar(&out, false)
+	silent.start(1)
+	silent.step()
+	silent.stop()
+	if out.Len() != 0 {
+		t.Errorf("where there is no terminal: %q", out.String())
+	}
+}
+
+func TestABusyMachineIsSaidAtTheStartAndInTheResults(t *testing.T) {
+	d := newDesk(t)
+	up := testkit.NewUpstream(t)
+	var stdout, stderr bytes.Buffer
+	a := App{Out: &stdout, Err: &stderr, Getenv: func(string) string { return "" }, Probe: busy{}}
+	if code := a.Run(t.Context(), []string{"run", "--url", up.URL, "--model", "ok-1", "--runs", "1", "--format", "json", "-o", d.path("r.json")}); code != 0 {
+		t.Fatalf("%s", &stderr)
+	}
+	if f := d.read(d.path("r.json")); len(f.Warnings) != 2 || strings.Count(stderr.String(), "warning: ") != 2 {
+		t.Errorf("%q, %s", f.Warnings, &stderr)
+	}
+}
+
+type busy struct{}
+
+func (busy) Busy(context.Context) (float64, float64, error) { return 1, 99, nil }
+func (busy) OnBattery(context.Context) (bool, error)        { return true, nil }
