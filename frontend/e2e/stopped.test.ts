@@ -45,3 +45,21 @@ it('says that an answer was cut off when the server dies in its middle', async (
   await stage.login();
   await page.locator('tr').filter({ hasText: 'interrupted' }).waitFor();
 });
+
+it('keeps the audit to be read while the server is stopped, and shows what came when it is back', async () => {
+  const { page, server } = stage;
+  const id = await server.briefly();
+  await page.getByRole('link', { name: 'Settings' }).click();
+  const row = (request: string) => page.getByRole('region', { name: 'Table of the audit' }).locator(`tr[data-request="${request}"]`);
+  await row(id).waitFor();
+  await server.stop();
+  await eventually(() => page.getByRole('button', { name: 'Delete all' }).getAttribute('aria-disabled')).toBe('true');
+  expect(await row(id).count()).toBe(1);
+
+  await server.start();
+  const meanwhile = await server.briefly();
+  await page.getByLabel('Admin token').fill(await server.token());
+  await page.keyboard.press('Enter');
+  await row(meanwhile).waitFor();
+  await row(id).waitFor();
+});

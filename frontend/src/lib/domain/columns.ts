@@ -9,6 +9,8 @@ export interface Column {
   label: string;
   /** In pixels. A column that grows takes what is left, and no less than this. */
   width: number;
+  /** Where there is little room. */
+  tight?: number;
   grows?: boolean;
   number?: boolean;
   sort?: SortKey;
@@ -21,13 +23,13 @@ const count = (n: number | null): string => (n === null ? unknown : tokens(n));
 const perSecond = (n: number | null, ms: number | null): string => (n === null || !ms ? unknown : rate((1000 * n) / ms));
 
 export const columns: readonly Column[] = [
-  { id: 'started_at', label: 'Timestamp', width: 110, sort: 'started_at', usual: true, text: (r, now) => clock(new Date(r.started_at), now) },
-  { id: 'model', label: 'Model', width: 132, grows: true, sort: 'model', usual: true, text: (r) => r.model || unknown },
-  { id: 'backend', label: 'Backend', width: 92, usual: true, text: (r) => r.backend },
-  { id: 'endpoint', label: 'Endpoint', width: 168, usual: true, text: (r) => r.endpoint },
-  { id: 'duration_ms', label: 'Duration', width: 90, number: true, sort: 'duration_ms', usual: true, text: (r, now) => duration(elapsed(r, now)) },
-  { id: 'status', label: 'Status', width: 100, usual: true, text: (r) => r.status },
-  { id: 'total_tokens', label: 'Tokens', width: 80, number: true, sort: 'total_tokens', usual: true, text: (r) => count(r.total_tokens) },
+  { id: 'started_at', label: 'Timestamp', width: 110, tight: 106, sort: 'started_at', usual: true, text: (r, now) => clock(new Date(r.started_at), now) },
+  { id: 'model', label: 'Model', width: 132, tight: 104, grows: true, sort: 'model', usual: true, text: (r) => r.model || unknown },
+  { id: 'backend', label: 'Backend', width: 92, tight: 84, usual: true, text: (r) => r.backend },
+  { id: 'endpoint', label: 'Endpoint', width: 168, tight: 122, usual: true, text: (r) => r.endpoint },
+  { id: 'duration_ms', label: 'Duration', width: 90, tight: 76, number: true, sort: 'duration_ms', usual: true, text: (r, now) => duration(elapsed(r, now)) },
+  { id: 'status', label: 'Status', width: 100, tight: 88, usual: true, text: (r) => r.status },
+  { id: 'total_tokens', label: 'Tokens', width: 80, tight: 70, number: true, sort: 'total_tokens', usual: true, text: (r) => count(r.total_tokens) },
   { id: 'client', label: 'Client', width: 150, text: (r) => r.client || unknown },
   { id: 'provider', label: 'Provider', width: 110, text: (r) => r.provider || unknown },
   { id: 'served_model', label: 'Served model', width: 160, text: (r) => r.served_model || unknown },
@@ -59,5 +61,7 @@ export function read(stored: string | null): readonly string[] {
   }
 }
 
+export const widthOf = (c: Column, tight: boolean): number => (tight ? (c.tight ?? c.width) : c.width);
+
 /** The least width of a table of these columns. */
-export const leastWidth = (shown: readonly Column[]): number => shown.reduce((sum, c) => sum + c.width, 0);
+export const leastWidth = (shown: readonly Column[], tight: boolean): number => shown.reduce((sum, c) => sum + widthOf(c, tight), 0);
