@@ -61,10 +61,11 @@ func (h hidden) exclude(c *clause) {
 		return
 	}
 	if len(h.spared) == 0 {
-		c.and("id > ?", h.upto)
+		c.atLeast(h.upto + 1)
 		return
 	}
-	c.and("id >= ? AND (id > ? OR id IN (SELECT id FROM deletion_spared))", h.spared[0], h.upto)
+	c.atLeast(h.spared[0])
+	c.and("(+id > ? OR +id IN (SELECT id FROM deletion_spared))", h.upto)
 }
 
 // DeleteAll takes all records out of every reader's sight, but for those of requests
@@ -198,7 +199,7 @@ func purge(ctx context.Context, tx *sql.Tx) error {
 		sql  string
 		args []any
 	}{
-		{"CREATE TEMP TABLE kept AS SELECT " + columnList + " FROM requests" + w.sql(), w.args},
+		{"CREATE TEMP TABLE kept AS SELECT " + columnList + " FROM requests" + w.sql(), w.values()},
 		{"UPDATE audit_state SET last_id = max(last_id, coalesce((SELECT max(id) FROM requests), 0))", nil},
 		{"DELETE FROM requests", nil},
 		{"INSERT INTO requests (" + columnList + ") SELECT " + columnList + " FROM temp.kept", nil},

@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -72,6 +71,20 @@ type clause struct {
 	terms []string
 	args  []any
 	index string
+	// low and high bound the ids, both included; 0 is open. They are gathered to one term
+	// each, for of several SQLite may seek by the one that excludes the least.
+	low, high int64
+}
+
+func (c *clause) atLeast(id int64) { c.low = max(c.low, id) }
+
+func (c *clause) atMost(id int64) {
+	if c.high == 0 || id < c.high {
+		c.high = max(id, -1)
+	}
+	if c.high == 0 { // no id is
+		c.high = -1
+	}
 }
 
 func (c *clause) and(term string, args ...any) {
@@ -90,10 +103,29 @@ func (c *clause) not(other *clause) {
 }
 
 func (c *clause) sql() string {
-	if len(c.terms) == 0 {
+	terms := slices.Clone(c.terms)
+	if c.low > 0 {
+		terms = append(terms, "id >= ?")
+	}
+	if c.high != 0 {
+		terms = append(terms, "id <= ?")
+	}
+	if len(terms) == 0 {
 		return ""
 	}
-	return " WHERE " + strings.Join(c.terms, " AND ")
+	return " WHERE " + strings.Join(terms, " AND ")
+}
+
+// values are the parameters of sql.
+func (c *clause) values() []any {
+	values := slices.Clone(c.args)
+	if c.low > 0 {
+		values = append(values, c.low)
+	}
+	if c.high != 0 {
+		values = append(values, c.high)
+	}
+	return values
 }
 
 // notIndexed, for an index, has SQLite go by the id alone.
@@ -113,7 +145,7 @@ func (c *clause) from() string {
 // query, for only then does SQLite use it.
 func where(f Filter) *clause {
 	c := &clause{}
-	if f.Model != "" {
+	if f.Model != "" || f.unnamed {
 		c.and("model = ?", f.Model)
 	}
 	if f.Backend != "" {
@@ -150,34 +182,4 @@ func ceilMillis(t time.Time) int64 {
 		ms++
 	}
 	return ms
-}
-
-// narrow is the number of rows up to which sorting them beats walking the table.
-const narrow = 5000
-
-// planned is where with the choice that SQLite cannot make without statistics:
-// a short span of time is found by its index and sorted, a long one is met soon
-// enough by walking back from the newest row.
-func (s *Store) planned(ctx context.Context, f Filter) (*clause, error) {
-	if f.From.IsZero() && f.To.IsZero() {
-		return where(f), nil
-	}
-	span := where(Filter{From: f.From, To: f.To})
-	var n int
-	err := s.db.Readers.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM requests INDEXED BY requests_started_at"+
-		span.sql()+" LIMIT ?)", append(span.args, narrow+1)...).Scan(&n)
-	if err != nil {
-		return nil, err
-	}
-	c := where(f)
-	if n <= narrow {
-		c.index = "requests_started_at"
-		return c, nil
-	}
-	for i, term := range c.terms { // a unary plus takes the term from the planner
-		if strings.HasPrefix(term, "started_at") {
-			c.terms[i] = "+" + term
-		}
-	}
-	return c, nil
 }

@@ -134,23 +134,8 @@ func (s *Store) query(ctx context.Context, f Filter, v View, before int64) (Page
 	if err != nil {
 		return Page{}, err
 	}
-	w, err := s.planned(ctx, f)
-	if err != nil {
-		return Page{}, err
-	}
-	h.exclude(w)
-	w.and("id <= ?", min(page.Until, before-1))
-	direction := "DESC"
-	if v.Ascending {
-		direction = "ASC"
-	}
-	order := "id " + direction
-	if v.Sort != "" && v.Sort != ByStart {
-		order = fmt.Sprintf("%s %s, id %s", v.Sort, direction, direction)
-		w.index = ""
-	}
-	// One more than asked for tells whether there is a next page.
-	records, err := s.selectRecords(ctx, w, order, v.Limit+1, v.Offset)
+	l := locator{store: s, filter: f, view: v, until: min(page.Until, before-1), hidden: h}
+	records, err := l.find(ctx, v.Offset, v.Limit+1) // one more tells whether there is a next page
 	if err != nil {
 		return Page{}, err
 	}

@@ -66,6 +66,8 @@ type Filter struct {
 	Status   string // a Status; "error" means every end but success
 	Endpoint string
 	From, To time.Time // From <= started_at < To; zero is open
+
+	unnamed bool // Model "" is meant: requests that named none
 }
 
 // Stats sums up the records that a filter matches.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
@@ -17,7 +16,7 @@ import (
 // database/sql costs as much per row as SQLite does. ctx does not end one that has begun.
 func (s *Store) selectRecords(ctx context.Context, w *clause, order string, limit int, offset int64) ([]Record, error) {
 	query := "SELECT " + columnList + " FROM " + w.from() + w.sql() + " ORDER BY " + order + " LIMIT ? OFFSET ?"
-	values, err := named(append(slices.Clone(w.args), limit, offset))
+	values, err := named(append(w.values(), limit, offset))
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -30,30 +31,41 @@ func (s *Store) Stats(ctx context.Context, f Filter) (Stats, error) {
 
 func stats(ctx context.Context, tx *sql.Tx, f Filter) (Stats, error) {
 	// A context that can end would cost go-sqlite3 a goroutine per row.
-	c := &census{ctx: context.WithoutCancel(ctx), tx: tx, filter: f, models: map[string]bool{}}
-	if err := c.take(ctx); err != nil {
+	c := newCensus(ctx, tx, f, math.MaxInt64-1, "duration_ms")
+	if err := c.take(ctx, fewBlocks); err != nil {
 		return Stats{}, err
 	}
 	return c.result(), nil
 }
 
-// census is the making of one Stats.
+// census counts the records that a filter matches.
 type census struct {
 	ctx    context.Context
 	tx     *sql.Tx
 	filter Filter
+	until  int64 // and only these ids and lower ones
 	hidden hidden
+	figure string // the column of values and spread: duration_ms or total_tokens; "" for neither
 
-	stats     Stats
-	models    map[string]bool
-	durations []float64 // those read one by one
-	spread    spread    // those of the sums
+	stats  Stats
+	models map[string]int64
+	values []float64 // those read one by one
+	spread spread    // those of the sums
+	blocks map[int64]int64
 }
+
+func newCensus(ctx context.Context, tx *sql.Tx, f Filter, until int64, figure string) *census {
+	return &census{ctx: context.WithoutCancel(ctx), tx: tx, filter: f, until: until, figure: figure, models: map[string]int64{}, blocks: map[int64]int64{}}
+}
+
+// end is the first block that is not wholly within until.
+func (c *census) end() int64 { return blockOf(c.until + 1) }
 
 // take counts what the sums have, and then record by record what they do not: the
 // blocks at the edges of a time range, those that are partly out of sight, those not
-// summed yet, and the requests that run.
-func (c *census) take(ctx context.Context) error {
+// summed yet, and the requests that run. Up to few blocks are read record by record all
+// the same.
+func (c *census) take(ctx context.Context, few int) error {
 	var err error
 	if c.hidden, err = readHidden(c.ctx, c.tx); err != nil {
 		return err
@@ -65,7 +77,7 @@ func (c *census) take(ctx context.Context) error {
 	if c.hidden.upto > 0 {
 		from = max(from, blockOf(c.hidden.upto)+1)
 	}
-	single, err := c.mixed(from)
+	single, err := c.mixed(from, few)
 	if err != nil {
 		return err
 	}
@@ -76,6 +88,9 @@ func (c *census) take(ctx context.Context) error {
 		if err := c.addRecords(0, from*blockSize); err != nil {
 			return err
 		}
+	}
+	if end := c.end(); end >= from {
+		single = append(single, end)
 	}
 	for _, block := range single {
 		if err := ctx.Err(); err != nil {
@@ -92,7 +107,7 @@ func (c *census) take(ctx context.Context) error {
 func (c *census) matching(from int64) *clause {
 	f := c.filter
 	w := where(Filter{Model: f.Model, Backend: f.Backend, Status: f.Status, Endpoint: f.Endpoint})
-	w.and("block >= ?", from)
+	w.and("block >= ? AND block < ?", from, c.end())
 	return w
 }
 
@@ -113,23 +128,24 @@ func (c *census) times() (inside, touching *clause) {
 
 // mixed are the blocks from from on that must be read record by record, because they
 // are partly within the times, or because there are so few.
-func (c *census) mixed(from int64) ([]int64, error) {
+func (c *census) mixed(from int64, few int) ([]int64, error) {
 	w := c.matching(from)
 	inside, touching := c.times()
 	w.join(touching)
-	blocks, err := c.blocks(w, " ORDER BY block LIMIT ?", fewBlocks+1)
-	if err != nil || len(blocks) <= fewBlocks || len(inside.terms) == 0 {
-		if len(blocks) > fewBlocks {
-			blocks = nil
+	if few > 0 {
+		if blocks, err := c.list(w, " ORDER BY block LIMIT ?", few+1); err != nil || len(blocks) <= few {
+			return blocks, err
 		}
-		return blocks, err
+	}
+	if len(inside.terms) == 0 {
+		return nil, nil
 	}
 	w.not(inside)
-	return c.blocks(w, " ORDER BY block")
+	return c.list(w, " ORDER BY block")
 }
 
-func (c *census) blocks(w *clause, tail string, args ...any) ([]int64, error) {
-	rows, err := c.tx.QueryContext(c.ctx, "SELECT DISTINCT block FROM audit_sums"+w.sql()+tail, append(slices.Clone(w.args), args...)...)
+func (c *census) list(w *clause, tail string, args ...any) ([]int64, error) {
+	rows, err := c.tx.QueryContext(c.ctx, "SELECT DISTINCT block FROM audit_sums"+w.sql()+tail, append(w.values(), args...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -156,20 +172,24 @@ func (c *census) addSums(from int64, but []int64) error {
 		}
 		w.and("block NOT IN (SELECT value FROM json_each(?))", string(list))
 	}
-	if err := c.addGroups("SELECT model, backend, status, sum(n), sum(tokens) FROM audit_sums"+w.sql()+" GROUP BY model, backend, status", w.args); err != nil {
+	if c.figure == "" {
+		return c.addBlocks("SELECT block, sum(n) FROM audit_sums"+w.sql()+" GROUP BY block", w.values())
+	}
+	if err := c.addGroups("SELECT model, backend, status, sum(n), sum(tokens) FROM audit_sums"+w.sql()+" GROUP BY model, backend, status", w.values()); err != nil {
 		return err
 	}
-	rows, err := c.tx.QueryContext(c.ctx, "SELECT durations FROM audit_sums"+w.sql(), w.args...)
+	column := map[string]string{"duration_ms": "durations", "total_tokens": "sizes"}[c.figure]
+	rows, err := c.tx.QueryContext(c.ctx, "SELECT "+column+" FROM audit_sums"+w.sql(), w.values()...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	var durations sql.RawBytes
+	var encoded sql.RawBytes
 	for rows.Next() {
-		if err := rows.Scan(&durations); err != nil {
+		if err := rows.Scan(&encoded); err != nil {
 			return err
 		}
-		c.spread.add(durations)
+		c.spread.add(encoded)
 	}
 	return rows.Err()
 }
@@ -177,28 +197,50 @@ func (c *census) addSums(from int64, but []int64) error {
 // addRecords counts the ended requests with ids from low to below high.
 func (c *census) addRecords(low, high int64) error {
 	w := where(c.filter)
-	w.and("id >= ? AND id < ? AND status <> 'running'", low, high)
+	w.and("status <> 'running'")
+	w.atLeast(low)
+	w.atMost(min(high-1, c.until))
 	c.hidden.exclude(w)
 	w.index = notIndexed // the ids are few and lie together
 	if low == 0 {
 		w.index = ""
 	}
+	if c.figure == "" {
+		return c.addBlocks("SELECT id / ?, count(*) FROM "+w.from()+w.sql()+" GROUP BY 1", append([]any{blockSize}, w.values()...))
+	}
 	if err := c.addGroups("SELECT model, backend, status, count(*), coalesce(sum(total_tokens), 0) FROM "+w.from()+w.sql()+
-		" GROUP BY model, backend, status", w.args); err != nil {
+		" GROUP BY model, backend, status", w.values()); err != nil {
 		return err
 	}
-	w.and("duration_ms IS NOT NULL")
-	rows, err := c.tx.QueryContext(c.ctx, "SELECT duration_ms FROM "+w.from()+w.sql(), w.args...)
+	w.and(c.figure + " IS NOT NULL")
+	rows, err := c.tx.QueryContext(c.ctx, "SELECT "+c.figure+" FROM "+w.from()+w.sql(), w.values()...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var ms float64
-		if err := rows.Scan(&ms); err != nil {
+		var v float64
+		if err := rows.Scan(&v); err != nil {
 			return err
 		}
-		c.durations = append(c.durations, ms)
+		c.values = append(c.values, v)
+	}
+	return rows.Err()
+}
+
+// addBlocks adds counts of a block.
+func (c *census) addBlocks(query string, args []any) error {
+	rows, err := c.tx.QueryContext(c.ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var block, n int64
+		if err := rows.Scan(&block, &n); err != nil {
+			return err
+		}
+		c.blocks[block] += n
 	}
 	return rows.Err()
 }
@@ -210,8 +252,12 @@ func (c *census) addRunning() error {
 	w := where(c.filter)
 	w.index = "requests_running"
 	w.and("status = 'running'")
+	w.atMost(c.until)
 	c.hidden.exclude(w)
-	return c.addGroups("SELECT model, backend, status, count(*), coalesce(sum(total_tokens), 0) FROM "+w.from()+w.sql()+" GROUP BY model, backend, status", w.args)
+	if c.figure == "" {
+		return c.addBlocks("SELECT id / ?, count(*) FROM "+w.from()+w.sql()+" GROUP BY 1", append([]any{blockSize}, w.values()...))
+	}
+	return c.addGroups("SELECT model, backend, status, count(*), coalesce(sum(total_tokens), 0) FROM "+w.from()+w.sql()+" GROUP BY model, backend, status", w.values())
 }
 
 // addGroups adds counts of a model, a backend and a status.
@@ -242,9 +288,7 @@ func (c *census) addGroups(query string, args []any) error {
 		if backend == Local {
 			c.stats.Local += n
 		}
-		if model != "" {
-			c.models[model] = true
-		}
+		c.models[model] += n
 	}
 	return rows.Err()
 }
@@ -252,15 +296,18 @@ func (c *census) addGroups(query string, args []any) error {
 func (c *census) result() Stats {
 	st := c.stats
 	st.UniqueModels = int64(len(c.models))
+	if c.models[""] > 0 { // no model was named
+		st.UniqueModels--
+	}
 	if c.spread.n > 0 {
-		for _, ms := range c.durations {
+		for _, ms := range c.values {
 			c.spread.addOne(ms)
 		}
 		p50, p95 := c.spread.percentile(50), c.spread.percentile(95)
 		st.P50MS, st.P95MS = &p50, &p95
-	} else if n := int64(len(c.durations)); n > 0 {
-		slices.Sort(c.durations)
-		p50, p95 := c.durations[(n*50+99)/100-1], c.durations[(n*95+99)/100-1]
+	} else if n := int64(len(c.values)); n > 0 {
+		slices.Sort(c.values)
+		p50, p95 := c.values[(n*50+99)/100-1], c.values[(n*95+99)/100-1]
 		st.P50MS, st.P95MS = &p50, &p95
 	}
 	return st

@@ -14,10 +14,13 @@ import (
 type Store struct {
 	db       *storage.DB
 	deletion chan struct{} // a token: there is a deletion, or no longer one
+	limits   limits
 }
 
 // NewStore makes a store on db, which may be open read-only.
-func NewStore(db *storage.DB) *Store { return &Store{db: db, deletion: make(chan struct{}, 1)} }
+func NewStore(db *storage.DB) *Store {
+	return &Store{db: db, deletion: make(chan struct{}, 1), limits: usualLimits}
+}
 
 // eachPage is how many records Each reads at a time.
 const eachPage = 1000
@@ -67,7 +70,8 @@ func (s *Store) eachPage(ctx context.Context, f Filter, last int64, pages chan<-
 		}
 		w := where(f)
 		h.exclude(w)
-		w.and("id > ? AND id <= ?", after, last)
+		w.atLeast(after + 1)
+		w.atMost(last)
 		records, err := s.selectRecords(ctx, w, "id", eachPage, 0)
 		if err != nil || len(records) == 0 {
 			return err
@@ -109,7 +113,7 @@ func (s *Store) models(ctx context.Context, h hidden) ([]string, error) {
 	w := &clause{}
 	w.and("+model > ''")
 	h.exclude(w)
-	return names(s.db.Readers.QueryContext(ctx, "SELECT DISTINCT model FROM requests"+w.sql()+" ORDER BY model LIMIT ?", append(w.args, maxModels)...))
+	return names(s.db.Readers.QueryContext(ctx, "SELECT DISTINCT model FROM requests"+w.sql()+" ORDER BY model LIMIT ?", append(w.values(), maxModels)...))
 }
 
 func names(rows *sql.Rows, err error) ([]string, error) {

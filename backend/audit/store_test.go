@@ -222,7 +222,7 @@ func tally(records []Record) Stats {
 func TestQueryFindsOldSpansAmongMany(t *testing.T) {
 	db := openDB(t)
 	var records []Record
-	for i := range 3 * narrow {
+	for i := range 3 * blockSize {
 		r := request(i)
 		r.ID, r.Status, r.StartedAt = int64(i+1), Success, epoch.Add(time.Duration(i)*time.Second)
 		records = append(records, r)
@@ -231,7 +231,7 @@ func TestQueryFindsOldSpansAmongMany(t *testing.T) {
 	s := NewStore(db)
 	for name, f := range map[string]Filter{
 		"short": {From: epoch.Add(10 * time.Second), To: epoch.Add(20 * time.Second)},
-		"long":  {From: epoch.Add(10 * time.Second), To: epoch.Add(2 * narrow * time.Second)},
+		"long":  {From: epoch.Add(10 * time.Second), To: epoch.Add(2 * blockSize * time.Second)},
 	} {
 		page, err := s.Query(t.Context(), f, View{Limit: 3})
 		if err != nil {
@@ -279,8 +279,8 @@ func TestFiltersUseTheirIndex(t *testing.T) {
 		{Filter{Status: "success"}, "INTEGER PRIMARY KEY (rowid<?)"},
 	} {
 		w := where(c.f)
-		w.and("id < ?", 100)
-		got := plan(t, db, "SELECT * FROM "+w.from()+w.sql()+" ORDER BY id DESC LIMIT 10", w.args...)
+		w.atMost(99)
+		got := plan(t, db, "SELECT * FROM "+w.from()+w.sql()+" ORDER BY id DESC LIMIT 10", w.values()...)
 		if !strings.Contains(got, c.want) || strings.Contains(got, "TEMP B-TREE") {
 			t.Errorf("%+v: %s; want %s, unsorted", c.f, got, c.want)
 		}

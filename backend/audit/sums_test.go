@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"math"
@@ -185,6 +186,7 @@ func (l *ledger) check() {
 	if diff := gocmp.Diff(want, page.Records); err != nil || diff != "" {
 		l.t.Fatalf("filter %+v: %v (-want +got)\n%s", f, err, diff)
 	}
+	l.checkView(f, want)
 	names := map[string]bool{}
 	for _, r := range inSight {
 		names[r.Model] = r.Model != ""
@@ -200,6 +202,58 @@ func (l *ledger) check() {
 	if err != nil || len(names) > 0 {
 		l.t.Fatalf("the models lack %v: %v", names, err)
 	}
+}
+
+// checkView holds a part of the matching records, in any order, to want, which has them
+// newest first.
+func (l *ledger) checkView(f Filter, want []Record) {
+	v := View{
+		Sort: rapid.SampledFrom(sorts).Draw(l.t, "v.sort"), Ascending: rapid.Bool().Draw(l.t, "v.ascending"),
+		Offset: rapid.Int64Range(0, int64(len(want)+1)).Draw(l.t, "v.offset"), Limit: rapid.IntRange(1, 7).Draw(l.t, "v.limit"),
+	}
+	all := slices.Clone(want)
+	if rapid.Bool().Draw(l.t, "v.hasUntil") {
+		until := rapid.Int64Range(0, l.next).Draw(l.t, "v.until")
+		v.Until = &until
+		all = slices.DeleteFunc(all, func(r Record) bool { return r.ID > until })
+	}
+	slices.SortFunc(all, func(a, b Record) int {
+		n := cmp.Or(inColumn(v.Sort, a, b), cmp.Compare(a.ID, b.ID))
+		if !v.Ascending {
+			n = -n
+		}
+		return n
+	})
+	all = all[min(int(v.Offset), len(all)):]
+	page, err := l.store.Query(context.Background(), f, v)
+	if diff := gocmp.Diff(append([]Record{}, all[:min(v.Limit, len(all))]...), page.Records); err != nil || diff != "" {
+		l.t.Fatalf("filter %+v, view %+v: %v (-want +got)\n%s", f, v, err, diff)
+	}
+}
+
+// inColumn compares as SQLite sorts: what is not known comes before all else.
+func inColumn(by Sort, a, b Record) int {
+	known := func(p *float64) float64 {
+		if p == nil {
+			return -1
+		}
+		return *p
+	}
+	tokens := func(p *int64) int64 {
+		if p == nil {
+			return -1
+		}
+		return *p
+	}
+	switch by {
+	case ByModel:
+		return cmp.Compare(a.Model, b.Model)
+	case ByDuration:
+		return cmp.Compare(known(a.DurationMS), known(b.DurationMS))
+	case ByTokens:
+		return cmp.Compare(tokens(a.TotalTokens), tokens(b.TotalTokens))
+	}
+	return 0
 }
 
 var withinOnePerCent = gocmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) <= 0.01*math.Max(a, b) })
@@ -263,6 +317,9 @@ func TestSumsKeepInStepWhateverHappens(t *testing.T) {
 			records: map[int64]Record{}, deleted: map[int64]Record{},
 		}
 		defer l.writer.close()
+		if rapid.Bool().Draw(t, "limits") { // every way of finding a page
+			l.store.limits = limits{parts: rapid.IntRange(0, 5).Draw(t, "parts"), rowsPerBlock: rapid.Int64Range(0, 2).Draw(t, "rows")}
+		}
 		do := func(f func()) func(*rapid.T) { return func(*rapid.T) { f() } }
 		t.Repeat(map[string]func(*rapid.T){
 			"begin": do(l.begin), "begin2": do(l.begin), "late": do(l.late), "end": do(l.end), "end2": do(l.end), "interrupt": do(l.interrupt), "retain": do(l.retain),
