@@ -10,6 +10,10 @@ import (
 const (
 	confidence = 0.95
 	resamples  = 1000
+	// walked bounds the work: so many values are looked at over all resamples, of which
+	// there are fewest at least.
+	walked = 200_000_000
+	fewest = 100
 )
 
 // Estimate is a figure and the interval that holds the true one in 95 of 100 runs.
@@ -50,7 +54,7 @@ func Distribute(groups [][]float64, seed uint64) *Distribution {
 	values := drawnPercentiles(all, once, len(all))
 	drawn := make([][]float64, len(distributed))
 	random, counts := rand.New(rand.NewPCG(seed, 0)), make([]int, len(groups))
-	for range resamples {
+	for range max(fewest, min(resamples, walked/len(all))) {
 		clear(counts)
 		n := 0
 		for range groups {

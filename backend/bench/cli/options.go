@@ -85,6 +85,7 @@ func (o *options) check(getenv func(string) string) error {
 			return usage("--concurrency %d: needs as many requests at least, and --runs is %d: ask for --runs %d or more", n, o.plan.Runs, n)
 		}
 	}
+	o.models = once(o.models)
 	slices.Sort(o.concurrency)
 	o.concurrency = slices.Compact(o.concurrency)
 	if o.plan.Timeout < time.Second {
@@ -93,7 +94,7 @@ func (o *options) check(getenv func(string) string) error {
 	if !slices.Contains(formats, o.format) {
 		return usage("--format %q: must be one of %s", o.format, strings.Join(formats, ", "))
 	}
-	for _, name := range o.promptNames {
+	for _, name := range once(o.promptNames) {
 		p, err := workload.FindPrompt(name)
 		if err != nil {
 			return usage("--prompt %q: %w", name, err)
@@ -107,6 +108,16 @@ func (o *options) check(getenv func(string) string) error {
 		return err
 	}
 	return o.servers(getenv)
+}
+
+// once leaves out what was named before.
+func once(names []string) (out []string) {
+	for _, n := range names {
+		if !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	return out
 }
 
 // checkOutput finds out before the run whether its results can be written.

@@ -77,7 +77,7 @@ func (d *desk) running(g *gateway, token string) {
 	d.write("data folder/run/admin.token", token+"\n")
 }
 
-var small = []string{"--runs", "2", "--prompt", "short,medium", "--concurrency", "1,2"}
+var small = []string{"--runs", "2", "--prompt", "short,medium,short", "--concurrency", "1,2"}
 
 func TestSuiteMeasuresWhatIsSetUpAndSaysWhyNotTheRest(t *testing.T) {
 	d := newDesk(t)
@@ -138,6 +138,18 @@ func TestASuiteWithNothingSetUpIsAFailure(t *testing.T) {
 	o := d.run("suite", "--routes", "local-mlx,failover")
 	if o.code != codeFailure || !strings.Contains(o.stderr, "nothing was measured") || strings.Count(o.stdout, "skipped ") != 2 {
 		t.Errorf("%+v", o)
+	}
+}
+
+func TestBrokenOffBeforeTheFirstRequest(t *testing.T) {
+	d := newDesk(t)
+	d.running(newGateway(t, "token"), "token")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var stdout, stderr bytes.Buffer
+	a := App{Out: &stdout, Err: &stderr, Getenv: func(string) string { return "" }, Probe: quiet{}}
+	if code := a.Run(ctx, []string{"run", "--model", "ok-3"}); code != codeFailure || stdout.Len() > 0 || stderr.String() != "mlx-benchmark: broken off before anything was measured\n" {
+		t.Errorf("%d, %q, %q", code, &stdout, &stderr)
 	}
 }
 

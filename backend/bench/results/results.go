@@ -99,7 +99,7 @@ type Case struct {
 
 // Prompt is what was asked, without its words.
 type Prompt struct {
-	Name       string `json:"name"` // short, medium, long or file
+	Name       string `json:"name"` // short, medium, long or a file's name
 	Characters int    `json:"characters"`
 }
 

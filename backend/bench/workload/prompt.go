@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"unicode/utf8"
 
@@ -13,7 +14,7 @@ import (
 
 // Prompt is what is asked.
 type Prompt struct {
-	Name string // short, medium, long or file
+	Name string // short, medium, long or a file's name
 	text string
 }
 
@@ -68,7 +69,7 @@ func FindPrompt(name string) (Prompt, error) {
 	if strings.TrimSpace(string(raw)) == "" {
 		return Prompt{}, errors.New("is an empty file")
 	}
-	return Prompt{Name: "file", text: string(raw)}, nil
+	return Prompt{Name: filepath.Base(name), text: string(raw)}, nil
 }
 
 // body is the request. The mark, if any, begins the prompt and makes it one that no cache knows.

@@ -26,7 +26,7 @@ func TestPrompts(t *testing.T) {
 		}
 		return path
 	}
-	if p, err := FindPrompt(write("my prompt.txt", "Größe?")); err != nil || p.Name != "file" || p.About().Characters != 6 {
+	if p, err := FindPrompt(write("my prompt.txt", "Größe?")); err != nil || p.Name != "my prompt.txt" || p.About().Characters != 6 {
 		t.Errorf("%+v, %v", p, err)
 	}
 	for _, c := range []struct{ path, says string }{
