@@ -126,6 +126,7 @@ func (m *Manager) Patch(raw []byte) (Settings, error) {
 func (m *Manager) change(next func(old Settings) (Settings, error)) (Settings, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.takeUp() // an edit by hand that nobody told of yet is not lost to this change
 	old := m.Current()
 	s, err := next(old)
 	if err != nil {
@@ -154,6 +155,9 @@ func (m *Manager) store(s Settings) error {
 	if err != nil {
 		return err
 	}
+	if err := m.keepRefused(); err != nil {
+		return err
+	}
 	if err := renameio.WriteFile(m.path, raw, 0o600, renameio.IgnoreUmask()); err != nil {
 		return fmt.Errorf("write settings: %w", err)
 	}
@@ -162,11 +166,37 @@ func (m *Manager) store(s Settings) error {
 	return nil
 }
 
-// reload takes up what is in the file, unless that is what is in force. What was refused is
-// tried again: the reason may have gone since.
+// RefusedSuffix ends the name of the file, beside settings.json, that holds the last edit that was
+// refused and then replaced by a change from elsewhere.
+const RefusedSuffix = ".refused"
+
+// keepRefused keeps an edit by hand that could not be used, before it is written over.
+func (m *Manager) keepRefused() error {
+	if m.refused == nil {
+		return nil
+	}
+	raw, err := os.ReadFile(m.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = renameio.WriteFile(m.path+RefusedSuffix, raw, 0o600, renameio.IgnoreUmask())
+	}
+	if err != nil {
+		return fmt.Errorf("keep the settings that were refused: %w", err)
+	}
+	return nil
+}
+
 func (m *Manager) reload() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.takeUp()
+}
+
+// takeUp puts in force what is in the file, unless it is already. What was refused is tried again:
+// the reason may have gone since. The mutex is held.
+func (m *Manager) takeUp() {
 	raw, err := os.ReadFile(m.path)
 	if err == nil && m.refused == nil && bytes.Equal(raw, m.written) {
 		return

@@ -349,6 +349,19 @@ func TestABadEditStaysAProblemUntilItIsMended(t *testing.T) {
 	if m.Problem() != nil || !strings.Contains(read(t, m.Path()), "23m") {
 		t.Errorf("problem %v; the file holds %s", m.Problem(), read(t, m.Path()))
 	}
+	if kept := read(t, m.Path()+RefusedSuffix); kept != `{"timeouts": 5}` {
+		t.Errorf("of the refused edit %q is kept", kept)
+	}
+}
+
+// Nobody watches here, as in the moment before the watch hears of an edit.
+func TestAChangeKeepsTheEditBeforeIt(t *testing.T) {
+	m := open(t, `{"timeouts": {"chat": "20m"}}`)
+	write(t, m.Path(), `{"timeouts": {"chat": "30m"}}`)
+	now, err := m.Patch([]byte(`{"timeouts": {"embeddings": "4m"}}`))
+	if err != nil || now.Timeouts.Chat.String() != "30m" || now.Timeouts.Embeddings.String() != "4m" {
+		t.Errorf("in force: %+v, %v", now.Timeouts, err)
+	}
 }
 
 // People keep such files in a folder of their own and link to them.
