@@ -1,10 +1,11 @@
 // What the command palette offers, as things stand now.
-import { exportAddress, loadModel, unloadModel } from '../api/client';
+import { loadModel, unloadModel } from '../api/client';
 import { copyText, native } from '../api/native';
 import type { ExportFormat, LocalModel } from '../api/types';
 import { sections } from '../domain/fields';
 import { fromAddress, isFiltered, toQuery } from '../domain/filter';
 import type { Command } from './palette.svelte';
+import { exporting } from './export.svelte';
 import { place } from './place.svelte';
 import { server } from './server.svelte';
 import { toasts } from './toast.svelte';
@@ -56,15 +57,12 @@ function settingCommands(): Command[] {
   );
 }
 
+/** The buttons may be out of sight, so messages tell how it goes. */
 async function save(format: ExportFormat): Promise<void> {
-  const filter = toQuery(fromAddress(place.query), new Date());
-  if (native) {
-    const { path } = await native.ExportAudit(format, filter);
-    if (path) toasts.show({ text: `Saved as ${path}`, tone: 'ok' });
-    return;
-  }
-  const link = document.createElement('a');
-  link.href = exportAddress(format, filter);
-  link.download = '';
-  link.click();
+  const done = exporting.save(format, toQuery(fromAddress(place.query), new Date()));
+  if (!native) return done;
+  const under = toasts.show({ text: 'Exporting…', action: { label: 'Cancel', run: () => exporting.cancel() }, lasts: Infinity });
+  await done;
+  toasts.dismiss(under);
+  if (exporting.whole) toasts.show({ text: exporting.whole, tone: exporting.failed ? 'bad' : 'ok' });
 }
