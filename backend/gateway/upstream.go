@@ -85,6 +85,10 @@ func (c *upstreamClient) send(ctx context.Context, t target, body []byte, stream
 	transport := c.remote
 	if t.local {
 		transport = c.local
+		// llama.cpp's server closes a connection after a hundred requests and does not say so. A
+		// request that is sent into that gets no answer, and an engine may be asked twice: with
+		// this entry, which is not sent itself, the transport does so on a new connection.
+		req.Header["Idempotency-Key"] = []string{}
 	}
 	resp, err := transport.RoundTrip(req) // not a Client: a redirect must not carry a prompt elsewhere
 	if err != nil {
