@@ -107,6 +107,9 @@ func request(ctx context.Context, client *http.Client, a Ask, read func(io.Reade
 	if a.Key != "" {
 		req.Header.Set("Authorization", "Bearer "+a.Key)
 	}
+	// As clients do, ask again where a kept connection turns out to have been closed: llama.cpp's
+	// server closes one after a hundred requests, unannounced. The entry itself is not sent.
+	req.Header["Idempotency-Key"] = []string{}
 	start := time.Now()
 	res, err := client.Do(req)
 	if err != nil {
