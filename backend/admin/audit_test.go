@@ -127,6 +127,31 @@ func TestPagesHoldEveryRecordOnceWhileNewOnesCome(t *testing.T) {
 	}
 }
 
+// As a table does that shows any part of the audit while requests come and go.
+func TestOffsetsStayWhatTheyAreWhileNewRecordsCome(t *testing.T) {
+	h := newHouse(t)
+	const old = 30
+	for i := range old {
+		h.record(func(r *audit.Record) { r.RequestID, r.Model = fmt.Sprint(i), fmt.Sprint("m", i%3) })
+	}
+	first := get[audit.Page](h, "/api/audit?limit=1")
+	if first.Until != first.Records[0].ID {
+		t.Fatalf("until is %d, the newest record %d", first.Until, first.Records[0].ID)
+	}
+	for _, order := range []string{"", "&order=asc", "&sort=model", "&sort=duration_ms&order=asc", "&sort=total_tokens", "&status=success"} {
+		seen := map[string]bool{}
+		for offset := 0; offset < old+7; offset += 7 {
+			h.record(func(r *audit.Record) { r.RequestID = "new" })
+			for _, r := range get[audit.Page](h, fmt.Sprintf("/api/audit?limit=7&offset=%d&until=%d%s", offset, first.Until, order)).Records {
+				seen[r.RequestID] = true
+			}
+		}
+		if len(seen) != old || seen["new"] {
+			t.Errorf("%q: seen are %d records, want the %d old ones: %v", order, len(seen), old, seen)
+		}
+	}
+}
+
 func TestExport(t *testing.T) {
 	h := newHouse(t)
 	h.record(func(r *audit.Record) { r.Model = "=HYPERLINK(1)" })

@@ -145,7 +145,7 @@ func (c *clause) from() string {
 // query, for only then does SQLite use it.
 func where(f Filter) *clause {
 	c := &clause{}
-	if f.Model != "" || f.unnamed {
+	if f.Model != "" || f.Unnamed {
 		c.and("model = ?", f.Model)
 	}
 	if f.Backend != "" {

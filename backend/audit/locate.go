@@ -189,7 +189,7 @@ func (l *locator) bestIndex(ctx context.Context, f Filter) (index string, rows i
 		set   bool
 		alone Filter
 	}{
-		{"requests_model", f.Model != "" || f.unnamed, Filter{Model: f.Model, unnamed: f.unnamed}},
+		{"requests_model", f.Model != "" || f.Unnamed, Filter{Model: f.Model, Unnamed: f.Unnamed}},
 		{"requests_backend", f.Backend != "", Filter{Backend: f.Backend}},
 		{"requests_endpoint", f.Endpoint != "", Filter{Endpoint: f.Endpoint}},
 		{"requests_errors", f.Status != "" && Status(f.Status) != Success && Status(f.Status) != Running, Filter{Status: string(Failed)}},
@@ -224,7 +224,7 @@ func (l *locator) byModel(ctx context.Context, offset int64, limit int) ([]Recor
 	}
 	return l.eachPart(ctx, len(models), offset, limit, func(i int, offset int64, limit int) ([]Record, error) {
 		f := l.filter
-		f.Model, f.unnamed = models[i].key, models[i].key == ""
+		f.Model, f.Unnamed = models[i].key, models[i].key == ""
 		return l.byStart(ctx, f, offset, limit)
 	})
 }

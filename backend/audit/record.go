@@ -66,8 +66,7 @@ type Filter struct {
 	Status   string // a Status; "error" means every end but success
 	Endpoint string
 	From, To time.Time // From <= started_at < To; zero is open
-
-	unnamed bool // Model "" is meant: requests that named none
+	Unnamed  bool      // only requests that named no model, which Model cannot say
 }
 
 // Stats sums up the records that a filter matches.

@@ -27,7 +27,7 @@ func Fill(ctx context.Context, path string, o Options) (err error) {
 		return fmt.Errorf("fill the audit: %w", err)
 	}
 	// Nobody else reads the file and nobody misses what a crash takes.
-	if err := run(ctx, db.Writer, "PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", "PRAGMA cache_size = -65536"); err != nil {
+	if err := run(ctx, db.Writer, "PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", "PRAGMA cache_size = -65536", "PRAGMA temp_store = MEMORY", "PRAGMA threads = 4"); err != nil {
 		return err
 	}
 	if _, err := audit.NewStore(db).Import(ctx, Generate(o)); err != nil {
