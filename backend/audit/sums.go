@@ -121,7 +121,8 @@ const (
 
 // gather reads the ended requests that query gives, as endedColumns.
 func gather(ctx context.Context, tx *sql.Tx, into sums, sign int64, query string, args ...any) (n int64, err error) {
-	rows, err := tx.QueryContext(ctx, query, args...)
+	// A context that can end would cost go-sqlite3 a goroutine per row.
+	rows, err := tx.QueryContext(context.WithoutCancel(ctx), query, args...)
 	if err != nil {
 		return 0, err
 	}
@@ -178,7 +179,7 @@ func sumBlock(ctx context.Context, tx *sql.Tx) (more bool, err error) {
 		return false, err
 	}
 	all := sums{}
-	_, err = gather(context.WithoutCancel(ctx), tx, all, 1, "SELECT "+endedColumns+` FROM requests
+	_, err = gather(ctx, tx, all, 1, "SELECT "+endedColumns+` FROM requests
 		WHERE id >= ? AND id < ? AND +status <> 'running'`, block*blockSize, (block+1)*blockSize)
 	if err != nil {
 		return false, err
