@@ -141,6 +141,14 @@ func TestStartFailureIsTheServersSentence(t *testing.T) {
 	}
 }
 
+func TestAServerThatIsStoppedWhileItStartsHasNotFailed(t *testing.T) {
+	_, err := newHost(t, "stopped").Start(t.Context())
+	var failure *StartError
+	if !errors.Is(err, ErrNotRunning) || errors.As(err, &failure) {
+		t.Errorf("Start = %v, want that it does not run", err)
+	}
+}
+
 func TestWatch(t *testing.T) {
 	h := newHost(t, "good")
 	ctx, cancel := context.WithCancel(t.Context())

@@ -41,7 +41,8 @@ const serverMode = "MLXBAR_TEST_SERVER"
 
 const testToken = "a-token-of-the-test"
 
-// serve is the server: "good" is a good one, "taken" finds its port taken, "mute" ends without a word.
+// serve is the server: "good" is a good one, "taken" finds its port taken, "mute" ends without a word,
+// "stopped" is stopped by somebody before anyone sees that it runs.
 func serve(mode, root string) error {
 	paths := datadir.At(root)
 	switch mode {
@@ -50,6 +51,9 @@ func serve(mode, root string) error {
 		return fmt.Errorf("Port 10242 is taken by another program.")
 	case "mute":
 		os.Exit(3)
+	case "stopped":
+		fmt.Println("mlxbar test ready on http://127.0.0.1:1")
+		os.Exit(0)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -95,6 +95,9 @@ func (h *Host) afterExit(ctx context.Context, exit error, offset int64) (Server,
 	if s, err := h.Find(ctx); err == nil {
 		return s, nil
 	}
+	if exit == nil { // it ended in order: somebody stopped it while it was started
+		return Server{}, fmt.Errorf("%w: it was stopped as soon as it ran", ErrNotRunning)
+	}
 	sentence, err := lastLine(h.Paths.ServerLog, offset)
 	if err != nil {
 		return Server{}, err

@@ -222,7 +222,7 @@ func (k *keeper) do(ctx context.Context, job Action) error {
 
 // finish takes the result of Start or Stop; success shows in the next observation.
 func (k *keeper) finish(r result) {
-	if r.err == nil {
+	if r.err == nil || r.job == Start && errors.Is(r.err, desktop.ErrNotRunning) { // stopped by somebody meanwhile
 		return
 	}
 	slog.Error("the tray could not "+string(r.job)+" the server", "cause", r.err)

@@ -3,6 +3,7 @@ package tray
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -231,6 +232,20 @@ func TestKeeperSaysWhyAndTriesAgain(t *testing.T) {
 	b.wait("Running")
 	if menu := b.now(); strings.Contains(menu, "taken") {
 		t.Errorf("the word about the port stays: %s", menu)
+	}
+}
+
+// A person may stop it in the moment after it became ready, when its start is not reported yet.
+func TestKeeperDoesNotFightAStopInTheMiddleOfAStart(t *testing.T) {
+	host := &fakeHost{phase: desktop.Stopped, startErr: fmt.Errorf("%w: it was stopped as soon as it ran", desktop.ErrNotRunning)}
+	b := work(t, host)
+	for deadline := time.Now().Add(30 * time.Second); host.started() == 0 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	b.click(Open)
+	b.wait("(Stopped) | — | Start")
+	if menu, n := b.now(), host.started(); n != 1 || strings.Contains(menu, "stopped as soon") {
+		t.Errorf("started %d times, want once; the menu is %s", n, menu)
 	}
 }
 
