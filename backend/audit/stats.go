@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 )
 
 // fewBlocks are read record by record even where there are sums: their percentiles are
@@ -106,7 +107,8 @@ func (c *census) take(ctx context.Context, few int) error {
 // matching is what f says of rows of the sums from block from on, times left out.
 func (c *census) matching(from int64) *clause {
 	f := c.filter
-	w := where(Filter{Model: f.Model, Backend: f.Backend, Status: f.Status, Endpoint: f.Endpoint})
+	f.From, f.To = time.Time{}, time.Time{}
+	w := where(f)
 	w.and("block >= ? AND block < ?", from, c.end())
 	return w
 }

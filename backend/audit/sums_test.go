@@ -335,6 +335,32 @@ func TestSumsKeepInStepWhateverHappens(t *testing.T) {
 	})
 }
 
+// Requests that name no model are first among the models, and a part of them lies behind the first block.
+func TestRequestsWithoutAModelAreFoundInAnyBlock(t *testing.T) {
+	db := openDB(t)
+	var records, unnamed []Record
+	for i := range 3 * blockSize {
+		r := request(i)
+		r.ID, r.Status, r.StartedAt, r.Backend, r.Model = int64(i+1), Success, epoch, Local, "named"
+		if i%500 == 0 {
+			r.Model = ""
+			unnamed = append(unnamed, r)
+		}
+		records = append(records, r)
+	}
+	put(t, db, records...)
+	for offset := 0; offset < len(unnamed); offset += 5 {
+		page, err := NewStore(db).Query(t.Context(), Filter{Backend: Local}, View{Sort: ByModel, Ascending: true, Offset: int64(offset), Limit: 5})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := unnamed[offset:min(offset+5, len(unnamed))]
+		if diff := gocmp.Diff(want, page.Records[:min(len(want), len(page.Records))]); diff != "" {
+			t.Errorf("from %d on (-want +got)\n%s", offset, diff)
+		}
+	}
+}
+
 func TestPercentilesOfManyAreWithinOnePerCent(t *testing.T) {
 	for name, ms := range map[string]func(i int) float64{
 		"spread":      func(i int) float64 { return math.Pow(1.0001, float64(i*7919%50_000)) },
