@@ -161,7 +161,7 @@ func (s *Store) FinishDeletion(ctx context.Context, now time.Time) (due time.Tim
 	}
 	// Only what has left the file and its log as well is forgotten: until then it is tried again.
 	for _, step := range []func() error{
-		func() error { return s.write(ctx, func(tx *sql.Tx) error { return purge(ctx, tx) }) },
+		func() error { return s.write(ctx, func(tx *sql.Tx) error { return purge(ctx, tx, until) }) },
 		func() error { return s.shrink(ctx) },
 		func() error { return s.emptyLog(ctx) },
 		func() error { return s.write(ctx, func(tx *sql.Tx) error { return forgetDeletion(ctx, tx, until) }) },
@@ -187,8 +187,13 @@ func (s *Store) emptyLog(ctx context.Context) error {
 }
 
 // purge empties the table, which SQLite does without looking at each row, and puts
-// back the few records that are in sight.
-func purge(ctx context.Context, tx *sql.Tx) error {
+// back the few records that are in sight. It leaves alone what a newer deletion than the one
+// until then has taken along: that can be had back for longer.
+func purge(ctx context.Context, tx *sql.Tx, until int64) error {
+	var now int64
+	if err := tx.QueryRowContext(ctx, "SELECT deleted_until FROM audit_state").Scan(&now); err != nil || now != until {
+		return err
+	}
 	h, err := readHidden(ctx, tx)
 	if err != nil || h.upto == 0 {
 		return err

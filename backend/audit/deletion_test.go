@@ -3,6 +3,7 @@ package audit
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -214,6 +215,33 @@ func TestASecondDeletionTakesTheFirstAlong(t *testing.T) {
 		t.Errorf("%+v %v", d, err)
 	}
 	if n, err := s.Undelete(t.Context(), again.Add(UndoTime-time.Millisecond)); err != nil || n != 11 {
+		t.Errorf("%d came back: %v", n, err)
+	}
+	if diff := gocmp.Diff(append(records, another), all(t, db)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// The first deletion's time comes just when somebody deletes again.
+func TestADeletionThatIsFinishedLeavesANewerOneAlone(t *testing.T) {
+	db := openDB(t)
+	s := NewStore(db)
+	records := several(t, db, 10)
+	first, err := s.DeleteAll(t.Context(), epoch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	another := request(50)
+	another.ID, another.StartedAt = 50, epoch
+	finish(&another)
+	put(t, db, another)
+	if _, err := s.DeleteAll(t.Context(), first.UndoUntil.Add(-time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.write(t.Context(), func(tx *sql.Tx) error { return purge(t.Context(), tx, millis(first.UndoUntil)) }); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.Undelete(t.Context(), first.UndoUntil); err != nil || n != 11 {
 		t.Errorf("%d came back: %v", n, err)
 	}
 	if diff := gocmp.Diff(append(records, another), all(t, db)); diff != "" {
