@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -196,6 +197,33 @@ func TestWatch(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil {
 		t.Errorf("Watch = %v", err)
+	}
+}
+
+// A server that moves while a listener connects has told of it before that listener hears anything.
+func TestAMoveDuringTheConnectionIsNotMissed(t *testing.T) {
+	h := NewHost(filepath.Join(t.TempDir(), "data"))
+	defer h.Close()
+	if err := h.Paths.EnsureDirs(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(h.Paths.AdminToken, []byte(testToken), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := os.WriteFile(h.Paths.ServerFile, []byte(record(os.Getpid(), born(t))), 0o600); err != nil { // elsewhere
+			t.Error(err)
+		}
+		fmt.Fprint(w, ": hello\n\n")
+		http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	err := h.follow(ctx, Server{PID: os.Getpid(), URL: server.URL}, func(s State) { t.Errorf("it tells of %+v", s) })
+	if err != nil {
+		t.Errorf("it goes on listening at the old address: %v", err)
 	}
 }
 

@@ -87,6 +87,11 @@ func (h *Host) follow(ctx context.Context, s Server, report func(State)) error {
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("listen to the server: %s", resp.Status)
 	}
+	// It may have moved before it listened to this, and have told those of it who did: run/server.json
+	// is written before they are told.
+	if now, err := h.recorded(); err != nil || now.URL != s.URL {
+		return err
+	}
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(make([]byte, 0, 4096), maxEvent)
 	event := ""
