@@ -154,8 +154,9 @@ func (s *Server) serve(ctx context.Context) error {
 	defer cancel(nil)
 	s.http.BaseContext = func(net.Listener) context.Context { return base }
 	s.serving.Store(true)
+	stay := sync.OnceValue(s.followAddr()) // before anyone can change the settings
+	s.onClose(stay)
 	s.serveOn(s.place.now())
-	s.onClose(s.followAddr())
 	s.onClose(s.watchSettings())
 
 	s.log.Info("ready", "addr", s.addr(), "version", Version, "data_dir", s.paths.Root)
@@ -171,9 +172,10 @@ func (s *Server) serve(ctx context.Context) error {
 	case <-ctx.Done():
 	case <-s.stop:
 	}
+	moved := stay() // who ends goes nowhere; nothing is added to serves from here on
 	err := s.drain(cancel)
 	s.serves.Wait() // no goroutine of them is left
-	return err
+	return errors.Join(moved, err)
 }
 
 // drain takes no new requests, lets the running ones finish, and cancels those that take
