@@ -64,8 +64,12 @@ func (u *Usage) read(root gjson.Result) {
 	}
 }
 
+// maxCount is more tokens than any answer has. Sums over the audit must not overflow because of
+// what an upstream says.
+const maxCount = 1 << 40
+
 func count(v gjson.Result, otherwise *int64) *int64 {
-	if v.Type != gjson.Number || v.Num < 0 {
+	if v.Type != gjson.Number || v.Num < 0 || v.Num > maxCount {
 		return otherwise
 	}
 	n := v.Int()

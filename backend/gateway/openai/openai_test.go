@@ -99,6 +99,7 @@ func TestUsage(t *testing.T) {
 		"llama.cpp, a stream's timings": {`{"timings":{"cache_n":31,"prompt_n":1,"prompt_ms":10.5,"predicted_n":3,"predicted_ms":30}}`, 32, 3, 35, 31},
 		"embeddings":                    {`{"usage":{"prompt_tokens":2,"total_tokens":2}}`, 2, -1, 2, -1},
 		"none":                          {`{"choices":[]}`, -1, -1, -1, -1},
+		"more than can be summed":       {`{"usage":{"prompt_tokens":1e30,"completion_tokens":7,"total_tokens":9223372036854775807}}`, -1, 7, -1, -1},
 		"nonsense":                      {`{"usage":{"prompt_tokens":"5","total_tokens":-1}}`, -1, -1, -1, -1},
 	} {
 		t.Run(name, func(t *testing.T) {
