@@ -46,6 +46,7 @@ var mayImport = map[string]string{
 	"gateway/requestid": "",
 	"gateway/sse":       "",
 	"live":              "",
+	"telemetry":         "gateway/requestid",
 	"activity":          "",
 	"models":            "",
 	"settings":          "",
@@ -54,17 +55,18 @@ var mayImport = map[string]string{
 	"frontend":          "",
 
 	// Tests and measurements
-	"archtest":         "",
-	"bench":            "",
-	"bench/machine":    "",
-	"bench/results":    "bench bench/machine",
-	"bench/workload":   "bench bench/results",
-	"bench/cli":        "bench bench/machine bench/results bench/workload datadir",
-	"e2e":              "",
-	"testkit":          "datadir engine/runtime models testkit/upstream",
-	"testkit/records":  "audit storage",
-	"testkit/session":  "",
-	"testkit/upstream": "",
+	"archtest":          "",
+	"bench":             "",
+	"bench/machine":     "",
+	"bench/results":     "bench bench/machine",
+	"bench/workload":    "bench bench/results",
+	"bench/cli":         "bench bench/machine bench/results bench/workload datadir",
+	"e2e":               "",
+	"testkit":           "datadir engine/runtime models testkit/upstream",
+	"testkit/collector": "",
+	"testkit/records":   "audit storage",
+	"testkit/session":   "",
+	"testkit/upstream":  "",
 }
 
 // Imports of other projects that only some may use.
@@ -78,7 +80,7 @@ var (
 	converters  = []string{"gateway/openai", "gateway/sse"}
 
 	// testOnly packages are imported by tests, and by these programs.
-	testOnly      = []string{"testkit", "testkit/records", "testkit/session", "testkit/upstream"}
+	testOnly      = []string{"testkit", "testkit/collector", "testkit/records", "testkit/session", "testkit/upstream"}
 	testOnlyFront = []string{"testkit", "testkit/session", "cmd/fakeupstream", "cmd/gateway-bench"}
 )
 

@@ -1,0 +1,62 @@
+package telemetry
+
+import (
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// reportEvery keeps a collector that is away from filling the log.
+	reportEvery = time.Minute
+	// maxCause is how much of a complaint is logged: it may hold what a collector answered.
+	maxCause = 300
+)
+
+// reporter logs that telemetry cannot be delivered.
+type reporter struct {
+	secrets *strings.Replacer
+	now     func() time.Time
+
+	mu     sync.Mutex
+	log    *slog.Logger // nil once closed
+	last   time.Time
+	unsaid int
+}
+
+func newReporter(log *slog.Logger, secrets []string) *reporter {
+	var pairs []string
+	for _, s := range secrets {
+		if s != "" {
+			pairs = append(pairs, s, "…")
+		}
+	}
+	return &reporter{log: log, secrets: strings.NewReplacer(pairs...), now: time.Now}
+}
+
+// Handle is called by the exporters' goroutines.
+func (r *reporter) Handle(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.now()
+	if r.log == nil || err == nil {
+		return
+	}
+	if !r.last.IsZero() && now.Sub(r.last) < reportEvery {
+		r.unsaid++
+		return
+	}
+	cause := strings.Join(strings.Fields(r.secrets.Replace(err.Error())), " ")
+	if len(cause) > maxCause {
+		cause = strings.ToValidUTF8(cause[:maxCause], "") + "…"
+	}
+	r.log.Warn("telemetry could not be delivered; requests are served as ever", "cause", cause, "unsaid", r.unsaid)
+	r.last, r.unsaid = now, 0
+}
+
+func (r *reporter) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.log = nil
+}
