@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tidwall/gjson"
 )
@@ -18,26 +19,56 @@ func (n *native) command(window, words string) {
 }
 
 // chatTimeout is what settings.json says of it.
-func (n *native) chatTimeout() string {
+func (n *native) chatTimeout() time.Duration {
 	n.t.Helper()
 	raw, err := os.ReadFile(n.host.Paths.Settings)
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	return gjson.GetBytes(raw, "timeouts.chat").String()
+	said := gjson.GetBytes(raw, "timeouts.chat").String()
+	if said == "" { // not set
+		return 15 * time.Minute
+	}
+	limit, err := time.ParseDuration(said)
+	if err != nil {
+		n.t.Fatalf("settings.json says of timeouts.chat: %q", said)
+	}
+	return limit
 }
 
 // moveChat moves the slider one minute at a time to the right and saves, until settings.json says want. A
-// page that is still being drawn takes no keys, so what it has not taken is pressed again.
-func (n *native) moveChat(window string, minutes int, want string) {
+// page that is still being drawn takes no keys, so the minutes that are missing are tried again. It returns the
+// least that was saved on the way.
+func (n *native) moveChat(window string, want time.Duration) (least time.Duration) {
 	n.t.Helper()
+	least = want
 	n.press("windowfocus", "--sync", window, "key", "ctrl+comma")
-	n.command(window, "Chat")
-	for range minutes {
-		n.press("key", "Right")
-	}
-	n.press("key", "ctrl+s")
-	n.Eventually("settings.json to say "+want, func() bool { return n.chatTimeout() == want })
+	n.Eventually("settings.json to say "+want.String(), func() bool {
+		missing := int((want - n.chatTimeout()).Minutes())
+		if missing == 0 {
+			return true
+		}
+		key := "Right"
+		if missing < 0 {
+			key, missing = "Left", -missing
+		}
+		n.command(window, "Chat")
+		for range missing {
+			n.press("key", key)
+		}
+		n.press("key", "ctrl+s")
+		before := n.chatTimeout()
+		for wait := 0; wait < 100 && n.chatTimeout() == before; wait++ {
+			time.Sleep(50 * time.Millisecond)
+		}
+		if n.chatTimeout() == before { // perhaps it was only the saving
+			n.press("key", "Escape", "key", "ctrl+s")
+			time.Sleep(time.Second)
+		}
+		least = min(least, n.chatTimeout())
+		return n.chatTimeout() == want
+	})
+	return least
 }
 
 // What a person sets with the keyboard in the window outlives both the window and the server, and the audit
@@ -45,7 +76,7 @@ func (n *native) moveChat(window string, minutes int, want string) {
 func TestSettingsOfTheWindowAreKept(t *testing.T) {
 	n := newNative(t)
 	app, window := n.open()
-	n.moveChat(window, 3, "18m")
+	n.moveChat(window, 18*time.Minute)
 	n.keep(window, "settings.png")
 
 	if err := n.Quit(window); err != nil {
@@ -64,7 +95,12 @@ func TestSettingsOfTheWindowAreKept(t *testing.T) {
 	}
 
 	_, window = n.open()
-	n.moveChat(window, 1, "19m") // from the 18 that were kept
+	if kept := n.chatTimeout(); kept != 18*time.Minute {
+		t.Errorf("of the 18 minutes %v were kept", kept)
+	}
+	if least := n.moveChat(window, 19*time.Minute); least < 18*time.Minute {
+		t.Errorf("the slider did not stand at the 18 minutes that were kept: %v were saved on the way to 19", least)
+	}
 	file := filepath.Join(t.TempDir(), "audit.csv")
 	var saved []byte
 	n.Eventually("the saved file", func() bool {

@@ -174,10 +174,25 @@ func (s *Store) FinishDeletion(ctx context.Context, now time.Time) (due time.Tim
 }
 
 // emptyLog folds the write-ahead log into the file and cuts it to nothing: it holds old
-// pages. It waits a while for readers to come to their end.
-func (s *Store) emptyLog(ctx context.Context) error {
-	var busy, pages, folded int
-	if err := s.db.Writer.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &folded); err != nil {
+// pages. It hardly waits for readers, for the records of requests would wait with it: it is tried again.
+func (s *Store) emptyLog(ctx context.Context) (err error) {
+	conn, err := s.db.Writer.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	var patience, busy, pages, folded int
+	if err := conn.QueryRowContext(ctx, "PRAGMA busy_timeout").Scan(&patience); err != nil {
+		return err
+	}
+	if err := conn.QueryRowContext(ctx, "PRAGMA busy_timeout = 100").Scan(new(int)); err != nil {
+		return err
+	}
+	defer func() {
+		// Not with ctx: the connection is used on.
+		err = errors.Join(err, conn.QueryRowContext(context.WithoutCancel(ctx), fmt.Sprintf("PRAGMA busy_timeout = %d", patience)).Scan(new(int)))
+	}()
+	if err := conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &folded); err != nil {
 		return err
 	}
 	if busy != 0 {
