@@ -35,6 +35,7 @@ class AuditState {
   #fresh = $state.raw<ReadonlySet<number>>(new Set());
   #version = $state(0);
   #pages = new Pages();
+  /** What the pages are pages of: the filter and order that were chosen when the list was read. */
   #query: Record<string, string> = {};
   #until = 0;
   readonly #reading = new Map<number, AbortController>();
@@ -43,6 +44,9 @@ class AuditState {
 
   /** Counts what was asked, so that an answer that comes late does not cover a later one's. */
   #asked = 0;
+  #sums = 0;
+  /** What is shown is not what is chosen: the list of that could not be read. */
+  #stale = false;
   #since: AuditRecord[] = []; // heard since then
   #summing: ReturnType<typeof setTimeout> | undefined;
   #renewing: ReturnType<typeof setTimeout> | undefined;
@@ -86,27 +90,32 @@ class AuditState {
     this.#since = [];
     this.loading = true;
     const query = toQuery(this.filter, new Date());
+    const list = { ...query, ...this.order };
     try {
-      const first = { ...query, ...this.order, offset: '0' };
-      const [page, stats, models] = await Promise.all([getAudit(pageSize, first), getStats(query), getAuditModels()]);
+      const [page, stats, models] = await Promise.all([getAudit(pageSize, { ...list, offset: '0' }), getStats(query), getAuditModels()]);
       if (asked !== this.#asked) return false;
       this.#stopReading();
       this.#pages = new Pages();
       this.#pages.put(0, page.records);
-      this.#query = query;
+      this.#query = list;
       this.#until = page.until;
       this.#below = page.records.length < pageSize ? page.records.length : Math.max(stats.total, page.records.length);
       this.#onTop = [];
       this.#fresh = new Set();
+      this.#sums++;
       this.stats = stats;
       this.models = models;
       this.problem = '';
+      this.#stale = false;
       this.loaded = true;
       for (const record of this.#since) this.#take(record);
+      if (this.#since.length > 0 && !this.paused) this.#sumSoon(); // the sums may be from before it
       this.#version++;
       return true;
     } catch (error) {
-      if (asked === this.#asked) this.problem = sentence(error);
+      if (asked !== this.#asked) return false;
+      this.problem = sentence(error);
+      this.#stale = true;
       return false;
     } finally {
       if (asked === this.#asked) this.loading = false;
@@ -123,11 +132,14 @@ class AuditState {
     if (missing.some((page) => !this.#reading.has(page))) this.#soon = setTimeout(() => this.#readWanted(), settled);
   }
 
-  /** Tries once more to read what is in sight. */
+  /** Tries once more to read what could not be read. */
   again(): void {
+    if (this.#stale) {
+      void this.renew(); // which says itself when it is well
+      return;
+    }
     this.problem = '';
-    if (this.loaded) this.#readWanted();
-    else void this.renew();
+    this.#readWanted();
   }
 
   #readWanted(): void {
@@ -140,7 +152,7 @@ class AuditState {
     this.#reading.set(page, control);
     try {
       const offset = page * pageSize;
-      const query = { ...this.#query, ...this.order, until: String(this.#until), offset: String(offset) };
+      const query = { ...this.#query, until: String(this.#until), offset: String(offset) };
       const { records, next } = await getAudit(pageSize, query, control.signal);
       if (pages !== this.#pages) return;
       pages.put(page, records);
@@ -204,10 +216,11 @@ class AuditState {
   #sumSoon(): void {
     this.#summing ??= setTimeout(() => {
       this.#summing = undefined;
+      const sums = ++this.#sums;
       const asked = this.#asked;
       getStats(toQuery(this.filter, new Date())).then(
         (stats) => {
-          if (asked === this.#asked && !this.paused) this.stats = stats;
+          if (asked === this.#asked && sums === this.#sums && !this.paused) this.stats = stats;
         },
         () => undefined, // the next one that ends asks again
       );
