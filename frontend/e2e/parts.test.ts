@@ -128,6 +128,8 @@ it('let a list grow and shrink with the keyboard', async () => {
   await eventually(() => entries.allInnerTexts()).toEqual(['http://localhost:3000', 'http://localhost:4000']);
   await button('Remove http://localhost:3000').click();
   await eventually(() => entries.allInnerTexts()).toEqual(['http://localhost:4000']);
+  // The button is gone; the keyboard is not.
+  expect(await page.getByRole('textbox', { name: 'Allowed web origins' }).evaluate((e) => e === document.activeElement)).toBe(true);
 });
 
 it.each([

@@ -179,6 +179,17 @@ it('saves lists, numbers and choices', async () => {
   expect(now.audit.durability).toBe('strict');
 });
 
+it('gives the keyboard back when its buttons go', async () => {
+  const { page } = stage;
+  for (const name of ['Revert', 'Save']) {
+    await minutes('Chat').fill('22');
+    await button(name).focus();
+    await page.keyboard.press('Enter');
+    await eventually(() => minutes('Chat').evaluate((e) => e === document.activeElement)).toBe(true);
+    expect(await button(name).count()).toBe(0);
+  }
+});
+
 it('keeps what is changed while a save is under way', async () => {
   const { page } = stage;
   let release = () => {};
@@ -203,6 +214,23 @@ describe('changed outside', () => {
   it('are shown as they are, when nothing is unsaved here', async () => {
     await outside('33m');
     await eventually(() => slider('Chat').inputValue()).toBe('33');
+  });
+
+  it('are shown in a field that has the keyboard, too', async () => {
+    await minutes('Chat').focus();
+    await outside('34m');
+    await eventually(() => minutes('Chat').inputValue()).toBe('34');
+    expect(await slider('Chat').inputValue()).toBe('34');
+  });
+
+  it('are what Revert goes back to', async () => {
+    await minutes('Embeddings').fill('9');
+    await outside('43m');
+    await button('Keep mine').waitFor();
+    await button('Revert').click();
+    expect(await slider('Chat').inputValue()).toBe('43');
+    expect(await minutes('Embeddings').inputValue()).toBe('2');
+    expect(await button('Keep mine').count()).toBe(0);
   });
 
   it('can be taken, which forgets what is unsaved here', async () => {

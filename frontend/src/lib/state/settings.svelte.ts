@@ -27,8 +27,10 @@ class SettingsState {
   readonly faulty: boolean = $derived(Object.keys(this.faults).length > 0);
 
   #schema = $state.raw<Json | undefined>();
-  /** Counts what was saved here: an answer that was asked for before that is out of date. */
-  #saves = 0;
+  /** Counts what was asked and saved here: an answer that was asked for before that is out of date. */
+  #asked = 0;
+  /** The problem is that the server could not be asked, and goes when it answers. */
+  #passing = false;
   /** They changed while a save was under way, whose answer tells more. */
   #again = false;
 
@@ -38,12 +40,13 @@ class SettingsState {
       this.#again = true;
       return;
     }
-    const saves = this.#saves;
+    const asked = ++this.#asked;
     try {
       const [now, schema] = await Promise.all([getSettings(), this.#schema ?? getSettingsSchema()]);
       this.#schema = schema;
-      if (saves !== this.#saves || this.saving) return;
-      this.problem = '';
+      if (this.#late(asked)) return;
+      if (this.#passing) this.problem = '';
+      this.#passing = false;
       // One's own save is announced too: it must not take "Saved" away.
       if (this.saved && difference(json(this.saved), json(now)) === undefined) this.outside = null;
       else if (!this.saved) this.#take(now);
@@ -53,8 +56,16 @@ class SettingsState {
         toasts.show({ text: 'The settings were changed outside. They are shown as they are now.' });
       }
     } catch (error) {
+      if (this.#late(asked)) return;
       this.problem = sentence(error);
+      this.#passing = true;
     }
+  }
+
+  /** Something that was asked later tells more, or will. */
+  #late(asked: number): boolean {
+    if (asked === this.#asked && this.saving) this.#again = true;
+    return asked !== this.#asked || this.saving;
   }
 
   async save(): Promise<void> {
@@ -65,7 +76,7 @@ class SettingsState {
     this.problem = this.said = '';
     try {
       const now = await patchSettings(patch);
-      this.#saves++;
+      this.#asked++;
       this.#rebase(sent, now);
       this.said = 'Saved';
     } catch (error) {
@@ -80,7 +91,8 @@ class SettingsState {
   }
 
   revert(): void {
-    if (this.saved) this.#take(this.saved);
+    const now = this.outside ?? this.saved; // what is in force
+    if (now) this.#take(now);
   }
 
   /** Shows what somebody else made of the settings, and forgets what is unsaved here. */
@@ -140,6 +152,7 @@ class SettingsState {
       // Who has changed it meanwhile knows better.
       else if (difference(valueAt(json(sent), path), this.value(path) ?? null) === undefined) this.faults[location] = detail;
     }
+    this.#passing = error instanceof ApiError && error.kind === 'server-stopped';
     if (fields.length === 0) this.problem = sentence(error);
     else if (elsewhere.length > 0) this.problem = elsewhere.join('; ');
   }
