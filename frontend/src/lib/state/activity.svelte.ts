@@ -11,6 +11,7 @@ import { server } from './server.svelte';
 const sumEvery = 1000;
 const refresh = 60_000; // the last hour passes by itself
 const failuresKept = 20;
+const failuresAsked = 200; // editors cancel a lot, and those are left out
 
 class ActivityState {
   now = $state.raw<Omit<ActivityEvent, 'point'> | null>(null);
@@ -27,6 +28,8 @@ class ActivityState {
 
   #summing: ReturnType<typeof setTimeout> | undefined;
   #asked = 0;
+  #sums = 0;
+  #since: AuditRecord[] = []; // failed since it was asked
 
   /** Reads and follows until the function that it gives is called. */
   follow(): () => void {
@@ -40,14 +43,16 @@ class ActivityState {
 
   async load(): Promise<void> {
     const asked = ++this.#asked;
+    this.#since = [];
     try {
       const query = { status: 'error' };
-      const [now, failed] = await Promise.all([getActivity(), getAudit(failuresKept, query), this.#sum()]);
+      const [now, failed] = await Promise.all([getActivity(), getAudit(failuresAsked, query), this.#sum()]);
       if (asked !== this.#asked) return;
       this.points = now.history;
       this.now = now;
       this.running = now.running;
-      this.failures = failed.records.filter(counts);
+      this.failures = failed.records.filter(counts).slice(0, failuresKept);
+      for (const record of this.#since) this.#failed(record);
       this.failuresRead = true;
       this.problem = '';
     } catch (error) {
@@ -72,11 +77,18 @@ class ActivityState {
     const others = this.running.filter((r) => r.id !== record.id);
     if (record.status !== 'running') {
       this.running = others;
-      if (counts(record)) this.failures = [record, ...this.failures.filter((r) => r.id !== record.id)].slice(0, failuresKept);
+      if (counts(record)) {
+        this.#since = [...this.#since, record].slice(-failuresKept);
+        this.#failed(record);
+      }
       this.#sumSoon();
     } else if (others.length === this.running.length) {
       this.running = [...others, { ...record, phase: 'waiting', bytes: 0, tokens: 0 }];
     }
+  }
+
+  #failed(record: AuditRecord): void {
+    this.failures = [record, ...this.failures.filter((r) => r.id !== record.id)].slice(0, failuresKept);
   }
 
   #sumSoon(): void {
@@ -87,7 +99,9 @@ class ActivityState {
   }
 
   async #sum(): Promise<void> {
-    this.hour = await getStats(toQuery({ ...noFilter, range: 'hour' }, new Date()));
+    const sums = ++this.#sums;
+    const hour = await getStats(toQuery({ ...noFilter, range: 'hour' }, new Date()));
+    if (sums === this.#sums) this.hour = hour;
   }
 }
 

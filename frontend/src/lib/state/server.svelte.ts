@@ -25,6 +25,8 @@ class Server {
 
   /** What was heard since a reset: all else may be gone from the audit. */
   #sinceReset: AuditRecord[] | null = null;
+  /** Counts what was told of the server's state: an answer that was asked for before that is out of date. */
+  #tellings = 0;
   #unlisten: (() => void) | null = null;
   readonly #requests = new Set<(record: AuditRecord) => void>();
   readonly #activities = new Set<(activity: ActivityEvent) => void>();
@@ -61,8 +63,10 @@ class Server {
 
   /** Reads status and requests anew, and listens from then on. */
   async load(): Promise<void> {
+    const tellings = this.#tellings;
     try {
-      this.#told(await getStatus());
+      const status = await getStatus();
+      if (tellings === this.#tellings || !this.status) this.#told(status);
     } catch (error) {
       this.#refused(error);
       return;
@@ -145,6 +149,7 @@ class Server {
   }
 
   #told(status: Status): void {
+    this.#tellings++;
     this.status = status;
     this.address = `${status.url}/v1`;
     this.phase = status.state === 'draining' ? 'stopping' : 'running';
