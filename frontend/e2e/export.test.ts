@@ -34,8 +34,8 @@ it('exports the audit as JSON lines', async () => {
 
 it('copies the address that tools are given', async () => {
   const { page } = stage;
-  await page.getByRole('button', { name: 'Copy address' }).click();
-  await page.getByText('Copied').last().waitFor();
+  // The word passes, so it is looked out for beforehand.
+  await Promise.all([page.getByText('Copied').last().waitFor(), page.getByRole('button', { name: 'Copy address' }).click()]);
   const copied = await page.evaluate(() => navigator.clipboard.readText());
   expect(copied).toBe(`${stage.server.url}/v1`);
   expect((await fetch(`${copied}/models`)).status).toBe(200);

@@ -36,6 +36,7 @@ async function page(query: string): Promise<AuditRecord[]> {
 async function show(query = ''): Promise<void> {
   await stage.page.goto(`${stage.server.url}/#settings/audit${query && `?${query}`}`);
   await stage.page.reload();
+  await stage.page.getByRole('slider', { name: 'Chat' }).waitFor(); // then nothing takes the keyboard any more
   await table().locator('tbody tr[data-request]').first().waitFor();
 }
 

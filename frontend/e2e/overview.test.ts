@@ -9,12 +9,12 @@ beforeAll(async () => {
   await stage.server.briefly(); // the model is loaded from now on
 });
 
-/** A request for a long answer, as an editor sends it, and what becomes of its answer. */
+/** A request for an answer that does not end by itself, as an editor sends it, and what becomes of its answer. */
 async function story(): Promise<{ id: string; end: Promise<string> }> {
   const response = await fetch(`${stage.server.url}/v1/chat/completions`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json', 'User-Agent': 'an-editor/1.0' },
-    body: JSON.stringify({ model: starter, stream: true, max_tokens: 4000, messages: [{ role: 'user', content: 'Write a long story about a river.' }] }),
+    body: JSON.stringify({ model: starter, stream: true, max_tokens: 4000, ignore_eos: true, messages: [{ role: 'user', content: 'Write a long story about a river.' }] }),
   });
   return { id: String(response.headers.get('x-request-id')), end: whole(response) };
 }
