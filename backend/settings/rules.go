@@ -41,6 +41,13 @@ var rules = map[string]rule{
 		pattern: `^https?://[^/?#@\s]+(/[^?#\s]*)?$`, check: isBaseURL, secret: true,
 		want: "must be an http or https address without user, query or fragment, such as https://api.openai.com/v1",
 	},
+	"endpoint": {
+		pattern: `^(https?://[^/?#@\s]+(/[^?#\s]*)?)?$`, check: func(text string) bool { return text == "" || isBaseURL(text) }, secret: true,
+		want: "must be empty, or an http or https address without user, query or fragment, such as http://localhost:4318; a key that a collector asks for goes into OTEL_EXPORTER_OTLP_HEADERS",
+	},
+	"service": {
+		pattern: `^[A-Za-z0-9._-]{1,64}$`, want: "must consist of 1 to 64 letters, digits, dots, hyphens and underscores, such as mlxbar",
+	},
 	"env": {
 		pattern: `^([A-Za-z_][A-Za-z0-9_]*)?$`, secret: true,
 		want: "must be the name of an environment variable such as OPENAI_API_KEY, not the key itself",

@@ -18,6 +18,7 @@ type Settings struct {
 	Providers []Provider `json:"providers" doc:"Servers elsewhere that requests may be passed on to."`
 	Routes    []Route    `json:"routes" doc:"Which models go to which provider, in order; without a match a request stays on this machine."`
 	Audit     Audit      `json:"audit" doc:"The record of requests; metadata only, never content."`
+	Telemetry Telemetry  `json:"telemetry" doc:"Where the server tells how it does, for those who watch it with tools of their own; metadata only, never content."`
 }
 
 // Server is where mlxbar listens.
@@ -83,6 +84,13 @@ type Audit struct {
 	RetentionDays int        `json:"retention_days" doc:"Records older than this are deleted, in days (1 to 3650)." default:"30" min:"1" max:"3650"`
 	MaxSizeMB     int        `json:"max_size_mb" doc:"The oldest records go when the database is larger, in MiB (16 to 65536)." default:"512" min:"16" max:"65536"`
 	Durability    Durability `json:"durability" doc:"batched: a record is on disk within moments of its request; strict: before its answer ends." default:"batched" enum:"batched,strict"`
+}
+
+// Telemetry says where traces, metrics and log lines go. The environment's OTEL_* and
+// LOGFIRE_TOKEN win over it.
+type Telemetry struct {
+	OTLPEndpoint string `json:"otlp_endpoint" doc:"The OpenTelemetry collector that traces, metrics and log lines are sent to, such as http://localhost:4318; empty sends nothing. Counts from the server's next start; the variable OTEL_EXPORTER_OTLP_ENDPOINT wins over it." rule:"endpoint"`
+	ServiceName  string `json:"service_name" doc:"What the server calls itself there. Counts from the server's next start; the variable OTEL_SERVICE_NAME wins over it." default:"mlxbar" rule:"service"`
 }
 
 // Durability says when a record must be on disk.

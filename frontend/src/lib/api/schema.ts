@@ -830,6 +830,19 @@ export interface components {
                  */
                 max_body_mb: number;
             };
+            /** @description Where the server tells how it does, for those who watch it with tools of their own; metadata only, never content. */
+            telemetry?: {
+                /**
+                 * @description The OpenTelemetry collector that traces, metrics and log lines are sent to, such as http://localhost:4318; empty sends nothing. Counts from the server's next start; the variable OTEL_EXPORTER_OTLP_ENDPOINT wins over it.
+                 * @default
+                 */
+                otlp_endpoint: string;
+                /**
+                 * @description What the server calls itself there. Counts from the server's next start; the variable OTEL_SERVICE_NAME wins over it.
+                 * @default mlxbar
+                 */
+                service_name: string;
+            };
             /** @description How long one request may take, on this machine or at a provider. */
             timeouts?: {
                 /**
