@@ -26,7 +26,7 @@ var mayImport = map[string]string{
 
 	// What the programs are made of
 	"server": "activity admin audit audit/export datadir engine engine/llamacpp engine/runtime frontend gateway gateway/problem gateway/requestid " +
-		"gateway/routing live models settings storage",
+		"gateway/routing live models settings storage telemetry telemetry/instruments",
 	"desktop": "datadir gateway/problem",
 	"tray":    "desktop",
 
@@ -35,24 +35,25 @@ var mayImport = map[string]string{
 	"admin":   "activity audit audit/export engine live models settings gateway/problem gateway/requestid",
 
 	// What the edges use
-	"engine/llamacpp":   "engine engine/runtime models",
-	"engine/runtime":    "models",
-	"engine":            "engine/runtime models",
-	"audit/export":      "audit storage",
-	"audit":             "storage",
-	"gateway/openai":    "gateway/problem",
-	"gateway/routing":   "settings",
-	"gateway/problem":   "gateway/requestid",
-	"gateway/requestid": "",
-	"gateway/sse":       "",
-	"live":              "",
-	"telemetry":         "gateway/requestid",
-	"activity":          "",
-	"models":            "",
-	"settings":          "",
-	"storage":           "",
-	"datadir":           "",
-	"frontend":          "",
+	"engine/llamacpp":       "engine engine/runtime models",
+	"engine/runtime":        "models",
+	"engine":                "engine/runtime models",
+	"audit/export":          "audit storage",
+	"audit":                 "storage",
+	"gateway/openai":        "gateway/problem",
+	"gateway/routing":       "settings",
+	"gateway/problem":       "gateway/requestid",
+	"gateway/requestid":     "",
+	"gateway/sse":           "",
+	"live":                  "",
+	"telemetry":             "gateway/requestid",
+	"telemetry/instruments": "audit engine",
+	"activity":              "",
+	"models":                "",
+	"settings":              "",
+	"storage":               "",
+	"datadir":               "",
+	"frontend":              "",
 
 	// Tests and measurements
 	"archtest":          "",

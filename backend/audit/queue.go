@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // kind is what an event does to its record's row.
@@ -27,6 +28,7 @@ type batch struct {
 	refused chan struct{} // closed when the disk has refused it once
 
 	isRefused bool
+	began     time.Time // when its first event came
 }
 
 // queue holds the events on their way to the disk: a batch that fills, and one
@@ -118,6 +120,7 @@ func (q *queue) add(e event) *batch {
 	}
 	switch len(b.events) {
 	case 1:
+		b.began = time.Now()
 		signal(q.some)
 	case q.enough:
 		signal(q.many)
@@ -222,6 +225,16 @@ func (q *queue) length() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.size()
+}
+
+func (q *queue) backlog() (events int, since time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	oldest := q.filling
+	if q.taken != nil {
+		oldest = q.taken
+	}
+	return q.size(), oldest.began
 }
 
 func (q *queue) close() {

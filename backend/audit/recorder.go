@@ -32,6 +32,8 @@ type Options struct {
 	// OnHealth is called when the disk starts to fail, with the cause, and with nil
 	// when it works again. It must be quick.
 	OnHealth func(error)
+	// OnBatch is called after each transaction, by the goroutine that wrote it. It must be quick.
+	OnBatch func(Batch)
 	// Log hears when the disk starts and stops to fail; nil means slog.Default().
 	Log *slog.Logger
 }
@@ -169,6 +171,9 @@ func (r *Recorder) Flush(ctx context.Context) error {
 	}
 }
 
+// Backlog tells how many events are not on the disk yet, and since when the oldest waits.
+func (r *Recorder) Backlog() (events int, since time.Time) { return r.queue.backlog() }
+
 // Err tells why records cannot be written at present; nil when all is well.
 func (r *Recorder) Err() error { return r.queue.failure() }
 
@@ -265,7 +270,7 @@ func (r *Recorder) commit(b *batch) bool {
 	}
 	pause.Reset()
 	for failed := false; ; failed = true {
-		err := r.writer.write(b.events, r.strict.Load())
+		err := r.write(b.events)
 		if err == nil {
 			if failed {
 				r.opts.Log.Info("audit is written again", "events", len(b.events))

@@ -17,7 +17,7 @@ import (
 
 // attempt gets a child ready, from what may have to be installed to its first
 // answer. Its error is a *LoadError, or context.Canceled.
-func (s *slot) attempt(ctx context.Context, after time.Duration) (*incarnation, error) {
+func (s *slot) attempt(ctx, asked context.Context, after time.Duration) (_ *incarnation, err error) {
 	if after > 0 {
 		s.tell(Loading, "Starting again")
 	}
@@ -27,6 +27,10 @@ func (s *slot) attempt(ctx context.Context, after time.Duration) (*incarnation, 
 		return nil, ctx.Err()
 	}
 	cfg := s.pool.cfg
+	if cfg.Observer != nil {
+		ended := cfg.Observer.Loading(asked, s.name, s.runner())
+		defer func() { ended(err) }()
+	}
 	installing := func(detail string) { s.tell(Installing, detail) }
 	if _, ok := s.pool.offered(s.name); ok {
 		if err := cfg.Source.Fetch(ctx, installing); err != nil {
@@ -63,6 +67,13 @@ func (s *slot) use(model models.Model) (Engine, error) {
 	defer s.pool.mu.Unlock()
 	s.engine = engine
 	return engine, nil
+}
+
+// runner names the engine that is to run the model.
+func (s *slot) runner() string {
+	s.pool.mu.Lock()
+	defer s.pool.mu.Unlock()
+	return s.engine.Name()
 }
 
 func (s *slot) launch(ctx context.Context, spec Spec) (*incarnation, error) {

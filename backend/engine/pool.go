@@ -25,6 +25,18 @@ type Config struct {
 	// OnChange hears, from one goroutine and some moments later, that States
 	// has changed; may be nil.
 	OnChange func()
+	// Observer hears of loads and crashes; may be nil.
+	Observer Observer
+}
+
+// Observer hears how the engines fare. It must be quick.
+type Observer interface {
+	// Loading is told of the start of a load, with the values of the request's context that
+	// caused it, if one did. What it returns is called with how it went: nil, context.Canceled
+	// or a *LoadError.
+	Loading(ctx context.Context, model, engine string) (ended func(error))
+	// Crashed is told of an engine that ended unasked.
+	Crashed(model, engine string)
 }
 
 // timing holds the pool's patience; tests shorten it.
@@ -101,7 +113,7 @@ func (p *Pool) Acquire(ctx context.Context, model string) (*Lease, error) {
 		if err != nil {
 			return nil, err
 		}
-		lease, wait, err := s.lease()
+		lease, wait, err := s.lease(ctx)
 		if lease != nil || err != nil {
 			return lease, err
 		}

@@ -66,7 +66,7 @@ func newSlot(p *Pool, name string, engine Engine) *slot {
 }
 
 // lease gives a lease, or an error, or something to wait for before asking again.
-func (s *slot) lease() (*Lease, func(context.Context) error, error) {
+func (s *slot) lease(ctx context.Context) (*Lease, func(context.Context) error, error) {
 	p := s.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -83,7 +83,7 @@ func (s *slot) lease() (*Lease, func(context.Context) error, error) {
 	case s.load == nil && s.failure != nil && time.Now().Before(s.retryAt):
 		return nil, nil, s.failure
 	case s.load == nil:
-		s.begin(0)
+		s.begin(context.WithoutCancel(ctx), 0)
 	}
 	l := s.load
 	return nil, func(ctx context.Context) error {
@@ -133,20 +133,20 @@ func (s *slot) start() error {
 	}
 	if s.run == nil && s.load == nil {
 		s.failure = nil
-		s.begin(0)
+		s.begin(context.Background(), 0)
 	}
 	return nil
 }
 
-// begin starts a load after a pause. The pool's mutex is held.
-func (s *slot) begin(after time.Duration) {
+// begin starts a load after a pause, for whom asked tells of. The pool's mutex is held.
+func (s *slot) begin(asked context.Context, after time.Duration) {
 	ctx, cancel := context.WithCancel(s.pool.ctx)
 	l := &load{done: make(chan struct{}), cancel: cancel}
 	s.load = l
 	s.set(Loading, "")
 	s.pool.work.Go(func() {
 		defer cancel()
-		run, err := s.attempt(ctx, after)
+		run, err := s.attempt(ctx, asked, after)
 		s.loaded(l, run, err)
 	})
 }
@@ -221,6 +221,9 @@ func (s *slot) watch(run *incarnation) {
 	}
 	answering := run.inFlight
 	p.cfg.Logger.Warn("an engine ended unasked", "model", s.name, "pid", run.pid(), "exit", run.ended(), "hung", hung, "in_flight", answering)
+	if p.cfg.Observer != nil {
+		p.cfg.Observer.Crashed(s.name, s.engine.Name())
+	}
 	now := time.Now()
 	if now.Sub(run.started) > p.timing.window {
 		s.deaths = nil
@@ -237,9 +240,9 @@ func (s *slot) watch(run *incarnation) {
 	case answering == 0 && !s.keep:
 		s.set(Idle, "")
 	case len(s.deaths) == 1:
-		s.begin(0)
+		s.begin(context.Background(), 0)
 	default:
-		s.begin(s.pause.NextBackOff())
+		s.begin(context.Background(), s.pause.NextBackOff())
 	}
 }
 

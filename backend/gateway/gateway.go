@@ -46,8 +46,10 @@ type Config struct {
 	Library  Library
 	Audit    Recorder
 	Requests *activity.Requests // those that run
-	Logger   *slog.Logger
-	Version  string
+	// Instruments hear of every request; may be nil.
+	Instruments Instruments
+	Logger      *slog.Logger
+	Version     string
 	// Getenv finds the providers' keys; nil is os.Getenv.
 	Getenv func(string) string
 }
@@ -57,6 +59,7 @@ type Gateway struct {
 	Config
 	upstream *upstreamClient
 	inFlight atomic.Int64
+	waiting  atomic.Int64
 }
 
 // New makes a gateway. Close it when its last request has ended.
@@ -81,6 +84,9 @@ func (g *Gateway) Register(mux problem.Mux) {
 
 // InFlight counts the inference requests that are being served.
 func (g *Gateway) InFlight() int64 { return g.inFlight.Load() }
+
+// Waiting counts those among them that wait for an engine.
+func (g *Gateway) Waiting() int64 { return g.waiting.Load() }
 
 // Close lets go of idle connections to upstreams.
 func (g *Gateway) Close() { g.upstream.close() }

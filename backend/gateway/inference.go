@@ -39,6 +39,8 @@ type exchange struct {
 	record      audit.Record
 	running     *activity.Request // nil until the record is in the audit
 	settled     bool              // and it is complete
+	followed    context.Context   // nil unless Instruments follow it
+	answered    int               // the upstream's status, 0 while there is none
 }
 
 // inference serves an endpoint: parse, resolve, record, lease, send, relay, record.
@@ -54,6 +56,7 @@ func (g *Gateway) inference(e endpoint) http.HandlerFunc {
 			cancel(problem.Newf(problem.Timeout, "The request ran over the limit of %s that timeouts.%s sets.", settings.Duration(total), e.limit))
 		})
 		defer timer.Stop()
+		defer x.unfollow()
 		defer x.settleUnfinished()
 		// A client that stops reading must not hold a request past its time.
 		control := http.NewResponseController(w)
@@ -67,10 +70,12 @@ func (g *Gateway) inference(e endpoint) http.HandlerFunc {
 }
 
 // serve returns an error only while nothing of an answer is written.
-func (x *exchange) serve(ctx context.Context, cancel context.CancelCauseFunc, total time.Duration) error {
-	err := x.read(x.start.Add(total))
+func (x *exchange) serve(ctx context.Context, cancel context.CancelCauseFunc, total time.Duration) (err error) {
+	err = x.read(x.start.Add(total))
 	x.describe()
-	if beginErr := x.Audit.Begin(ctx, &x.record); beginErr != nil {
+	beginErr := x.Audit.Begin(ctx, &x.record)
+	ctx = x.follow(ctx, beginErr == nil)
+	if beginErr != nil {
 		return x.unrecorded(ctx, beginErr)
 	}
 	x.begin(cancel)
@@ -85,11 +90,14 @@ func (x *exchange) serve(ctx context.Context, cancel context.CancelCauseFunc, to
 
 	rel := newRelay(x, t, cancel)
 	defer rel.stop()
+	ctx = x.attempt(ctx, &t)
+	defer x.attempted(ctx, &err)
 	resp, err := x.upstream.send(ctx, t, x.body, x.request.Stream)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
+	x.answered = resp.StatusCode
 	return rel.answer(ctx, resp)
 }
 
@@ -193,7 +201,9 @@ func under(base, path string) string {
 }
 
 func (x *exchange) localTarget(ctx context.Context, model string) (target, func(), error) {
+	x.waiting.Add(1)
 	lease, err := x.Engines.Acquire(ctx, model)
+	x.waiting.Add(-1)
 	if err != nil {
 		if name := x.Engines.RunnerOf(model); name != "" && !errors.Is(err, engine.ErrUnknownModel) {
 			x.servedBy(models.CleanName(model), name)
@@ -240,13 +250,16 @@ func (x *exchange) settle(err error) *problem.Error {
 		x.record.ErrorType = string(e.Kind)
 		logFailure(x.Logger, x.r, e)
 	}
-	if x.running == nil || x.settled {
+	if x.settled {
 		return e
 	}
 	x.settled = true
-	x.running.End(x.generated())
 	duration := milliseconds(time.Since(x.start))
 	x.record.Status, x.record.HTTPStatus, x.record.DurationMS = status, &httpStatus, &duration
+	if x.running == nil { // it could not be recorded, and was refused
+		return e
+	}
+	x.running.End(x.generated())
 	if err := x.Audit.End(&x.record); err != nil {
 		x.Logger.Error("a request could not be recorded", "request_id", x.record.RequestID, "cause", err)
 	}
@@ -255,7 +268,7 @@ func (x *exchange) settle(err error) *problem.Error {
 
 // settleUnfinished is for a panic: the request is recorded before it goes on.
 func (x *exchange) settleUnfinished() {
-	if x.running != nil && !x.settled {
+	if !x.settled {
 		x.settle(problem.New(problem.Internal, "Something went wrong inside mlxbar."))
 	}
 }

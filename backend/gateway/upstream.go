@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -27,11 +28,12 @@ const (
 
 // target is where one request is sent.
 type target struct {
-	name  string // as errors call it: the engine or the provider's name
-	local bool
-	url   string
-	key   string // "" for none
-	gone  func() bool
+	name   string // as errors call it: the engine or the provider's name
+	local  bool
+	url    string
+	key    string      // "" for none
+	header http.Header // more to send
+	gone   func() bool
 }
 
 // upstreamClient sends requests on. Engines and providers have transports of
@@ -79,6 +81,7 @@ func (c *upstreamClient) send(ctx context.Context, t target, body []byte, stream
 	} else {
 		req.Header.Set("Accept", "application/json")
 	}
+	maps.Copy(req.Header, t.header)
 	if t.key != "" {
 		req.Header.Set("Authorization", "Bearer "+t.key)
 	}

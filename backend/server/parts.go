@@ -104,6 +104,7 @@ func (s *Server) openAudit(ctx context.Context) error {
 		OnBegin:  func(r audit.Record) { s.hub.PublishFixed(live.RequestStart, r) },
 		OnEnd:    func(r audit.Record) { s.hub.PublishFixed(live.RequestEnd, r) },
 		OnHealth: func(error) { s.publishState() },
+		OnBatch:  s.instruments.Written,
 		Log:      s.log,
 	})
 	if err != nil {
@@ -152,11 +153,12 @@ func (s *Server) openEngines(context.Context) error {
 	library, source := models.NewLibrary(s.paths.Models), runtime.Starter{DataDir: s.paths.Root}
 	s.models = models.NewCatalog(library, source)
 	s.pool = engine.NewPool(engine.Config{
-		Library: library,
-		Engines: map[models.Format]engine.Engine{models.GGUF: s.llamaCPP()},
-		Source:  source,
-		LogDir:  s.paths.Logs,
-		Logger:  s.log,
+		Library:  library,
+		Engines:  map[models.Format]engine.Engine{models.GGUF: s.llamaCPP()},
+		Source:   source,
+		LogDir:   s.paths.Logs,
+		Logger:   s.log,
+		Observer: s.instruments,
 		OnChange: func() {
 			s.publishState()
 		},

@@ -25,6 +25,8 @@ import (
 	"mlxbar/backend/models"
 	"mlxbar/backend/settings"
 	"mlxbar/backend/storage"
+	"mlxbar/backend/telemetry"
+	"mlxbar/backend/telemetry/instruments"
 )
 
 // Version is set by the build.
@@ -50,6 +52,8 @@ type Options struct {
 	// NoLoginLink keeps the link that logs in out of Stdout, for who has that in a file.
 	NoLoginLink    bool
 	Stdout, Stderr io.Writer
+	// Getenv is where telemetry finds its destination; nil is os.Getenv.
+	Getenv func(string) string
 	// DrainTime is for tests; 0 is the usual 30 s.
 	DrainTime time.Duration
 }
@@ -60,6 +64,9 @@ type Server struct {
 	paths datadir.Paths
 	log   *slog.Logger
 	token string
+
+	telemetry   *telemetry.Telemetry
+	instruments *instruments.Set
 
 	settings *settings.Manager
 	db       *storage.DB
@@ -102,7 +109,7 @@ func (s *Server) Shutdown() { s.stopOnce.Do(func() { close(s.stop) }) }
 // start brings the parts up, each with what ends it.
 func (s *Server) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		s.openData, s.openSettings, s.listen, s.openAudit, s.openEngines, s.openHTTP, s.announce,
+		s.openData, s.openSettings, s.openTelemetry, s.listen, s.openAudit, s.openEngines, s.openHTTP, s.announce,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -126,7 +133,7 @@ func (s *Server) openHTTP(context.Context) error {
 	s.requests = activity.NewRequests()
 	s.gateway = gateway.New(gateway.Config{
 		Settings: s.settings.Current, Engines: s.pool, Library: s.models,
-		Audit: s.recorder, Requests: s.requests, Logger: s.log, Version: Version,
+		Audit: s.recorder, Requests: s.requests, Instruments: s.instruments, Logger: s.log, Version: Version,
 	})
 	s.onClose(func() error { s.gateway.Close(); return nil })
 
@@ -137,6 +144,9 @@ func (s *Server) openHTTP(context.Context) error {
 		Library: s.models, Requests: s.requests, Live: s.hub, Status: s.status, Shutdown: s.Shutdown, Logger: s.log,
 	})
 	registerPages(mux)
+	if err := s.registerMetrics(mux); err != nil {
+		return err
+	}
 	s.http = &http.Server{
 		Handler:                      s.seeOff(gateway.Guard(mux, s.settings.Current, s.log)),
 		ReadHeaderTimeout:            10 * time.Second,

@@ -1,0 +1,174 @@
+package instruments
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/baggage"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"mlxbar/backend/audit"
+)
+
+// operations is what OpenTelemetry calls what an endpoint does. A new endpoint joins by its line.
+var operations = map[string]string{
+	"/v1/chat/completions": "chat",
+	"/v1/completions":      "text_completion",
+	"/v1/embeddings":       "embeddings",
+}
+
+// maxLinks bounds the requests that are remembered for the batches that will complete them.
+const maxLinks = 8192
+
+// Begin follows a request that came at start and whose record has begun, or could not. The context that it returns
+// carries what the client sent of its trace, and the span of the request.
+func (s *Set) Begin(ctx context.Context, r *http.Request, rec *audit.Record, start time.Time, recorded bool) context.Context {
+	if carries(r.Header) {
+		ctx = s.trace.Extract(ctx, propagation.HeaderCarrier(r.Header))
+	}
+	if s.tracer == nil {
+		return ctx
+	}
+	operation := operations[rec.Endpoint]
+	model := short(rec.Model)
+	ctx, span := s.tracer.Start(ctx, strings.TrimSuffix(operation+" "+model, " "),
+		trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(start))
+	if !span.IsRecording() {
+		return ctx
+	}
+	span.SetAttributes(text(keyOperation, operation), text(keyRequestID, rec.RequestID), text(keyPath, rec.Endpoint),
+		text(keyMethod, r.Method), text(keyClient, rec.Client), attribute.Bool(keyStream, rec.Stream))
+	span.SetAttributes(address(r.Host)...)
+	if model != "" {
+		span.SetAttributes(text(keyRequestModel, model))
+	}
+	if recorded && span.SpanContext().IsSampled() {
+		s.remember(rec.ID, span.SpanContext())
+	}
+	return ctx
+}
+
+// carries says whether a client sent anything of a trace.
+func carries(h http.Header) bool {
+	return h["Traceparent"] != nil || h["Baggage"] != nil
+}
+
+// End tells how the request went that Begin returned ctx for.
+func (s *Set) End(ctx context.Context, rec *audit.Record) {
+	s.measure(ctx, rec)
+	if s.tracer == nil {
+		return
+	}
+	span := trace.SpanFromContext(ctx)
+	if !span.IsRecording() {
+		return
+	}
+	span.SetAttributes(text(keyProviderName, providerName(rec)), text(keyBackend, string(rec.Backend)),
+		text(keyProvider, rec.Provider), text(keyStatus, string(rec.Status)))
+	if rec.ServedModel != "" {
+		span.SetAttributes(text(keyResponseModel, short(rec.ServedModel)))
+	}
+	for key, n := range map[string]*int64{
+		keyInputTokens: rec.PromptTokens, keyOutputTokens: rec.CompletionTokens, keyCachedTokens: rec.CachedTokens, keyStatusCode: rec.HTTPStatus,
+	} {
+		if n != nil {
+			span.SetAttributes(attribute.Int64(key, *n))
+		}
+	}
+	if rec.TTFTMS != nil {
+		span.SetAttributes(attribute.Float64(keyFirstToken, *rec.TTFTMS/1000))
+	}
+	if rec.ErrorType != "" {
+		span.SetAttributes(text(keyErrorType, rec.ErrorType))
+	}
+	if rec.HTTPStatus != nil && *rec.HTTPStatus >= http.StatusInternalServerError {
+		span.SetStatus(codes.Error, rec.ErrorType) // what a client got wrong is no failure of the server
+	}
+	span.End()
+}
+
+// Send follows one attempt to have the request of ctx answered at an address. The headers go
+// with it: the trace, for an upstream on this machine, and none for any other.
+func (s *Set) Send(ctx context.Context, rec *audit.Record, to string) (context.Context, http.Header) {
+	parent := trace.SpanFromContext(ctx)
+	if !parent.SpanContext().IsValid() && baggage.FromContext(ctx).Len() == 0 {
+		return ctx, nil // nothing is followed
+	}
+	u, err := url.Parse(to)
+	if err != nil { // and so it will not be sent
+		return ctx, nil
+	}
+	if parent.IsRecording() {
+		operation, model := operations[rec.Endpoint], short(rec.ServedModel)
+		_, span := s.tracer.Start(ctx, strings.TrimSuffix(operation+" "+model, " "), trace.WithSpanKind(trace.SpanKindClient))
+		span.SetAttributes(text(keyOperation, operation), text(keyProviderName, providerName(rec)), text(keyRequestModel, model),
+			text(keyMethod, http.MethodPost), text(keyBackend, string(rec.Backend)), text(keyProvider, rec.Provider),
+			attribute.Int64(keyAttempt, rec.Attempts))
+		span.SetAttributes(address(u.Host)...)
+		ctx = trace.ContextWithSpan(ctx, span)
+	}
+	if !ownMachine(u.Hostname()) {
+		return ctx, nil
+	}
+	h := http.Header{}
+	s.trace.Inject(ctx, propagation.HeaderCarrier(h))
+	return ctx, h
+}
+
+// Sent ends what Send began: with the status that the upstream answered with, 0 for none, and
+// the kind of problem, "" for none.
+func (s *Set) Sent(ctx context.Context, status int, problem string) {
+	if s.tracer == nil {
+		return
+	}
+	span := trace.SpanFromContext(ctx)
+	if !span.IsRecording() {
+		return
+	}
+	if status != 0 {
+		span.SetAttributes(attribute.Int(keyStatusCode, status))
+	}
+	if problem != "" {
+		span.SetAttributes(text(keyErrorType, problem))
+		span.SetStatus(codes.Error, problem)
+	}
+	span.End()
+}
+
+// ownMachine holds for what can only be this machine. A name that some resolver leads here, or
+// an address of the network, is taken for another's: a trace may name who called whom.
+func ownMachine(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || (ip != nil && ip.IsLoopback())
+}
+
+// providerName is whose way of answering it is, as the conventions call it.
+func providerName(rec *audit.Record) string {
+	switch {
+	case rec.Backend != audit.Local:
+		return strings.ToLower(string(rec.Backend))
+	case rec.Provider != "":
+		return rec.Provider
+	}
+	return "mlxbar"
+}
+
+func address(hostport string) []attribute.KeyValue {
+	host, port, err := net.SplitHostPort(hostport)
+	if err != nil {
+		return []attribute.KeyValue{text(keyServerAddress, short(strings.Trim(hostport, "[]")))}
+	}
+	all := []attribute.KeyValue{text(keyServerAddress, short(host))}
+	if n, err := strconv.Atoi(port); err == nil {
+		all = append(all, attribute.Int(keyServerPort, n))
+	}
+	return all
+}
