@@ -44,6 +44,9 @@ func (s *Server) openTelemetry(ctx context.Context) error {
 		return err
 	}
 	s.log = slog.New(t.Handler(local.Handler()))
+	if to := t.Destinations(); len(to) > 0 {
+		s.log.Info("telemetry is sent", "to", to)
+	}
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -37,6 +38,16 @@ type batching struct {
 }
 
 func (p *plan) sends() bool { return len(p.traces)+len(p.metrics)+len(p.logs) > 0 }
+
+// hosts are where something is sent, each once.
+func (p *plan) hosts() (all []string) {
+	for _, d := range slices.Concat(p.traces, p.metrics, p.logs) {
+		if u, err := url.Parse(d.url); err == nil && !slices.Contains(all, u.Host) {
+			all = append(all, u.Host)
+		}
+	}
+	return all
+}
 
 // secrets are what must not be read in a complaint about the destinations.
 func (p *plan) secrets() (all []string) {

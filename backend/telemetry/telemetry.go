@@ -45,6 +45,7 @@ type Telemetry struct {
 	meter  metric.Meter
 	logs   log.LoggerProvider
 	pull   http.Handler
+	hosts  []string
 	ends   []func(context.Context) error
 }
 
@@ -62,6 +63,7 @@ func Start(ctx context.Context, c Config) (*Telemetry, error) {
 		return nil, err
 	}
 	t := &Telemetry{}
+	t.hosts = p.hosts()
 	res := p.resource(c)
 	if p.sends() {
 		t.report(c.Log, p)
@@ -86,6 +88,9 @@ func (t *Telemetry) Meter() metric.Meter {
 
 // Metrics serves the metrics in Prometheus' format; nil without Config.Pull.
 func (t *Telemetry) Metrics() http.Handler { return t.pull }
+
+// Destinations are the hosts that something is sent to; none when nothing is.
+func (t *Telemetry) Destinations() []string { return t.hosts }
 
 // Shutdown sends what is left, for as long as ctx lets it, and ends what runs.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
@@ -163,7 +168,7 @@ func (t *Telemetry) startLogs(ctx context.Context, p *plan, res *resource.Resour
 	if len(p.logs) == 0 {
 		return nil
 	}
-	opts := []sdklog.LoggerProviderOption{sdklog.WithResource(res)}
+	opts := []sdklog.LoggerProviderOption{sdklog.WithResource(res), sdklog.WithProcessor(textOnly{})}
 	for _, d := range p.logs {
 		exporter, err := d.lines(ctx)
 		if err != nil {

@@ -76,8 +76,8 @@ func (s *Set) seconds(to *metric.Float64Histogram, i Instrument) (err error) {
 	return err
 }
 
-// short bounds a name that somebody else chose, and makes it text: one name that is not would
-// have a whole batch of spans refused.
+// short bounds a name that somebody else chose, and makes it text: with one that is none, the
+// whole batch of spans could not be sent.
 func short(name string) string {
 	if len(name) > maxModel {
 		name = name[:maxModel]
@@ -85,4 +85,6 @@ func short(name string) string {
 	return strings.ToValidUTF8(name, "")
 }
 
-func text(key, value string) attribute.KeyValue { return attribute.String(key, value) }
+func text(key, value string) attribute.KeyValue {
+	return attribute.String(key, strings.ToValidUTF8(value, ""))
+}

@@ -44,6 +44,7 @@ type Span struct {
 	Name, Kind           string
 	TraceID, ID, Parent  string // in hex; Parent "" for a root
 	Attributes           map[string]string
+	Links                []string // the ids of the spans that it is linked to
 	Failed               bool
 	StartNanos, EndNanos uint64
 }
@@ -135,10 +136,14 @@ func (c *Collector) takeSpans(m *coltrace.ExportTraceServiceRequest) {
 		c.knows(rs.GetResource().GetAttributes())
 		for _, ss := range rs.ScopeSpans {
 			for _, s := range ss.Spans {
+				var links []string
+				for _, l := range s.Links {
+					links = append(links, hex.EncodeToString(l.SpanId))
+				}
 				c.spans = append(c.spans, Span{
 					Name: s.Name, Kind: strings.ToLower(strings.TrimPrefix(s.Kind.String(), "SPAN_KIND_")),
 					TraceID: hex.EncodeToString(s.TraceId), ID: hex.EncodeToString(s.SpanId), Parent: hex.EncodeToString(s.ParentSpanId),
-					Attributes: attributes(s.Attributes), Failed: s.GetStatus().GetCode() == trace.Status_STATUS_CODE_ERROR,
+					Attributes: attributes(s.Attributes), Links: links, Failed: s.GetStatus().GetCode() == trace.Status_STATUS_CODE_ERROR,
 					StartNanos: s.StartTimeUnixNano, EndNanos: s.EndTimeUnixNano,
 				})
 			}
