@@ -37,19 +37,18 @@ func (s *Set) Begin(ctx context.Context, r *http.Request, rec *audit.Record, sta
 	if s.tracer == nil {
 		return ctx
 	}
-	operation := operations[rec.Endpoint]
-	model := short(rec.Model)
-	ctx, span := s.tracer.Start(ctx, strings.TrimSuffix(operation+" "+model, " "),
-		trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(start))
+	operation, model := operations[rec.Endpoint], short(rec.Model)
+	ctx, span := s.tracer.Start(ctx, nameOf(operation, model), trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(start))
 	if !span.IsRecording() {
 		return ctx
 	}
-	span.SetAttributes(text(keyOperation, operation), text(keyRequestID, rec.RequestID), text(keyPath, rec.Endpoint),
+	all := make([]attribute.KeyValue, 0, 12)
+	all = append(all, text(keyOperation, operation), text(keyRequestID, rec.RequestID), text(keyPath, rec.Endpoint),
 		text(keyMethod, r.Method), text(keyClient, rec.Client), attribute.Bool(keyStream, rec.Stream))
-	span.SetAttributes(address(r.Host)...)
 	if model != "" {
-		span.SetAttributes(text(keyRequestModel, model))
+		all = append(all, text(keyRequestModel, model))
 	}
+	span.SetAttributes(withAddress(all, r.Host)...)
 	if recorded && span.SpanContext().IsSampled() {
 		s.remember(rec.ID, span.SpanContext())
 	}
@@ -71,24 +70,23 @@ func (s *Set) End(ctx context.Context, rec *audit.Record) {
 	if !span.IsRecording() {
 		return
 	}
-	span.SetAttributes(text(keyProviderName, providerName(rec)), text(keyBackend, string(rec.Backend)),
+	all := make([]attribute.KeyValue, 0, 12)
+	all = append(all, text(keyProviderName, providerName(rec)), text(keyBackend, string(rec.Backend)),
 		text(keyProvider, rec.Provider), text(keyStatus, string(rec.Status)))
 	if rec.ServedModel != "" {
-		span.SetAttributes(text(keyResponseModel, short(rec.ServedModel)))
+		all = append(all, text(keyResponseModel, short(rec.ServedModel)))
 	}
-	for key, n := range map[string]*int64{
-		keyInputTokens: rec.PromptTokens, keyOutputTokens: rec.CompletionTokens, keyCachedTokens: rec.CachedTokens, keyStatusCode: rec.HTTPStatus,
-	} {
-		if n != nil {
-			span.SetAttributes(attribute.Int64(key, *n))
-		}
-	}
+	all = withNumber(all, keyInputTokens, rec.PromptTokens)
+	all = withNumber(all, keyOutputTokens, rec.CompletionTokens)
+	all = withNumber(all, keyCachedTokens, rec.CachedTokens)
+	all = withNumber(all, keyStatusCode, rec.HTTPStatus)
 	if rec.TTFTMS != nil {
-		span.SetAttributes(attribute.Float64(keyFirstToken, *rec.TTFTMS/1000))
+		all = append(all, attribute.Float64(keyFirstToken, *rec.TTFTMS/1000))
 	}
 	if rec.ErrorType != "" {
-		span.SetAttributes(text(keyErrorType, rec.ErrorType))
+		all = append(all, text(keyErrorType, rec.ErrorType))
 	}
+	span.SetAttributes(all...)
 	if rec.HTTPStatus != nil && *rec.HTTPStatus >= http.StatusInternalServerError {
 		span.SetStatus(codes.Error, rec.ErrorType) // what a client got wrong is no failure of the server
 	}
@@ -108,12 +106,13 @@ func (s *Set) Send(ctx context.Context, rec *audit.Record, to string) (context.C
 	}
 	if parent.IsRecording() {
 		operation, model := operations[rec.Endpoint], short(rec.ServedModel)
-		_, span := s.tracer.Start(ctx, strings.TrimSuffix(operation+" "+model, " "), trace.WithSpanKind(trace.SpanKindClient))
-		span.SetAttributes(text(keyOperation, operation), text(keyProviderName, providerName(rec)), text(keyRequestModel, model),
+		var span trace.Span
+		ctx, span = s.tracer.Start(ctx, nameOf(operation, model), trace.WithSpanKind(trace.SpanKindClient))
+		all := make([]attribute.KeyValue, 0, 10)
+		all = append(all, text(keyOperation, operation), text(keyProviderName, providerName(rec)), text(keyRequestModel, model),
 			text(keyMethod, http.MethodPost), text(keyBackend, string(rec.Backend)), text(keyProvider, rec.Provider),
 			attribute.Int64(keyAttempt, rec.Attempts))
-		span.SetAttributes(address(u.Host)...)
-		ctx = trace.ContextWithSpan(ctx, span)
+		span.SetAttributes(withAddress(all, u.Host)...)
 	}
 	if !ownMachine(u.Hostname()) {
 		return ctx, nil
@@ -161,12 +160,22 @@ func providerName(rec *audit.Record) string {
 	return "mlxbar"
 }
 
-func address(hostport string) []attribute.KeyValue {
+// nameOf is a span's, as the conventions have it.
+func nameOf(operation, model string) string { return strings.TrimSuffix(operation+" "+model, " ") }
+
+func withNumber(all []attribute.KeyValue, key string, n *int64) []attribute.KeyValue {
+	if n == nil {
+		return all
+	}
+	return append(all, attribute.Int64(key, *n))
+}
+
+func withAddress(all []attribute.KeyValue, hostport string) []attribute.KeyValue {
 	host, port, err := net.SplitHostPort(hostport)
 	if err != nil {
-		return []attribute.KeyValue{text(keyServerAddress, short(strings.Trim(hostport, "[]")))}
+		return append(all, text(keyServerAddress, short(strings.Trim(hostport, "[]"))))
 	}
-	all := []attribute.KeyValue{text(keyServerAddress, short(host))}
+	all = append(all, text(keyServerAddress, short(host)))
 	if n, err := strconv.Atoi(port); err == nil {
 		all = append(all, attribute.Int(keyServerPort, n))
 	}
