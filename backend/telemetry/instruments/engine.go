@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
@@ -15,6 +14,8 @@ import (
 // returns is called once, with how it went.
 func (s *Set) Loading(ctx context.Context, model, engine string) (ended func(error)) {
 	began := time.Now()
+	of := metric.WithAttributes(text(keyEngine, engine), text(keyRequestModel, short(model)))
+	s.crashes.Add(ctx, 0, of) // there from the first load on, so that it can be seen to rise
 	var span trace.Span
 	if s.tracer != nil {
 		_, span = s.tracer.Start(ctx, "load "+short(model), trace.WithAttributes(text(keyRequestModel, short(model)), text(keyEngine, engine)))
@@ -27,10 +28,9 @@ func (s *Set) Loading(ctx context.Context, model, engine string) (ended func(err
 		case err != nil:
 			result = "failed"
 		}
-		of := []attribute.KeyValue{text(keyEngine, engine), text(keyRequestModel, short(model))}
-		s.loads.Add(ctx, 1, metric.WithAttributes(append(of[:2:2], text(keyResult, result))...))
+		s.loads.Add(ctx, 1, of, metric.WithAttributes(text(keyResult, result)))
 		if err == nil {
-			s.loadDuration.Record(ctx, time.Since(began).Seconds(), metric.WithAttributes(of...))
+			s.loadDuration.Record(ctx, time.Since(began).Seconds(), of)
 		}
 		if span == nil {
 			return
