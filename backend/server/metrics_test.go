@@ -129,7 +129,7 @@ func TestMetricsCountWhatWasDone(t *testing.T) {
 func TestARunningRequestIsInFlight(t *testing.T) {
 	h := newHouse(t, testkit.NewUpstream(t).URL)
 	h.start()
-	resp := h.chat("ok-100000=50ms", true)
+	resp := h.chat("ok-2000=50ms", true)
 	eventually(t, "a request in flight", func() bool { n, _ := h.scraped().value("mlxbar_requests_in_flight"); return n == 1 })
 	resp.Body.Close()
 	eventually(t, "its end", func() bool {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"sync"
 
 	"github.com/go-logr/logr"
 	"go.opentelemetry.io/otel"
@@ -46,6 +47,7 @@ type Telemetry struct {
 	logs   log.LoggerProvider
 	pull   http.Handler
 	hosts  []string
+	halt   halt
 	ends   []func(context.Context) error
 }
 
@@ -62,7 +64,7 @@ func Start(ctx context.Context, c Config) (*Telemetry, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Telemetry{}
+	t := &Telemetry{halt: newHalt()}
 	t.hosts = p.hosts()
 	res := p.resource(c)
 	if p.sends() {
@@ -94,10 +96,17 @@ func (t *Telemetry) Destinations() []string { return t.hosts }
 
 // Shutdown sends what is left, for as long as ctx lets it, and ends what runs.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
-	var errs []error
-	for _, end := range t.ends {
-		errs = append(errs, end(ctx))
+	if t.halt.now == nil { // the zero value
+		return nil
 	}
+	defer t.halt.now()
+	defer context.AfterFunc(ctx, t.halt.now)()
+	var work sync.WaitGroup
+	errs := make([]error, len(t.ends))
+	for i, end := range t.ends { // one that is slow leaves the others their time
+		work.Go(func() { errs[i] = end(ctx) })
+	}
+	work.Wait()
 	t.ends = nil
 	return errors.Join(errs...)
 }
@@ -125,13 +134,12 @@ func (t *Telemetry) startTraces(ctx context.Context, p *plan, res *resource.Reso
 		if err != nil {
 			return err
 		}
-		opts = append(opts, sdktrace.WithBatcher(exporter,
+		opts = append(opts, sdktrace.WithBatcher(haltingSpans{exporter, t.halt},
 			sdktrace.WithMaxQueueSize(p.spans.queue), sdktrace.WithMaxExportBatchSize(p.spans.batch),
 			sdktrace.WithBatchTimeout(p.spans.delay), sdktrace.WithExportTimeout(p.spans.timeout)))
 	}
 	provider := sdktrace.NewTracerProvider(opts...)
-	t.onShutdown(provider.Shutdown)
-	t.onShutdown(letGo(p.traces))
+	t.onShutdown(ending(provider.Shutdown, p.traces))
 	t.tracer = provider.Tracer(Scope)
 	return nil
 }
@@ -151,15 +159,14 @@ func (t *Telemetry) startMetrics(ctx context.Context, p *plan, res *resource.Res
 		if err != nil {
 			return err
 		}
-		opts = append(opts, sdkmetric.WithReader(sdkmetric.NewPeriodicReader(exporter,
+		opts = append(opts, sdkmetric.WithReader(sdkmetric.NewPeriodicReader(haltingMetrics{exporter, t.halt},
 			sdkmetric.WithInterval(p.every), sdkmetric.WithTimeout(p.everyTimeout))))
 	}
 	if !pull && len(p.metrics) == 0 {
 		return nil
 	}
 	provider := sdkmetric.NewMeterProvider(opts...)
-	t.onShutdown(provider.Shutdown)
-	t.onShutdown(letGo(p.metrics))
+	t.onShutdown(ending(provider.Shutdown, p.metrics))
 	t.meter = provider.Meter(Scope)
 	return nil
 }
@@ -174,24 +181,24 @@ func (t *Telemetry) startLogs(ctx context.Context, p *plan, res *resource.Resour
 		if err != nil {
 			return err
 		}
-		opts = append(opts, sdklog.WithProcessor(sdklog.NewBatchProcessor(exporter,
+		opts = append(opts, sdklog.WithProcessor(sdklog.NewBatchProcessor(haltingLines{exporter, t.halt},
 			sdklog.WithMaxQueueSize(p.lines.queue), sdklog.WithExportMaxBatchSize(p.lines.batch),
 			sdklog.WithExportInterval(p.lines.delay), sdklog.WithExportTimeout(p.lines.timeout))))
 	}
 	provider := sdklog.NewLoggerProvider(opts...)
-	t.onShutdown(provider.Shutdown)
-	t.onShutdown(letGo(p.logs))
+	t.onShutdown(ending(provider.Shutdown, p.logs))
 	t.logs = provider
 	return nil
 }
 
-// letGo closes the connections to destinations.
-func letGo(all []destination) func(context.Context) error {
-	return func(context.Context) error {
+// ending shuts a provider down, then closes the connections to its destinations.
+func ending(shutdown func(context.Context) error, all []destination) func(context.Context) error {
+	return func(ctx context.Context) error {
+		err := shutdown(ctx)
 		for _, d := range all {
 			d.client.CloseIdleConnections()
 		}
-		return nil
+		return err
 	}
 }
 

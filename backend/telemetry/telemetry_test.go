@@ -3,6 +3,7 @@ package telemetry_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -249,3 +250,31 @@ func (l *lines) String() string {
 }
 
 func (l *lines) count(s string) int { return strings.Count(l.String(), s) }
+
+// Whoever ends has no time for a collector that is gone or says nothing: nothing goes on to be
+// sent after Shutdown, which goleak looks for.
+func TestNothingIsSentAfterShutdown(t *testing.T) {
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		<-r.Context().Done() // until the client has had enough
+	}))
+	defer silent.Close()
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	for _, url := range []string{silent.URL, gone.URL} {
+		before := goleak.IgnoreCurrent()
+		tel := begin(t, telemetry.Config{Getenv: environment("OTEL_EXPORTER_OTLP_ENDPOINT="+url, "OTEL_BSP_SCHEDULE_DELAY=1", "OTEL_BLRP_SCHEDULE_DELAY=1", "OTEL_METRIC_EXPORT_INTERVAL=1")})
+		_, span := tel.Tracer().Start(t.Context(), "work")
+		span.End()
+		slog.New(tel.Handler(slog.DiscardHandler)).Info("work")
+		counter, _ := tel.Meter().Int64Counter("mlxbar.work")
+		counter.Add(t.Context(), 1)
+		time.Sleep(20 * time.Millisecond) // so that it is on its way
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		tel.Shutdown(ctx) // may fail
+		cancel()
+		if err := goleak.Find(before); err != nil {
+			t.Error(err)
+		}
+	}
+}
