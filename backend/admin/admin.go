@@ -16,6 +16,8 @@ import (
 
 	"mlxbar/backend/activity"
 	"mlxbar/backend/audit"
+	"mlxbar/backend/bench/archive"
+	"mlxbar/backend/bench/results"
 	"mlxbar/backend/engine"
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/live"
@@ -63,6 +65,9 @@ type Config struct {
 	Library  Library
 	Requests *activity.Requests
 	Live     *live.Hub
+	// Benchmarks are kept results; Jobs measures anew.
+	Benchmarks *archive.Archive
+	Jobs       Jobs
 	// Status is the server's state at this moment.
 	Status func() Status
 	// Shutdown begins to drain the server and does not wait for it.
@@ -92,6 +97,7 @@ func Register(mux problem.Mux, c Config) *API {
 	a.registerModels()
 	a.registerAudit()
 	a.registerActivity()
+	a.registerBenchmarks()
 	a.registerLive()
 	return a
 }
@@ -125,7 +131,10 @@ func (a *API) OpenAPI() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return addSettings(raw)
+	if raw, err = addSchema(raw, settingsSchema, settings.Schema()); err != nil {
+		return nil, err
+	}
+	return addSchema(raw, benchmarkSchema, results.Schema)
 }
 
 // schemaName is a type's name in the OpenAPI document. One of another package

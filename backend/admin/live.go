@@ -35,6 +35,7 @@ type liveInput struct {
 func (a *API) registerLive() {
 	op := get("/api/live", "What happens, as server-sent events")
 	op.Description = "Events request.start and request.end (data: a record), state (data: the status), reset (fetch everything anew), " +
+		"benchmark (data: a BenchmarkJob, a few times a second at most while one runs, and at its end), " +
 		"and once a second activity (data: an ActivityEvent), which has no id and is never sent again."
 	op.Responses = map[string]*huma.Response{"200": {
 		Description: "A stream of events.",

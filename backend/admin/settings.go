@@ -65,15 +65,14 @@ func settingsContent() map[string]*huma.MediaType {
 	return map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Ref: "#/components/schemas/" + settingsSchema}}}
 }
 
-// addSettings puts the settings' own schema among the components of an OpenAPI
-// document.
-func addSettings(openapi []byte) ([]byte, error) {
-	schema := bytes.ReplaceAll(settings.Schema(), []byte("#/$defs/"), []byte("#/components/schemas/"+settingsSchema+"/$defs/"))
+// addSchema puts a schema that stands on its own among the components of an OpenAPI document.
+func addSchema(openapi []byte, name string, schema []byte) ([]byte, error) {
+	schema = bytes.ReplaceAll(schema, []byte("#/$defs/"), []byte("#/components/schemas/"+name+"/$defs/"))
 	for _, member := range []string{"$schema", "$id"} {
 		var err error
 		if schema, err = sjson.DeleteBytes(schema, member); err != nil {
 			return nil, err
 		}
 	}
-	return sjson.SetRawBytes(openapi, "components.schemas."+settingsSchema, schema)
+	return sjson.SetRawBytes(openapi, "components.schemas."+name, schema)
 }

@@ -32,7 +32,7 @@ var mayImport = map[string]string{
 
 	// Edges of the server
 	"gateway": "activity audit engine models settings gateway/openai gateway/problem gateway/requestid gateway/routing gateway/sse",
-	"admin":   "activity audit audit/export engine live models settings gateway/problem gateway/requestid",
+	"admin":   "activity audit audit/export bench/archive bench/job bench/results engine live models settings gateway/problem gateway/requestid",
 
 	// What the edges use
 	"engine/llamacpp":       "engine engine/runtime models",
@@ -58,6 +58,8 @@ var mayImport = map[string]string{
 	// Tests and measurements
 	"archtest":          "",
 	"bench":             "",
+	"bench/archive":     "bench/machine bench/results storage",
+	"bench/job":         "",
 	"bench/machine":     "",
 	"bench/results":     "bench bench/machine",
 	"bench/workload":    "bench bench/results",

@@ -35,6 +35,7 @@ const (
 	RequestStart = "request.start" // data: an audit record
 	RequestEnd   = "request.end"   // data: an audit record
 	State        = "state"         // data: the server's status
+	Benchmark    = "benchmark"     // data: the benchmark that runs, or has ended
 	// Activity is what is going on, for each listener once a second; it does not go
 	// through the hub.
 	Activity = "activity"

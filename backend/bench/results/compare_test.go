@@ -74,7 +74,7 @@ func TestMoreFailuresAreARegression(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	dead := measured()
-	dead.Cases[0] = Case{Route: dead.Cases[0].Route, Model: dead.Cases[0].Model, Prompt: dead.Cases[0].Prompt, Concurrency: 1, Status: Failed}
+	dead.Cases[0] = Case{CaseSummary: CaseSummary{Route: dead.Cases[0].Route, Model: dead.Cases[0].Model, Prompt: dead.Cases[0].Prompt, Concurrency: 1, Status: Failed}}
 	if r, err := Compare(measured(), dead, 10); err != nil || r.Regressions() != 1 {
 		t.Errorf("a case that nothing answered any more: %+v, %v", r, err)
 	}
@@ -97,7 +97,7 @@ func TestCompareTellsWhatTheRunsHaveNotInCommon(t *testing.T) {
 		}
 	}
 	skipped := measured()
-	skipped.Cases[0] = Case{Route: skipped.Cases[0].Route, Model: skipped.Cases[0].Model, Prompt: skipped.Cases[0].Prompt, Concurrency: 1, Status: NotRun, Reason: "nobody was there"}
+	skipped.Cases[0] = Case{CaseSummary: CaseSummary{Route: skipped.Cases[0].Route, Model: skipped.Cases[0].Model, Prompt: skipped.Cases[0].Prompt, Concurrency: 1, Status: NotRun, Reason: "nobody was there"}}
 	if r, err := Compare(measured(), skipped, 10); err != nil || !slices.ContainsFunc(r.Notes, func(n string) bool { return strings.Contains(n, "nobody was there") }) {
 		t.Errorf("%+v, %v", r, err)
 	}

@@ -36,7 +36,7 @@ var compiled = sync.OnceValues(func() (*jsonschema.Schema, error) {
 	return c.Compile(schemaName)
 })
 
-// Validate holds raw to the schema.
+// Validate holds raw to the schema. What does not fit is a *Fault.
 func Validate(raw []byte) error {
 	schema, err := compiled()
 	if err != nil {
@@ -44,7 +44,7 @@ func Validate(raw []byte) error {
 	}
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
 	if err != nil {
-		return errors.New("it is no JSON, or cut off")
+		return broken("", "it is no JSON, or cut off")
 	}
 	var invalid *jsonschema.ValidationError
 	if err := schema.Validate(doc); errors.As(err, &invalid) {
@@ -52,7 +52,7 @@ func Validate(raw []byte) error {
 			invalid = invalid.Causes[0]
 		}
 		where := "/" + strings.Join(invalid.InstanceLocation, "/")
-		return fmt.Errorf("at %s: %s", where, invalid.ErrorKind.LocalizedString(message.NewPrinter(language.English)))
+		return broken(where, fmt.Sprintf("at %s: %s", where, invalid.ErrorKind.LocalizedString(message.NewPrinter(language.English))))
 	} else if err != nil {
 		return err
 	}
@@ -65,27 +65,54 @@ func Read(path string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the results file cannot be read: %w", err)
 	}
+	f, err := Parse(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%s %w", path, err)
+	}
+	return f, nil
+}
+
+// Fault is what is wrong with a results file.
+type Fault struct {
+	Location string // a JSON pointer; empty for the file as a whole
+	Detail   string // goes on after the file's name
+}
+
+func (f *Fault) Error() string { return f.Detail }
+
+func broken(location, why string) *Fault { return &Fault{location, "is broken: " + why} }
+
+// Parse reads a results file out of raw. What is wrong with it is a *Fault.
+func Parse(raw []byte) (*File, error) {
 	var head struct {
 		Format  any
 		Version any
 	}
-	if err := json.Unmarshal(raw, &head); err != nil {
-		return nil, fmt.Errorf("%s is broken: it is no JSON, or cut off", path)
-	}
-	if head.Format != Format {
-		return nil, fmt.Errorf("%s is no results file of mlx-benchmark: its \"format\" is not %q", path, Format)
-	}
-	if head.Version != float64(Version) {
-		return nil, fmt.Errorf("%s is of version %v, and this mlx-benchmark reads version %d: measure again with this one, or compare with the one that wrote it", path, head.Version, Version)
+	switch err := json.Unmarshal(raw, &head); {
+	case err != nil:
+		return nil, broken("", "it is no JSON, or cut off")
+	case head.Format != Format:
+		return nil, &Fault{"/format", fmt.Sprintf("is no results file of mlx-benchmark: its \"format\" is not %q", Format)}
+	case head.Version != float64(Version):
+		return nil, &Fault{"/version", fmt.Sprintf("is of %s, and this mlx-benchmark reads version %d: measure again with this one, or compare with the one that wrote it",
+			versionText(head.Version), Version)}
 	}
 	if err := Validate(raw); err != nil {
-		return nil, fmt.Errorf("%s is broken: %w", path, err)
+		return nil, err
 	}
 	f := &File{}
 	if err := json.Unmarshal(raw, f); err != nil {
-		return nil, fmt.Errorf("%s is broken: %w", path, err)
+		return nil, broken("", err.Error())
 	}
 	return f, nil
+}
+
+// versionText is a version for a sentence; text is not repeated, for it could be anything.
+func versionText(version any) string {
+	if n, ok := version.(float64); ok {
+		return fmt.Sprint("version ", n)
+	}
+	return "an unknown version"
 }
 
 // JSON is f as its file has it.

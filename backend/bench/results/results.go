@@ -69,11 +69,17 @@ const (
 
 // Case is one model, prompt and concurrency on one route.
 type Case struct {
+	CaseSummary
+	Samples []Sample `json:"samples"`
+}
+
+// CaseSummary is a case without its samples.
+type CaseSummary struct {
 	Route       string `json:"route"`
 	Model       string `json:"model,omitempty"`
 	Prompt      Prompt `json:"prompt"`
 	Concurrency int    `json:"concurrency"`
-	Status      Status `json:"status"`
+	Status      Status `json:"status" enum:"measured,failed,broken_off,skipped,not_run"`
 	Reason      string `json:"reason,omitempty"`
 
 	Provider    string `json:"provider,omitempty"`     // as /v1/models names the owner
@@ -84,7 +90,7 @@ type Case struct {
 	Seconds  float64 `json:"seconds"` // from the first request to the last one's end
 	Answered int     `json:"answered"`
 	Failed   int     `json:"failed"`
-	Errors   []Error `json:"errors"`
+	Errors   []Error `json:"errors" nullable:"false"`
 	Tokens   Tokens  `json:"tokens"`
 
 	FirstToken *bench.Distribution `json:"first_token_ms"`
@@ -94,7 +100,6 @@ type Case struct {
 	Writing    *Rate               `json:"generation_tokens_per_second"`
 	Throughput Throughput          `json:"throughput"`
 	Overhead   *Overhead           `json:"overhead"`
-	Samples    []Sample            `json:"samples"`
 }
 
 // Prompt is what was asked, without its words.

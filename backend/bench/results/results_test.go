@@ -41,8 +41,8 @@ func measured() *File {
 		Settings: Settings{Runs: 5, Warmup: 1, MaxTokens: 64, Stream: true, TimeoutS: 900, Seed: 1},
 		Warnings: []string{"the machine runs on its battery, which may slow it down: plug it in and measure again"}}
 	for _, n := range []int{1, 4} {
-		c := Case{Route: "local-llamacpp", Model: "smollm2-135m-instruct", Provider: "mlxbar", Prompt: Prompt{"short", 45}, Concurrency: n, Status: Measured,
-			Errors: []Error{}, Seconds: 4 / float64(n), IgnoreEOS: true, ModelSHA256: strings.Repeat("ab", 32)}
+		c := Case{CaseSummary: CaseSummary{Route: "local-llamacpp", Model: "smollm2-135m-instruct", Provider: "mlxbar", Prompt: Prompt{"short", 45}, Concurrency: n,
+			Status: Measured, Errors: []Error{}, Seconds: 4 / float64(n), IgnoreEOS: true, ModelSHA256: strings.Repeat("ab", 32)}}
 		for i := range 5 {
 			s := streamed(20+float64(i*n), 8+float64(i)/4, 64)
 			s.AtMS = float64(i) * 800
@@ -63,12 +63,12 @@ func measured() *File {
 func suite() *File {
 	f := measured()
 	f.Command, f.Complete, f.BrokenOff, f.Warnings = "suite", false, "the server stopped answering", []string{}
-	whole := Case{Route: "openai", Model: "a-model-whose-name-is-so-long-that-it-fills-the-line-and-is-cut-off-before-its-end", Provider: "far",
-		Prompt: Prompt{"medium", 2000}, Concurrency: 1, Status: Measured, Seconds: 2, Samples: []Sample{{TotalMS: 2000, Counted: true, PromptTokens: 400, Tokens: 20}}}
+	whole := Case{CaseSummary: CaseSummary{Route: "openai", Model: "a-model-whose-name-is-so-long-that-it-fills-the-line-and-is-cut-off-before-its-end", Provider: "far",
+		Prompt: Prompt{"medium", 2000}, Concurrency: 1, Status: Measured, Seconds: 2}, Samples: []Sample{{TotalMS: 2000, Counted: true, PromptTokens: 400, Tokens: 20}}}
 	whole.Sum(1)
 	f.Cases = append(f.Cases, whole,
-		Case{Route: "local-mlx", Status: Skipped, Reason: "the server has no model that runs on MLX"},
-		Case{Route: "failover", Model: "gpt", Prompt: Prompt{"long", 8000}, Concurrency: 1, Status: NotRun, Reason: "the server stopped answering"})
+		Case{CaseSummary: CaseSummary{Route: "local-mlx", Status: Skipped, Reason: "the server has no model that runs on MLX"}},
+		Case{CaseSummary: CaseSummary{Route: "failover", Model: "gpt", Prompt: Prompt{"long", 8000}, Concurrency: 1, Status: NotRun, Reason: "the server stopped answering"}})
 	return f
 }
 
@@ -164,7 +164,7 @@ func TestRatesSayWhereTheyAreFrom(t *testing.T) {
 		{"a failure beside", []Sample{byUsage, {Error: bench.Cut}}, ByUsage, 1000, 100},
 		{"failures only", []Sample{{Error: bench.Cut}}, "", 0, 0},
 	} {
-		x := Case{Status: Measured, Samples: c.samples, Seconds: 1}
+		x := Case{CaseSummary: CaseSummary{Status: Measured, Seconds: 1}, Samples: c.samples}
 		x.Sum(1)
 		for want, r := range map[float64]*Rate{c.reading: x.Reading, c.writing: x.Writing} {
 			if (r != nil) != (want > 0) || r != nil && (r.Source != c.source || math.Abs(r.P50.Value-want) > 1e-9) {
@@ -244,7 +244,7 @@ func TestReadSaysWhatIsWrongWithAFile(t *testing.T) {
 		{"other JSON", `{"a": 1}`, `"format" is not "mlx-benchmark"`},
 		{"a list", `[]`, "broken"},
 		{"a later version", swap(`"version": 1`, `"version": 2`), "is of version 2, and this mlx-benchmark reads version 1"},
-		{"no version", swap(`"version": 1,`, ``), "is of version <nil>"},
+		{"no version", swap(`"version": 1,`, ``), "is of an unknown version"},
 		{"a wrong type", swap(`"concurrency": 1`, `"concurrency": "one"`), "at /cases/0/concurrency"},
 		{"a wrong status", swap(`"status": "measured"`, `"status": "fine"`), "at /cases/0/status"},
 		{"a missing member", swap(`"complete": true,`, ``), "at /: missing property 'complete'"},

@@ -113,8 +113,8 @@ func (k *Known) whyNot(route string, chosen bool) string {
 
 // case as it stands before anything was asked.
 func (s Spec) result() results.Case {
-	c := results.Case{Route: s.Route, Provider: s.Provider, Model: s.Model, Concurrency: s.Concurrency, IgnoreEOS: s.IgnoreEOS,
-		Status: results.NotRun, Errors: []results.Error{}, Samples: []results.Sample{}}
+	c := results.Case{Samples: []results.Sample{}, CaseSummary: results.CaseSummary{Route: s.Route, Provider: s.Provider, Model: s.Model,
+		Concurrency: s.Concurrency, IgnoreEOS: s.IgnoreEOS, Status: results.NotRun, Errors: []results.Error{}}}
 	if s.Skip != "" {
 		c.Status, c.Reason = results.Skipped, s.Skip
 		return c

@@ -1,0 +1,80 @@
+package archive
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// UndoTime is how long a deletion can be taken back.
+const UndoTime = 10 * time.Second
+
+// Delete takes a run out of sight, and for good after UndoTime: RunDeletions does that.
+func (a *Archive) Delete(ctx context.Context, id int64, now time.Time) error {
+	err := a.change(ctx, ErrNotFound, "UPDATE benchmarks SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL", now.UnixMilli(), id)
+	if err == nil {
+		a.look()
+	}
+	return err
+}
+
+// Undelete brings a run back that Delete took out of sight.
+func (a *Archive) Undelete(ctx context.Context, id int64, now time.Time) error {
+	return a.change(ctx, ErrNothingToRestore, "UPDATE benchmarks SET deleted_at = NULL WHERE id = ? AND deleted_at > ?", id, now.Add(-UndoTime).UnixMilli())
+}
+
+// Purge deletes for good what can no longer be had back, and gives the time when there is more
+// to do, zero if there is nothing.
+func (a *Archive) Purge(ctx context.Context, now time.Time) (due time.Time, err error) {
+	var first sql.NullInt64
+	err = a.write(ctx, func(tx *sql.Tx) error {
+		// A clock that was set back must not keep a run for much longer.
+		_, err := tx.ExecContext(ctx, "DELETE FROM benchmarks WHERE deleted_at IS NOT NULL AND deleted_at NOT BETWEEN ? AND ?",
+			now.Add(-UndoTime).UnixMilli()+1, now.Add(UndoTime).UnixMilli())
+		if err != nil {
+			return err
+		}
+		return tx.QueryRowContext(ctx, "SELECT min(deleted_at) FROM benchmarks WHERE deleted_at IS NOT NULL").Scan(&first)
+	})
+	if err != nil {
+		return time.Time{}, fmt.Errorf("clear deleted benchmarks away: %w", err)
+	}
+	if !first.Valid {
+		return time.Time{}, nil
+	}
+	return time.UnixMilli(first.Int64).Add(UndoTime), nil
+}
+
+// RunDeletions clears away what was deleted, in an earlier run of the server as well, until ctx ends.
+func (a *Archive) RunDeletions(ctx context.Context, log *slog.Logger) {
+	const retry = 10 * time.Second
+	for {
+		due, err := a.Purge(ctx, time.Now())
+		var alarm <-chan time.Time
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			log.Error("deleted benchmarks could not be cleared away; trying again", "cause", err)
+			alarm = time.After(retry)
+		case !due.IsZero():
+			alarm = time.After(time.Until(due))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-alarm:
+		case <-a.wake:
+		}
+	}
+}
+
+// look has RunDeletions look again.
+func (a *Archive) look() {
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+}
