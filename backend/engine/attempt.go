@@ -94,7 +94,7 @@ func (s *slot) launch(ctx context.Context, spec Spec) (*incarnation, error) {
 	if ctx.Err() != nil {
 		return nil, context.Canceled
 	}
-	return nil, &LoadError{Model: s.name, Reason: child.whyNot(err, timeout), Cause: fmt.Errorf("%w: %s", err, child.cmd.ProcessState)}
+	return nil, &LoadError{Model: s.name, Reason: child.whyNot(err, timeout), Cause: fmt.Errorf("%w: %s", err, child.State())}
 }
 
 // whyNot puts a start that failed into a sentence of our own.
@@ -109,7 +109,7 @@ func (p *process) whyNot(err error, timeout time.Duration) string {
 		return fmt.Sprintf("The engine was not ready within %s.", timeout)
 	case errors.Is(err, errForeignAddress):
 		return "The engine announced an address that is not on this machine."
-	case errors.Is(err, errGone) && p.killed():
+	case errors.Is(err, errGone) && p.Killed():
 		return "The engine was killed while it loaded the model; memory may be short."
 	}
 	return "The engine ended while it loaded the model; its log says why."

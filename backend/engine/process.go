@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -14,107 +13,50 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"mlxbar/backend/child"
 )
 
-const (
-	maxLine    = 16 << 10 // of a child's output; the rest of a longer line is dropped
-	keptLines  = 60       // of stderr, to explain a failed start
-	drainAfter = 2 * time.Second
-)
+// keptLines of stderr explain a failed start.
+const keptLines = 60
 
 // errGone says that a child ended before it was ready.
 var errGone = errors.New("the process ended")
 
 // process is one incarnation of a child.
 type process struct {
-	spec  Spec
-	cmd   *exec.Cmd
-	stdin io.WriteCloser
-	log   io.Writer
+	*child.Child
+	spec Spec
+	log  io.Writer
 
-	announced chan string   // the base URL of the ready line
-	gone      chan struct{} // closed when the process has ended
-	drained   chan struct{} // closed when its output has been read, too
+	announced chan string // the base URL of the ready line
 
-	mu      sync.Mutex
-	ready   bool
-	lines   []string // the last of stderr before it was ready
-	exit    error    // valid once gone is closed
-	stdinMu sync.Once
+	mu    sync.Mutex
+	ready bool
+	lines []string // the last of stderr before it was ready
 }
 
 // startProcess starts the child of spec. Its output goes to log, line by line.
 func startProcess(spec Spec, log io.Writer) (*process, error) {
-	p := &process{
-		spec: spec, log: log, cmd: exec.Command(spec.Command, spec.Args...),
-		announced: make(chan string, 1), gone: make(chan struct{}), drained: make(chan struct{}),
-	}
-	p.cmd.Env = spec.Env
-	// Its own process group: Ctrl-C in a terminal is for the server, which drains first.
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p := &process{spec: spec, log: log, announced: make(chan string, 1)}
+	cmd := exec.Command(spec.Command, spec.Args...)
+	cmd.Env = spec.Env
 	var err error
-	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
+	p.Child, err = child.Start(cmd, child.Ears{
+		Started: func(pid int) { p.note("started, pid %d", pid) },
+		Stdout:  p.stdoutLine, Stderr: p.stderrLine,
+		Ended: func(state *os.ProcessState) { p.note("ended: %s", state) },
+	})
+	if err != nil {
 		return nil, err
 	}
-	outs := [2]struct{ r, w *os.File }{}
-	for i := range outs {
-		if outs[i].r, outs[i].w, err = os.Pipe(); err != nil {
-			if i > 0 {
-				outs[0].r.Close()
-			}
-			return nil, errors.Join(err, p.stdin.Close())
-		}
-		defer outs[i].w.Close() // the child has its own
-	}
-	p.cmd.Stdout, p.cmd.Stderr = outs[0].w, outs[1].w
-	if err := p.cmd.Start(); err != nil {
-		return nil, errors.Join(err, p.stdin.Close(), outs[0].r.Close(), outs[1].r.Close())
-	}
-	p.note("started, pid %d", p.pid())
-	var reading sync.WaitGroup
-	reading.Go(func() { p.readLines(outs[0].r, p.stdoutLine) })
-	reading.Go(func() { p.readLines(outs[1].r, p.stderrLine) })
-	go p.reap(&reading, outs[0].r, outs[1].r)
-	// That a child has closed its end, or ended already, is seen by whoever waits for its ready line.
-	if _, err := p.stdin.Write(spec.Stdin); err != nil && !errors.Is(err, syscall.EPIPE) && !errors.Is(err, os.ErrClosed) {
-		p.kill()
-		<-p.drained
+	// That a child has ended already is seen by whoever waits for its ready line.
+	if err := p.Tell(spec.Stdin); err != nil {
+		p.Kill()
+		<-p.Drained()
 		return nil, fmt.Errorf("write to the child: %w", err)
 	}
 	return p, nil
-}
-
-func (p *process) pid() int { return p.cmd.Process.Pid }
-
-// reap waits for the end. A grandchild may hold the output open, so reading it has
-// a limit of its own.
-func (p *process) reap(reading *sync.WaitGroup, outs ...*os.File) {
-	defer close(p.drained)
-	err := p.cmd.Wait()
-	p.mu.Lock()
-	p.exit = err
-	p.mu.Unlock()
-	close(p.gone)
-	for _, r := range outs {
-		r.SetReadDeadline(time.Now().Add(drainAfter))
-	}
-	reading.Wait()
-	p.note("ended: %s", p.cmd.ProcessState)
-}
-
-func (p *process) readLines(r *os.File, each func([]byte)) {
-	defer r.Close()
-	lines := bufio.NewReaderSize(r, maxLine)
-	for cut := false; ; {
-		line, more, err := lines.ReadLine()
-		if err != nil {
-			return
-		}
-		if !cut {
-			each(line)
-		}
-		cut = more
-	}
 }
 
 func (p *process) stdoutLine(line []byte) {
@@ -165,7 +107,7 @@ func (p *process) waitReady(ctx context.Context, deadline time.Duration) (baseUR
 	defer cancel()
 	select {
 	case baseURL = <-p.announced:
-	case <-p.gone:
+	case <-p.Gone():
 		return "", errGone
 	case <-ctx.Done():
 		return "", context.Cause(ctx)
@@ -179,7 +121,7 @@ func (p *process) waitReady(ctx context.Context, deadline time.Duration) (baseUR
 			return baseURL, nil
 		}
 		select {
-		case <-p.gone:
+		case <-p.Gone():
 			return "", errGone
 		case <-ctx.Done():
 			return "", fmt.Errorf("%w: %w", context.Cause(ctx), err)
@@ -230,53 +172,17 @@ func (p *process) probe(ctx context.Context, baseURL string) error {
 // stop asks the child to end by closing its stdin, then less and less gently, and
 // waits until it has. When ctx ends, gentleness does.
 func (p *process) stop(ctx context.Context, grace time.Duration) {
-	p.closeStdin()
-	if p.goneWithin(ctx, grace) {
+	p.CloseStdin()
+	if p.GoneWithin(ctx, grace) {
 		return
 	}
 	p.note("did not end when its stdin closed; sending SIGTERM")
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err == nil && p.goneWithin(ctx, grace) {
+	if err := p.Signal(syscall.SIGTERM); err == nil && p.GoneWithin(ctx, grace) {
 		return
 	}
 	p.note("did not end on SIGTERM; killing it")
-	p.kill()
-	<-p.drained
-}
-
-func (p *process) goneWithin(ctx context.Context, grace time.Duration) bool {
-	timer := time.NewTimer(grace)
-	defer timer.Stop()
-	select {
-	case <-p.gone:
-		<-p.drained
-		return true
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-	return false
-}
-
-func (p *process) closeStdin() {
-	p.stdinMu.Do(func() { p.stdin.Close() }) // the child may have closed its end
-}
-
-// kill ends that one process; exec.Cmd sees to it that its pid is not another's by now.
-func (p *process) kill() {
-	p.closeStdin()
-	p.cmd.Process.Kill() // an error says that it has ended
-}
-
-// ended gives how the process ended, once gone is closed.
-func (p *process) ended() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.exit
-}
-
-// killed says whether a SIGKILL ended it, as the system does when memory is short.
-func (p *process) killed() bool {
-	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
-	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+	p.Kill()
+	<-p.Drained()
 }
 
 func (p *process) lastLines() []string {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"mlxbar/backend/child"
 	"mlxbar/backend/testkit"
 )
 
@@ -42,7 +43,7 @@ func readyChild(t *testing.T, spec Spec, before ...func(*safeBuffer)) (*process,
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { p.kill(); <-p.drained })
+	t.Cleanup(func() { p.Kill(); <-p.Drained() })
 	for _, do := range before {
 		do(log)
 	}
@@ -50,7 +51,7 @@ func readyChild(t *testing.T, spec Spec, before ...func(*safeBuffer)) (*process,
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p, NewLease("fake", base, spec.APIKey, p.gone, func() {}), log
+	return p, NewLease("fake", base, spec.APIKey, p.Gone(), func() {}), log
 }
 
 func TestAChildIsAskedToEndLessAndLessGently(t *testing.T) {
@@ -67,7 +68,7 @@ func TestAChildIsAskedToEndLessAndLessGently(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p, _, log := readyChild(t, childSpec(c.script))
 			within(t, "stop", func(ctx context.Context) { p.stop(ctx, c.grace) })
-			if got := p.cmd.ProcessState.String(); got != c.want {
+			if got := p.State().String(); got != c.want {
 				t.Errorf("it ended by %q, want %q", got, c.want)
 			}
 			if !strings.Contains(log.String(), "ended: "+c.want) {
@@ -95,14 +96,14 @@ func TestAnHeirOfTheOutputHoldsNothingUp(t *testing.T) {
 func TestAKeyIsInNoArgumentAndNoEnvironment(t *testing.T) {
 	t.Setenv("SOME_PROVIDER_KEY", "sk-of-the-server")
 	spec := childSpec(script{})
-	p, lease, log := readyChild(t, spec)
+	_, lease, log := readyChild(t, spec)
 	environ := tell(t, lease, "/environ", nil)
 	for _, entry := range strings.Split(environ, "\n") {
 		if !slices.Contains(spec.Env, entry) {
 			t.Errorf("the child's environment has %q", entry)
 		}
 	}
-	for what, text := range map[string]string{"environment": environ, "arguments": strings.Join(p.cmd.Args, " "), "log": log.String()} {
+	for what, text := range map[string]string{"environment": environ, "arguments": strings.Join(spec.Args, " "), "log": log.String()} {
 		if strings.Contains(text, lease.APIKey) || strings.Contains(text, "sk-of-the-server") {
 			t.Errorf("the child's %s holds a key", what)
 		}
@@ -155,10 +156,10 @@ func TestLinesAreKeptOnlyUntilItIsReady(t *testing.T) {
 }
 
 func TestALongLineIsCut(t *testing.T) {
-	long := strings.Repeat("0123456789abcdef", maxLine/16+50)
+	long := strings.Repeat("0123456789abcdef", child.MaxLine/16+50)
 	p, _, log := readyChild(t, childSpec(script{Says: []string{long + "TAIL", "the next line"}}))
 	within(t, "stop", func(ctx context.Context) { p.stop(ctx, testkit.Patience) })
-	if text := log.String(); strings.Contains(text, "TAIL") || !strings.Contains(text, "\nthe next line\n") || !strings.Contains(text, long[:maxLine-16]) {
+	if text := log.String(); strings.Contains(text, "TAIL") || !strings.Contains(text, "\nthe next line\n") || !strings.Contains(text, long[:child.MaxLine-16]) {
 		t.Error("a long line was not cut at its limit")
 	}
 }

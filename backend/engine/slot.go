@@ -73,13 +73,13 @@ func (s *slot) lease(ctx context.Context) (*Lease, func(context.Context) error, 
 	switch {
 	case p.closed:
 		return nil, nil, ErrClosed
-	case s.run != nil && (s.run.retiring || isClosed(s.run.gone)):
+	case s.run != nil && (s.run.retiring || isClosed(s.run.Gone())):
 		return nil, waitFor(s.run.over), nil
 	case s.run != nil:
 		s.run.inFlight++
 		run := s.run
 		p.changed()
-		return NewLease(s.engine.Name(), run.baseURL, run.spec.APIKey, run.gone, func() { s.release(run) }), nil, nil
+		return NewLease(s.engine.Name(), run.baseURL, run.spec.APIKey, run.Gone(), func() { s.release(run) }), nil, nil
 	case s.load == nil && s.failure != nil && time.Now().Before(s.retryAt):
 		return nil, nil, s.failure
 	case s.load == nil:
@@ -209,7 +209,7 @@ func (s *slot) fail(failure *LoadError) {
 // watch follows a child to its end and decides what comes after it.
 func (s *slot) watch(run *incarnation) {
 	hung := s.probeUntilGone(run)
-	<-run.drained
+	<-run.Drained()
 	p := s.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -220,7 +220,7 @@ func (s *slot) watch(run *incarnation) {
 		return
 	}
 	answering := run.inFlight
-	p.cfg.Logger.Warn("an engine ended unasked", "model", s.name, "pid", run.pid(), "exit", run.ended(), "hung", hung, "in_flight", answering)
+	p.cfg.Logger.Warn("an engine ended unasked", "model", s.name, "pid", run.PID(), "exit", run.Exit(), "hung", hung, "in_flight", answering)
 	if p.cfg.Observer != nil {
 		p.cfg.Observer.Crashed(s.name, s.engine.Name())
 	}
@@ -236,7 +236,7 @@ func (s *slot) watch(run *incarnation) {
 	switch {
 	case len(s.deaths) >= p.timing.maxDeaths:
 		s.deaths = nil
-		s.fail(&LoadError{Model: s.name, Reason: "The engine stops again and again; its log says why.", Cause: run.ended()})
+		s.fail(&LoadError{Model: s.name, Reason: "The engine stops again and again; its log says why.", Cause: run.Exit()})
 	case answering == 0 && !s.keep:
 		s.set(Idle, "")
 	case len(s.deaths) == 1:
@@ -254,7 +254,7 @@ func (s *slot) probeUntilGone(run *incarnation) (hung bool) {
 	defer ticker.Stop()
 	for misses := 0; ; {
 		select {
-		case <-run.gone:
+		case <-run.Gone():
 			return hung
 		case <-ticker.C:
 		}
@@ -267,7 +267,7 @@ func (s *slot) probeUntilGone(run *incarnation) (hung bool) {
 		if misses >= t.probeMisses && s.pool.ctx.Err() == nil {
 			run.note("does not answer any more (%v); killing it", err)
 			hung = true
-			run.kill()
+			run.Kill()
 		}
 	}
 }
@@ -310,7 +310,7 @@ func (s *slot) drain(ctx context.Context, run *incarnation) {
 	defer cancel()
 	select {
 	case <-run.idle:
-	case <-run.gone:
+	case <-run.Gone():
 	case <-patience.Done():
 	case <-s.pool.ctx.Done():
 	}
@@ -348,7 +348,7 @@ func (s *slot) retire(run *incarnation) {
 func (s *slot) status() Status {
 	st := Status{Model: s.name, Engine: s.engine.Name(), State: s.state, Detail: s.detail}
 	if s.run != nil {
-		st.PID, st.InFlight = s.run.pid(), s.run.inFlight
+		st.PID, st.InFlight = s.run.PID(), s.run.inFlight
 	}
 	return st
 }
