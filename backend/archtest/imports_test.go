@@ -25,8 +25,8 @@ var mayImport = map[string]string{
 	"cmd/gateway-bench": "bench bench/machine datadir engine engine/llamacpp models settings testkit/records",
 
 	// What the programs are made of
-	"server": "activity admin audit audit/export datadir engine engine/llamacpp engine/runtime frontend gateway gateway/problem " +
-		"gateway/requestid gateway/routing live models settings storage telemetry telemetry/instruments",
+	"server": "activity admin audit audit/export datadir engine engine/llamacpp engine/runtime frontend gateway gateway/problem gateway/requestid " +
+		"gateway/routing live models settings storage telemetry telemetry/instruments bench/archive bench/job",
 	"desktop": "datadir gateway/problem",
 	"tray":    "desktop",
 

@@ -18,6 +18,7 @@ import (
 type Ask struct {
 	BaseURL string // ends in /v1
 	Key     string // bearer key, may be empty
+	Agent   string // the User-Agent, Go's own when empty
 	Body    string
 }
 
@@ -106,6 +107,9 @@ func request(ctx context.Context, client *http.Client, a Ask, read func(io.Reade
 	req.Header.Set("Content-Type", "application/json")
 	if a.Key != "" {
 		req.Header.Set("Authorization", "Bearer "+a.Key)
+	}
+	if a.Agent != "" {
+		req.Header.Set("User-Agent", a.Agent)
 	}
 	// As clients do, ask again where a kept connection turns out to have been closed: llama.cpp's
 	// server closes one after a hundred requests, unannounced. The entry itself is not sent.

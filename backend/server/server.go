@@ -17,6 +17,8 @@ import (
 	"mlxbar/backend/activity"
 	"mlxbar/backend/admin"
 	"mlxbar/backend/audit"
+	"mlxbar/backend/bench/archive"
+	"mlxbar/backend/bench/job"
 	"mlxbar/backend/datadir"
 	"mlxbar/backend/engine"
 	"mlxbar/backend/gateway"
@@ -76,12 +78,16 @@ type Server struct {
 	models   *models.Catalog
 	pool     *engine.Pool
 	requests *activity.Requests
-	gateway  *gateway.Gateway
-	admin    *admin.API
-	http     *http.Server
-	place    place
-	serves   sync.WaitGroup // of serveOn
-	failed   chan error     // why a listener ended that should not have
+
+	benchmarks *archive.Archive
+	jobs       *job.Runner
+
+	gateway *gateway.Gateway
+	admin   *admin.API
+	http    *http.Server
+	place   place
+	serves  sync.WaitGroup // of serveOn
+	failed  chan error     // why a listener ended that should not have
 
 	startedAt time.Time
 	serving   atomic.Bool // start has ended
@@ -109,7 +115,7 @@ func (s *Server) Shutdown() { s.stopOnce.Do(func() { close(s.stop) }) }
 // start brings the parts up, each with what ends it.
 func (s *Server) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		s.openData, s.openSettings, s.openTelemetry, s.listen, s.openAudit, s.openEngines, s.openHTTP, s.announce,
+		s.openData, s.openSettings, s.openTelemetry, s.listen, s.openAudit, s.openEngines, s.openBenchmarks, s.openHTTP, s.announce,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -141,7 +147,7 @@ func (s *Server) openHTTP(context.Context) error {
 	s.gateway.Register(mux)
 	s.admin = admin.Register(mux, admin.Config{
 		Token: s.token, Version: Version, Settings: s.settings, Recorder: s.recorder, Records: s.records, Engines: s.pool,
-		Library: s.models, Requests: s.requests, Live: s.hub, Status: s.status, Shutdown: s.Shutdown, Logger: s.log,
+		Library: s.models, Requests: s.requests, Live: s.hub, Benchmarks: s.benchmarks, Jobs: s.jobs, Status: s.status, Shutdown: s.Shutdown, Logger: s.log,
 	})
 	registerPages(mux)
 	if err := s.registerMetrics(mux); err != nil {
@@ -194,6 +200,7 @@ func (s *Server) drain(cut context.CancelCauseFunc) error {
 	s.draining.Store(true)
 	s.log.Info("draining", "in_flight", s.gateway.InFlight())
 	s.publishState()
+	s.jobs.Close() // while its program can still send what it measured
 	patience := s.opts.DrainTime
 	if patience == 0 {
 		patience = drainTime

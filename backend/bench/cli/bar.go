@@ -10,6 +10,17 @@ import (
 	"mlxbar/backend/bench/workload"
 )
 
+// progress tells how far a measurement is, and what else there is to say meanwhile.
+type progress interface {
+	start(total int)
+	label(workload.Spec)
+	step()
+	say(text string)  // to whoever watches
+	note(text string) // where something has been put
+	saved(id int64)
+	stop()
+}
+
 // bar shows how far a measurement is, on a terminal only.
 type bar struct {
 	mu     sync.Mutex
@@ -40,8 +51,16 @@ func (b *bar) start(total int) {
 func (b *bar) label(s workload.Spec) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.what = fmt.Sprintf("%s %s, %s, %d at a time", s.Route, s.Model, s.Prompt.Name, s.Concurrency)
+	b.what = words(s)
 	b.draw()
+}
+
+// words name a case.
+func words(s workload.Spec) string {
+	if s.Skip != "" {
+		return s.Route
+	}
+	return fmt.Sprintf("%s %s, %s, %d at a time", s.Route, s.Model, s.Prompt.Name, s.Concurrency)
 }
 
 func (b *bar) step() {
@@ -70,6 +89,17 @@ func (b *bar) say(text string) {
 	defer b.mu.Unlock()
 	b.clear()
 	fmt.Fprintln(b.w, "mlx-benchmark:", text)
+}
+
+func (b *bar) note(text string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.clear()
+	fmt.Fprintln(b.w, text)
+}
+
+func (b *bar) saved(id int64) {
+	b.note(fmt.Sprintf("results kept by mlxbar, as benchmark %d", id))
 }
 
 func (b *bar) clear() {

@@ -53,7 +53,7 @@ func (a *App) compare(oldPath, newPath, threshold string) error {
 		return err
 	}
 	if n := c.Regressions(); n > 0 {
-		return &exit{codeRegression, fmt.Errorf("%d regressions past %v %%", n, percent)}
+		return &exit{code: codeRegression, err: fmt.Errorf("%d regressions past %v %%", n, percent)}
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -26,6 +28,11 @@ type options struct {
 	directURL, directModel, directKeyEnv string
 	format, output                       string
 
+	save         bool
+	label        string
+	progress     string
+	endWithStdin bool
+
 	// What check makes of them.
 	prompts    []workload.Prompt
 	server     workload.Server
@@ -43,6 +50,14 @@ const (
 // formats are those of --format.
 var formats = []string{"table", "json", "csv", "markdown"}
 
+// How --progress tells how far a measurement is.
+const (
+	progressBar  = "bar"
+	progressJSON = "json"
+)
+
+const mostLabel = 80
+
 func (o *options) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.SortFlags = false
@@ -57,6 +72,10 @@ func (o *options) flags(c *cobra.Command) {
 	f.StringVar(&o.keyEnv, "api-key-env", "", "the `variable` that holds the server's API key")
 	f.StringVar(&o.tokenEnv, "admin-token-env", "", "the `variable` that holds an mlxbar's admin token (default: from the data folder)")
 	f.StringVar(&o.dataDir, "data-dir", "", "mlxbar's data `folder`, to find its server and token (or $"+datadir.Env+")")
+	f.BoolVar(&o.save, "save", false, "have the mlxbar that is measured keep the results, for its page Benchmarks")
+	f.StringVar(&o.label, "label", "", "what to call them there, in a few `words`")
+	f.StringVar(&o.progress, "progress", progressBar, "how far it is, on stderr: a bar where that is a terminal, or json, an object a line")
+	f.BoolVar(&o.endWithStdin, "end-with-stdin", false, "stop, as with Ctrl-C, when stdin ends: for programs that start this one")
 	f.StringVar(&o.format, "format", "table", "what to print: "+strings.Join(formats, ", "))
 }
 
@@ -94,6 +113,9 @@ func (o *options) check(getenv func(string) string) error {
 	if !slices.Contains(formats, o.format) {
 		return usage("--format %q: must be one of %s", o.format, strings.Join(formats, ", "))
 	}
+	if err := o.checkKeeping(); err != nil {
+		return err
+	}
 	for _, name := range once(o.promptNames) {
 		p, err := workload.FindPrompt(name)
 		if err != nil {
@@ -108,6 +130,20 @@ func (o *options) check(getenv func(string) string) error {
 		return err
 	}
 	return o.servers(getenv)
+}
+
+func (o *options) checkKeeping() error {
+	switch {
+	case o.progress != progressBar && o.progress != progressJSON:
+		return usage("--progress %q: must be %s or %s", o.progress, progressBar, progressJSON)
+	case o.label != "" && !o.save:
+		return usage("--label: is for results that are kept: add --save")
+	case utf8.RuneCountInString(o.label) > mostLabel:
+		return usage("--label: must be %d characters at most", mostLabel)
+	case strings.ContainsFunc(o.label, unicode.IsControl):
+		return usage("--label: holds a control character, such as a line's end")
+	}
+	return nil
 }
 
 // once leaves out what was named before.

@@ -27,16 +27,22 @@ const (
 type exit struct {
 	code int
 	err  error
+	said bool // in the words of --progress
 }
 
 func (e *exit) Error() string { return e.err.Error() }
 func (e *exit) Unwrap() error { return e.err }
 
-func usage(format string, args ...any) error  { return &exit{codeUsage, fmt.Errorf(format, args...)} }
-func failed(format string, args ...any) error { return &exit{codeFailure, fmt.Errorf(format, args...)} }
+func usage(format string, args ...any) error {
+	return &exit{code: codeUsage, err: fmt.Errorf(format, args...)}
+}
+func failed(format string, args ...any) error {
+	return &exit{code: codeFailure, err: fmt.Errorf(format, args...)}
+}
 
 // App is what the commands need of the world.
 type App struct {
+	In       io.Reader // for --end-with-stdin
 	Out, Err io.Writer
 	Terminal bool // Err is one: show a bar
 	Getenv   func(string) string
@@ -53,12 +59,11 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(a.Err, "mlx-benchmark:", err)
-	var e *exit
-	if errors.As(err, &e) {
-		return e.code
+	e := &exit{code: codeUsage} // what cobra says of flags and arguments
+	if errors.As(err, &e); !e.said {
+		fmt.Fprintln(a.Err, "mlx-benchmark:", err)
 	}
-	return codeUsage // what cobra says of flags and arguments
+	return e.code
 }
 
 func (a *App) root() *cobra.Command {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +30,7 @@ what the gateway adds.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.models, o.promptNames = []string{model}, []string{prompt}
-			return a.run(c.Context(), o)
+			return a.told(c.Context(), o, func(ctx context.Context) error { return a.run(ctx, o) })
 		},
 	}
 	f := c.Flags()
@@ -67,8 +66,12 @@ func (a *App) run(ctx context.Context, o *options) error {
 	if unknownModel(s.file.Cases[0]) {
 		return s.noModel(model)
 	}
-	if err := a.deliver(s.file, o.format, o.output); err != nil {
+	unsaved := s.save(ctx)
+	if err := s.deliver(o.format, o.output); err != nil {
 		return err
+	}
+	if unsaved != nil {
+		return unsaved
 	}
 	return s.verdict()
 }
@@ -94,18 +97,18 @@ func (s *session) noModel(model string) error {
 }
 
 // deliver prints the results, or writes them to a file.
-func (a *App) deliver(f *results.File, format, output string) error {
-	raw, err := render(f, format)
+func (s *session) deliver(format, output string) error {
+	raw, err := render(s.file, format)
 	if err != nil {
 		return failed("%w", err)
 	}
 	if output == "" {
-		_, err = a.Out.Write(raw)
+		_, err = s.Out.Write(raw)
 		return err
 	}
 	if err := results.Write(output, raw); err != nil {
 		return failed("%w", err)
 	}
-	fmt.Fprintln(a.Err, "results written to", output)
+	s.tells.note("results written to " + output)
 	return nil
 }

@@ -16,6 +16,7 @@ func (o *options) servers(getenv func(string) string) error {
 	if err != nil {
 		return usage("--data-dir: %w", err)
 	}
+	o.server.Agent = "mlx-benchmark/" + Version
 	running, token := runningOn(datadir.At(root))
 	switch {
 	case o.url != "":
@@ -43,6 +44,7 @@ func (o *options) servers(getenv func(string) string) error {
 		return nil
 	}
 	o.direct = &workload.Direct{Model: o.directModel}
+	o.direct.Agent = o.server.Agent
 	if o.direct.URL, err = address("--direct", o.directURL); err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ type session struct {
 	runner  *workload.Runner
 	known   *workload.Known
 	file    *results.File
-	bar     *bar
+	tells   progress
 	hashes  map[string]string
 }
 
@@ -31,12 +31,14 @@ func (a *App) begin(ctx context.Context, command string, o *options) (*session, 
 	if err := o.check(a.Getenv); err != nil {
 		return nil, err
 	}
-	s := &session{App: a, options: o, bar: newBar(a.Err, a.Terminal), hashes: map[string]string{}}
-	s.runner = workload.NewRunner(o.plan, o.server, o.direct, s.bar.step)
+	s := &session{App: a, options: o, tells: a.progress(o), hashes: map[string]string{}}
+	s.runner = workload.NewRunner(o.plan, o.server, o.direct, s.tells.step)
 	s.runner.Client = workload.Client(slices.Max(o.concurrency))
-	if err := s.look(ctx); err != nil {
-		s.end()
-		return nil, err
+	for _, step := range []func(context.Context) error{s.look, s.canSave} {
+		if err := step(ctx); err != nil {
+			s.end()
+			return nil, err
+		}
 	}
 	s.file = &results.File{Format: results.Format, Version: results.Version, Tool: Version, Command: command,
 		StartedAt: time.Now().UTC().Truncate(time.Second), Machine: machine.Describe(ctx),
@@ -59,7 +61,7 @@ func (s *session) end() { s.runner.Client.CloseIdleConnections() }
 
 func (s *session) warn(text string) {
 	s.file.Warnings = append(s.file.Warnings, text)
-	fmt.Fprintln(s.Err, "mlx-benchmark: warning:", text)
+	s.tells.say("warning: " + text)
 }
 
 // look asks the server what there is.
@@ -96,10 +98,14 @@ func (s *session) measure(ctx context.Context, specs []workload.Spec, kept func(
 			total += s.runner.Requests()
 		}
 	}
-	s.bar.start(total)
-	defer s.bar.stop()
-	told := context.AfterFunc(ctx, func() { s.bar.say("stopping; what was measured is kept. Ctrl-C again ends at once.") })
+	s.tells.start(total)
+	defer s.tells.stop()
+	told := context.AfterFunc(ctx, func() { s.tells.say("stopping; what was measured is kept. Ctrl-C again ends at once.") })
 	defer told()
+	stopped := "the run was broken off by Ctrl-C"
+	if s.options.endWithStdin {
+		stopped = "the run was stopped"
+	}
 	s.file.BrokenOff = "it ended before its last case"
 	broken := ""
 	for i, spec := range specs {
@@ -107,13 +113,13 @@ func (s *session) measure(ctx context.Context, specs []workload.Spec, kept func(
 			s.file.Cases = append(s.file.Cases, spec.NotRun(broken))
 			continue
 		}
-		s.bar.label(spec)
+		s.tells.label(spec)
 		c := s.runner.Case(ctx, spec)
 		c.ModelSHA256 = s.hash(ctx, spec)
 		s.file.Cases = append(s.file.Cases, c)
 		switch {
 		case ctx.Err() != nil && (i < len(specs)-1 || c.Status == results.BrokenOff || c.Status == results.NotRun):
-			broken = "the run was broken off by Ctrl-C"
+			broken = stopped
 		case c.Status == results.BrokenOff || c.Status == results.NotRun:
 			broken = "the server stopped answering"
 		}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -36,7 +35,7 @@ providers out.`,
 					return usage("--routes %q: must be of %s", r, strings.Join(workload.Routes, ", "))
 				}
 			}
-			return a.suite(c.Context(), o, routes)
+			return a.told(c.Context(), o, func(ctx context.Context) error { return a.suite(ctx, o, routes) })
 		},
 	}
 	f := c.Flags()
@@ -64,15 +63,15 @@ func (a *App) suite(ctx context.Context, o *options, routes []string) error {
 	if err := s.measure(ctx, specs, s.keep); err != nil {
 		return err
 	}
-	raw, err := render(s.file, o.format)
-	if err != nil {
-		return failed("%w", err)
-	}
-	if _, err := a.Out.Write(raw); err != nil {
+	unsaved := s.save(ctx)
+	if err := s.deliver(o.format, ""); err != nil {
 		return err
 	}
 	if o.output != "" {
-		fmt.Fprintln(a.Err, "results written to", o.output)
+		s.tells.note("results written to " + o.output)
+	}
+	if unsaved != nil {
+		return unsaved
 	}
 	return s.verdict()
 }

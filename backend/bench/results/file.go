@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -113,6 +114,11 @@ func versionText(version any) string {
 		return fmt.Sprint("version ", n)
 	}
 	return "an unknown version"
+}
+
+// HasSamples says whether anything was measured.
+func (f *File) HasSamples() bool {
+	return slices.ContainsFunc(f.Cases, func(c Case) bool { return len(c.Samples) > 0 })
 }
 
 // JSON is f as its file has it.

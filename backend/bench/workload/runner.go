@@ -194,7 +194,7 @@ func (r *Runner) ask(ctx context.Context, s Spec, direct bool) (bench.Answer, er
 	if r.Stream {
 		call = bench.Stream
 	}
-	a, err := call(ctx, r.Client, bench.Ask{BaseURL: at.BaseURL(), Key: at.Key, Body: s.body(r.Plan, model, r.mark())})
+	a, err := call(ctx, r.Client, bench.Ask{BaseURL: at.BaseURL(), Key: at.Key, Agent: at.Agent, Body: s.body(r.Plan, model, r.mark())})
 	if err == nil && a.Text == "" && a.Tokens == 0 {
 		err = bench.NoText()
 	}

@@ -23,6 +23,7 @@ type Server struct {
 	URL   string // without /v1
 	Key   string // for /v1, may be empty
 	Token string // the admin token of an mlxbar, may be empty
+	Agent string // who asks, as a User-Agent
 }
 
 // BaseURL is where the inference API begins.
@@ -80,7 +81,7 @@ func Look(ctx context.Context, client *http.Client, s Server) (*Known, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	var list struct{ Data []Model }
-	if err := get(ctx, client, s.BaseURL()+"/models", s.Key, &list); err != nil {
+	if err := s.get(ctx, client, s.BaseURL()+"/models", s.Key, &list); err != nil {
 		return nil, err
 	}
 	if list.Data == nil {
@@ -112,7 +113,7 @@ func (k *Known) lookInside(ctx context.Context, client *http.Client, s Server) e
 		Engines   json.RawMessage
 	}
 	for path, into := range map[string]any{"/api/status": &status, "/api/models": &local, "/api/settings": &settings} {
-		if err := get(ctx, client, s.URL+path, s.Token, into); err != nil {
+		if err := s.get(ctx, client, s.URL+path, s.Token, into); err != nil {
 			return err
 		}
 	}
@@ -127,24 +128,39 @@ func (k *Known) lookInside(ctx context.Context, client *http.Client, s Server) e
 	return nil
 }
 
-func get(ctx context.Context, client *http.Client, address, key string, into any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+// send sends a request; without an answer its error is ErrNobody, or context.Canceled.
+func (s Server) send(ctx context.Context, client *http.Client, method, address, key string, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, address, body)
 	if err != nil {
-		return fmt.Errorf("workload: %w", err)
+		return nil, fmt.Errorf("workload: %w", err)
 	}
 	if key != "" {
 		req.Header.Set("Authorization", "Bearer "+key)
 	}
+	if s.Agent != "" {
+		req.Header.Set("User-Agent", s.Agent)
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	res, err := client.Do(req)
 	if err != nil {
 		if errors.Is(err, context.Canceled) {
-			return context.Canceled
+			return nil, context.Canceled
 		}
 		var cause *url.Error // its address may hold a password
 		if errors.As(err, &cause) {
 			err = cause.Err
 		}
-		return fmt.Errorf("%w: %w", ErrNobody, err)
+		return nil, fmt.Errorf("%w: %w", ErrNobody, err)
+	}
+	return res, nil
+}
+
+func (s Server) get(ctx context.Context, client *http.Client, address, key string, into any) error {
+	res, err := s.send(ctx, client, http.MethodGet, address, key, nil)
+	if err != nil {
+		return err
 	}
 	defer res.Body.Close()
 	switch body, err := io.ReadAll(io.LimitReader(res.Body, lookMost)); {

@@ -18,6 +18,6 @@ func run() int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	info, err := os.Stderr.Stat()
-	app := cli.App{Out: os.Stdout, Err: os.Stderr, Terminal: err == nil && info.Mode()&os.ModeCharDevice != 0, Getenv: os.Getenv, Probe: machine.Local{}}
+	app := cli.App{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Terminal: err == nil && info.Mode()&os.ModeCharDevice != 0, Getenv: os.Getenv, Probe: machine.Local{}}
 	return app.Run(ctx, os.Args[1:])
 }
