@@ -98,6 +98,32 @@ func TestRetainBySizeShrinksTheFile(t *testing.T) {
 	}
 }
 
+// Benchmarks lie in the same file, and are deleted by people only.
+func TestNoRecordGoesForABenchmark(t *testing.T) {
+	db := openDB(t)
+	var records []Record
+	for i := range 100 {
+		r := request(i)
+		r.ID, r.StartedAt, r.Status = int64(i+1), epoch, Success
+		records = append(records, r)
+	}
+	put(t, db, records...)
+	for _, size := range []int{1 << 20, 3 << 20} {
+		if _, err := db.Writer.Exec("INSERT INTO benchmarks (started_at, command, label, summary, file, hash) VALUES (0, 'run', '', '{}', randomblob(?1), randomblob(32))", size); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := NewStore(db).Retain(t.Context(), 0, 1, epoch); n != 0 || err != nil {
+		t.Errorf("%d records went: %v", n, err)
+	}
+	if _, err := db.Writer.Exec("INSERT INTO benchmarks (started_at, command, label, summary, file, hash) VALUES (0, 'run', ?1, '{}', x'00', x'00')", strings.Repeat("x", 2<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := NewStore(db).Retain(t.Context(), 0, 1, epoch); n == 0 || err != nil {
+		t.Errorf("with what is no benchmark's the limit is passed, and %d records went: %v", n, err)
+	}
+}
+
 func fileSize(t *testing.T, db *storage.DB) int64 {
 	t.Helper()
 	info, err := os.Stat(db.Path())

@@ -120,7 +120,8 @@ func pack(raw []byte) (packed, hash []byte, err error) {
 	sum := sha256.Sum256(compact.Bytes())
 	w := gzip.NewWriter(&out)
 	_, err = w.Write(raw)
-	return out.Bytes(), sum[:], errors.Join(err, w.Close())
+	err = errors.Join(err, w.Close()) // it writes the end
+	return out.Bytes(), sum[:], err
 }
 
 // List gives the newest runs; from the run before on, when it is not 0.

@@ -150,7 +150,7 @@ func (r *Runner) watch(c *child.Child, stop, ended chan struct{}) {
 	default:
 		j.State, j.Detail = Failed, fmt.Sprintf("The program mlx-benchmark ended before its time (%s); nothing of this run is kept.", c.State())
 	}
-	r.cfg.Log.Info("a benchmark ended", "job", j.ID, "state", string(j.State), "exit", c.State().String())
+	r.cfg.Log.Info("a benchmark ended", "job", j.ID, "state", string(j.State), "exit", c.State().String(), "detail", j.Detail)
 	r.tell()
 }
 

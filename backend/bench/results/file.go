@@ -45,15 +45,15 @@ func Validate(raw []byte) error {
 	}
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
 	if err != nil {
-		return broken("", "it is no JSON, or cut off")
+		return &Fault{Detail: "it is no JSON, or cut off"}
 	}
 	var invalid *jsonschema.ValidationError
 	if err := schema.Validate(doc); errors.As(err, &invalid) {
 		for len(invalid.Causes) > 0 {
 			invalid = invalid.Causes[0]
 		}
-		where := "/" + strings.Join(invalid.InstanceLocation, "/")
-		return broken(where, fmt.Sprintf("at %s: %s", where, invalid.ErrorKind.LocalizedString(message.NewPrinter(language.English))))
+		return &Fault{Location: "/" + strings.Join(invalid.InstanceLocation, "/"),
+			Detail: invalid.ErrorKind.LocalizedString(message.NewPrinter(language.English))}
 	} else if err != nil {
 		return err
 	}
@@ -73,15 +73,22 @@ func Read(path string) (*File, error) {
 	return f, nil
 }
 
-// Fault is what is wrong with a results file.
+// Fault is what is wrong with a results file. Its text goes on after the file's name.
 type Fault struct {
 	Location string // a JSON pointer; empty for the file as a whole
-	Detail   string // goes on after the file's name
+	Detail   string
+	foreign  bool // it is none of ours, or of another version; otherwise it is broken
 }
 
-func (f *Fault) Error() string { return f.Detail }
-
-func broken(location, why string) *Fault { return &Fault{location, "is broken: " + why} }
+func (f *Fault) Error() string {
+	switch {
+	case f.foreign:
+		return f.Detail
+	case f.Location == "":
+		return "is broken: " + f.Detail
+	}
+	return fmt.Sprintf("is broken: at %s: %s", f.Location, f.Detail)
+}
 
 // Parse reads a results file out of raw. What is wrong with it is a *Fault.
 func Parse(raw []byte) (*File, error) {
@@ -91,19 +98,19 @@ func Parse(raw []byte) (*File, error) {
 	}
 	switch err := json.Unmarshal(raw, &head); {
 	case err != nil:
-		return nil, broken("", "it is no JSON, or cut off")
+		return nil, &Fault{Detail: "it is no JSON, or cut off"}
 	case head.Format != Format:
-		return nil, &Fault{"/format", fmt.Sprintf("is no results file of mlx-benchmark: its \"format\" is not %q", Format)}
+		return nil, &Fault{"/format", fmt.Sprintf("is no results file of mlx-benchmark: its \"format\" is not %q", Format), true}
 	case head.Version != float64(Version):
 		return nil, &Fault{"/version", fmt.Sprintf("is of %s, and this mlx-benchmark reads version %d: measure again with this one, or compare with the one that wrote it",
-			versionText(head.Version), Version)}
+			versionText(head.Version), Version), true}
 	}
 	if err := Validate(raw); err != nil {
 		return nil, err
 	}
 	f := &File{}
 	if err := json.Unmarshal(raw, f); err != nil {
-		return nil, broken("", err.Error())
+		return nil, &Fault{Detail: err.Error()}
 	}
 	return f, nil
 }
