@@ -20,6 +20,7 @@ import (
 	"mlxbar/backend/activity"
 	"mlxbar/backend/admin"
 	"mlxbar/backend/audit"
+	"mlxbar/backend/bench/archive"
 	"mlxbar/backend/engine"
 	"mlxbar/backend/gateway"
 	"mlxbar/backend/gateway/problem"
@@ -47,6 +48,7 @@ type house struct {
 	running   *activity.Requests
 	api       *admin.API
 	log       *syncBuffer
+	jobs      *jobs
 	shutdowns atomic.Int64
 }
 
@@ -92,7 +94,7 @@ func (library) Broken() ([]*models.BrokenError, error) {
 // newHouse serves the API; change may replace a part of it.
 func newHouse(t *testing.T, change ...func(*admin.Config)) *house {
 	t.Helper()
-	h := &house{t: t, live: live.NewHub(), running: activity.NewRequests(), log: &syncBuffer{}}
+	h := &house{t: t, live: live.NewHub(), running: activity.NewRequests(), log: &syncBuffer{}, jobs: &jobs{}}
 	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	dir := t.TempDir()
 	set, err := settings.Open(filepath.Join(dir, "settings.json"))
@@ -107,6 +109,7 @@ func newHouse(t *testing.T, change ...func(*admin.Config)) *house {
 	}
 	config := admin.Config{
 		Token: token, Version: "test", Settings: set, Recorder: h.recorder, Records: audit.NewStore(h.db), Engines: engines{}, Library: library{},
+		Benchmarks: archive.New(h.db), Jobs: h.jobs,
 		Requests: h.running, Live: h.live, Logger: log, Shutdown: func() { h.shutdowns.Add(1) },
 		Status: func() admin.Status {
 			return admin.Status{Version: "test", State: admin.StateRunning, URL: h.url, Audit: admin.HealthOf(h.recorder.Err()), Engines: engines{}.States()}

@@ -5,6 +5,7 @@ package job
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -86,7 +87,9 @@ type MissingError struct {
 	cause   error
 }
 
-func (e *MissingError) Error() string { return "job: " + e.cause.Error() }
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("job: the program %s: %v", e.Program, e.cause)
+}
 
 // Unwrap gives the cause.
 func (e *MissingError) Unwrap() error { return e.cause }
