@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -24,6 +25,36 @@ type gateway struct {
 	*httptest.Server
 	asked atomic.Int64
 	dies  int64 // at that request; 0: never
+
+	kept   []keptFile
+	old    bool   // keeps nothing
+	refuse string // why it keeps nothing, as a problem's detail
+}
+
+// keptFile is what the gateway was told to keep.
+type keptFile struct{ label, agent, raw string }
+
+// keep serves /api/benchmarks.
+func (g *gateway) keep(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case g.old:
+		w.WriteHeader(http.StatusNotFound)
+	case r.Method == http.MethodGet:
+		fmt.Fprint(w, `{"runs": [], "job": null}`)
+	case g.refuse != "":
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusInternalServerError)
+		fmt.Fprintf(w, `{"detail": %q}`, g.refuse)
+	default:
+		raw, err := io.ReadAll(r.Body)
+		if err != nil || r.Header.Get("Content-Type") != "application/json" {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		g.kept = append(g.kept, keptFile{r.URL.Query().Get("label"), r.Header.Get("User-Agent"), string(raw)})
+		w.WriteHeader(http.StatusCreated)
+		fmt.Fprintf(w, `{"id": %d}`, 40+len(g.kept))
+	}
 }
 
 func newGateway(t *testing.T, token string) *gateway {
@@ -37,15 +68,19 @@ func newGateway(t *testing.T, token string) *gateway {
 	transport := &http.Transport{}
 	proxy.Transport = transport
 	mux := http.NewServeMux()
-	admin := func(path, answer string) {
-		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
+	guarded := func(path string, serve http.HandlerFunc) {
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("Authorization") != "Bearer "+token {
 				w.WriteHeader(http.StatusUnauthorized)
 				return
 			}
-			fmt.Fprint(w, answer)
+			serve(w, r)
 		})
 	}
+	admin := func(path, answer string) {
+		guarded("GET "+path, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, answer) })
+	}
+	guarded("/api/benchmarks", g.keep)
 	admin("/api/status", `{"version": "9.9.9", "data_dir": "/nowhere"}`)
 	admin("/api/models", `{"models": [{"name": "ok-3", "engine": "llamacpp"}]}`)
 	admin("/api/settings", `{"providers": [{"name": "far", "kind": "openai", "base_url": "http://far.example/v1"}],
