@@ -12,8 +12,8 @@ import (
 	"mlxbar/backend/engine"
 )
 
-// api asks the admin API and decodes the answer into the pointer to, if there is one.
-func (h *house) api(method, path, body string, to any) {
+// ask asks the admin API.
+func (h *house) ask(method, path, body string) (status int, answer []byte) {
 	h.t.Helper()
 	req, err := http.NewRequestWithContext(h.t.Context(), method, h.url+path, strings.NewReader(body))
 	if err != nil {
@@ -31,8 +31,15 @@ func (h *house) api(method, path, body string, to any) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	if resp.StatusCode >= 300 {
-		h.t.Fatalf("%s %s: %d %s", method, path, resp.StatusCode, raw)
+	return resp.StatusCode, raw
+}
+
+// api asks what must succeed, and decodes the answer into the pointer to, if there is one.
+func (h *house) api(method, path, body string, to any) {
+	h.t.Helper()
+	status, raw := h.ask(method, path, body)
+	if status >= 300 {
+		h.t.Fatalf("%s %s: %d %s", method, path, status, raw)
 	}
 	if to == nil {
 		return

@@ -19,6 +19,10 @@ func newSecrets() secrets {
 	return secrets{prompt: random("prompt"), tool: random("tool"), clientKey: random("sk-client-"), providerKey: random("sk-far-")}
 }
 
+func (s secrets) all() []string {
+	return []string{s.prompt, s.tool, s.clientKey, s.providerKey, upstream.Marker}
+}
+
 // messages ask for something, after a tool was called.
 func (s secrets) messages() []any {
 	call := map[string]any{"id": "call_1", "type": "function", "function": map[string]any{"name": "note", "arguments": `{"text":"` + s.tool + `"}`}}
@@ -42,7 +46,7 @@ func (s secrets) nowhere(t *testing.T, dir, said string) {
 func (s secrets) search(t *testing.T, dir, said string) (found []string) {
 	t.Helper()
 	look := func(where string, content []byte) {
-		for _, word := range []string{s.prompt, s.tool, s.clientKey, s.providerKey, upstream.Marker} {
+		for _, word := range s.all() {
 			if bytes.Contains(content, []byte(word)) {
 				found = append(found, where+" holds "+word)
 			}

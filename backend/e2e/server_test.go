@@ -135,7 +135,7 @@ func (h *house) wait(wantCode int) {
 		<-h.ended
 	}
 	h.cmd = nil
-	h.eventually("its engines have ended", func() bool { return len(h.engineProcesses()) == 0 })
+	h.eventually("its engines and its benchmark have ended", func() bool { return len(h.children()) == 0 })
 }
 
 func (h *house) finish() {
@@ -149,8 +149,8 @@ func (h *house) finish() {
 	}
 }
 
-// engineProcesses are the processes that run a program out of this data folder.
-func (h *house) engineProcesses() (pids []int32) {
+// children are the engines of this data folder, and the benchmark of its server.
+func (h *house) children() (pids []int32) {
 	h.t.Helper()
 	all, err := process.Processes()
 	if err != nil {
@@ -158,7 +158,7 @@ func (h *house) engineProcesses() (pids []int32) {
 	}
 	for _, p := range all {
 		line, err := p.Cmdline()
-		if err == nil && strings.Contains(line, filepath.Join(h.paths.Run, "llamacpp-serve.py")) {
+		if err == nil && (strings.Contains(line, filepath.Join(h.paths.Run, "llamacpp-serve.py")) || strings.Contains(line, benchmarkOf(h))) {
 			pids = append(pids, p.Pid)
 		}
 	}
