@@ -147,13 +147,13 @@ func TestABenchmarkOfTheRealEngineIsStartedWatchedAndKept(t *testing.T) {
 	h := newHouse(t)
 	live := h.listen()
 	var started job.Job
-	body := fmt.Sprintf(`{"kind": "run", "model": %q, "runs": 2, "max_tokens": 8, "concurrency": [1, 2], "label": "the first"}`, local)
+	body := fmt.Sprintf(`{"kind": "run", "model": %q, "runs": 2, "max_tokens": 4, "concurrency": [2], "label": "the first"}`, local)
 	h.api("POST", "/api/benchmarks/job", body, &started)
 	if status, raw := h.ask("POST", "/api/benchmarks/job", body); status != http.StatusConflict || !strings.Contains(string(raw), "running already") {
 		t.Errorf("a second one: %d %s", status, raw)
 	}
 	j := h.ends()
-	if j.State != job.Done || j.ID != started.ID || j.RunID == nil || j.Detail != "" || j.Done != 6 || j.Total != 6 { // two cases of two, and a warm-up each
+	if j.State != job.Done || j.ID != started.ID || j.RunID == nil || j.Detail != "" || j.Done != 3 || j.Total != 3 { // two, and a warm-up
 		t.Fatalf("it ended as %+v", j)
 	}
 	h.eventually("its end is heard of", func() bool { heard := live.heard(); return len(heard) > 0 && heard[len(heard)-1].State == job.Done })
@@ -164,11 +164,11 @@ func TestABenchmarkOfTheRealEngineIsStartedWatchedAndKept(t *testing.T) {
 	}
 	raw, f := h.kept(*j.RunID)
 	for _, c := range f.Cases {
-		if c.Route != "local-llamacpp" || c.Answered != 2 || c.Tokens.Completion != 16 || len(c.Samples) != 2 || c.Writing == nil {
+		if c.Route != "local-llamacpp" || c.Answered != 2 || c.Tokens.Completion != 8 || len(c.Samples) != 2 || c.Writing == nil {
 			t.Errorf("%+v", c.CaseSummary)
 		}
 	}
-	if runs := h.runs(); len(runs) != 1 || runs[0].ID != *j.RunID || runs[0].Label != "the first" || len(runs[0].Cases) != 2 || runs[0].Cases[1].Tokens.Completion != 16 {
+	if runs := h.runs(); len(runs) != 1 || runs[0].ID != *j.RunID || runs[0].Label != "the first" || len(runs[0].Cases) != 1 || runs[0].Cases[0].Tokens.Completion != 8 {
 		t.Errorf("listed are %+v", runs)
 	}
 	for _, r := range h.records() {
@@ -176,7 +176,7 @@ func TestABenchmarkOfTheRealEngineIsStartedWatchedAndKept(t *testing.T) {
 			t.Errorf("the audit has %+v", r)
 		}
 	}
-	if n := len(h.records()); n != 6 {
+	if n := len(h.records()); n != 3 {
 		t.Errorf("%d requests in the audit", n)
 	}
 
