@@ -97,9 +97,10 @@ func jobProblem(err error) error {
 const (
 	maxConcurrency = 64
 	maxModelName   = 256
-	// maxJobTokens keeps the results of one model small enough to be kept.
-	maxJobTokens = 1_000_000
 )
+
+// maxJobTokens keeps results small enough to be kept. A suite may have several prompts and models.
+var maxJobTokens = map[string]int{job.Run: 1_000_000, job.Suite: 200_000}
 
 func (r *BenchmarkRequest) concurrency() []int {
 	if len(r.Concurrency) == 0 {
@@ -133,8 +134,8 @@ func (r *BenchmarkRequest) faults() (faults []problem.Field) {
 			add(at, "stands there twice")
 		}
 	}
-	if all := r.Runs * r.MaxTokens * len(r.concurrency()); all > maxJobTokens {
-		add("runs", "these are up to %d tokens of each model and prompt; runs, max_tokens and the number of concurrency together may be %d at most", all, maxJobTokens)
+	if all, most := r.Runs*r.MaxTokens*len(r.concurrency()), maxJobTokens[r.Kind]; all > most {
+		add("runs", "these are up to %d tokens of each model and prompt; runs, max_tokens and the number of concurrency together may come to %d at most", all, most)
 	}
 	if err := checkLabel("body.label", r.Label); err != nil {
 		faults = append(faults, problem.From(err).Fields...)

@@ -120,6 +120,7 @@ var routes = []struct {
 	{"runs in words", "POST /api/benchmarks/job", "", `{"kind": "run", "model": "m", "runs": "ten"}`, 0, problem.InvalidRequest, "body.runs", "integer"},
 	{"no tokens", "POST /api/benchmarks/job", "", `{"kind": "run", "model": "m", "max_tokens": 0}`, 0, problem.InvalidRequest, "body.max_tokens", ">= 1"},
 	{"more tokens than can be kept", "POST /api/benchmarks/job", "", `{"kind": "run", "model": "m", "runs": 1000, "max_tokens": 1001}`, 0, problem.InvalidRequest, "body.runs", "1000000 at most"},
+	{"a suite with more", "POST /api/benchmarks/job", "", `{"kind": "suite", "runs": 1000, "max_tokens": 201}`, 0, problem.InvalidRequest, "body.runs", "200000 at most"},
 	{"a warm-up below nothing", "POST /api/benchmarks/job", "", `{"kind": "run", "model": "m", "warmup": -1}`, 0, problem.InvalidRequest, "body.warmup", ">= 0"},
 	{"no concurrency", "POST /api/benchmarks/job", "", `{"kind": "run", "model": "m", "concurrency": []}`, 0, problem.InvalidRequest, "body.concurrency", "1"},
 	{"a concurrency of nothing", "POST /api/benchmarks/job", "", `{"kind": "run", "model": "m", "concurrency": [1, 0]}`, 0, problem.InvalidRequest, "body.concurrency[1]", "1 to 64"},
