@@ -47,8 +47,9 @@ var mayImport = map[string]string{
 	"gateway/requestid":     "",
 	"gateway/sse":           "",
 	"live":                  "",
-	"telemetry":             "gateway/requestid",
+	"telemetry":             "gateway/requestid keychain",
 	"telemetry/instruments": "audit engine",
+	"keychain":              "",
 	"activity":              "",
 	"models":                "",
 	"settings":              "",
@@ -69,6 +70,7 @@ var mayImport = map[string]string{
 	"testkit":           "datadir engine/runtime models testkit/upstream",
 	"testkit/collector": "",
 	"testkit/records":   "audit storage",
+	"testkit/secrets":   "",
 	"testkit/session":   "",
 	"testkit/upstream":  "",
 }
@@ -84,8 +86,8 @@ var (
 	converters  = []string{"gateway/openai", "gateway/sse"}
 
 	// testOnly packages are imported by tests, and by these programs.
-	testOnly      = []string{"testkit", "testkit/collector", "testkit/records", "testkit/session", "testkit/upstream"}
-	testOnlyFront = []string{"testkit", "testkit/session", "cmd/fakeupstream", "cmd/gateway-bench"}
+	testOnly      = []string{"testkit", "testkit/collector", "testkit/records", "testkit/secrets", "testkit/session", "testkit/upstream"}
+	testOnlyFront = []string{"testkit", "testkit/secrets", "testkit/session", "cmd/fakeupstream", "cmd/gateway-bench"}
 )
 
 // short gives a package's name as the tables write it.

@@ -8,7 +8,7 @@ system_packages() {
 		case $purpose in
 		core) echo gcc libc6-dev ca-certificates ;;
 		window) echo pkg-config libgtk-3-dev libwebkit2gtk-4.1-dev libayatana-appindicator3-dev ;;
-		tests) echo curl xvfb dbus-x11 xdotool imagemagick chromium ;;
+		tests) echo curl xvfb dbus-x11 gnome-keyring xdotool imagemagick chromium ;;
 		bench) echo wrk sqlite3 ;;
 		esac
 	done
