@@ -8,8 +8,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"os"
 	"sync"
+	"time"
 
 	"github.com/go-logr/logr"
 	"go.opentelemetry.io/otel"
@@ -32,9 +32,10 @@ const maxSeries = 1000
 // Config says who tells.
 type Config struct {
 	Service, Version string
-	// Getenv is where the destination comes from; nil is os.Getenv.
+	// Getenv is where the destination comes from; nil is Environment.
 	Getenv func(string) string
-	// Log hears, once a minute at most, that nothing can be delivered. Nil discards it.
+	// Log hears, once a minute at most, that nothing can be delivered. Nil discards it. It must
+	// not be one of the Handler that comes of this.
 	Log *slog.Logger
 	// Pull keeps metrics for Metrics to serve, whether or not they are sent as well.
 	Pull bool
@@ -51,14 +52,15 @@ type Telemetry struct {
 	ends   []func(context.Context) error
 }
 
-// Start reads the environment and sets up what it asks for. A variable that is wrong is an
-// error which names it. Where nothing is to be sent nothing runs.
+// Start is the one set-up that all programs call. It reads the environment, and the keychain for
+// LOGFIRE_TOKEN, and sets up what they ask for. A variable that is wrong is an error which names
+// it. Where nothing is to be sent nothing runs. Close or Shutdown ends it.
 func Start(ctx context.Context, c Config) (*Telemetry, error) {
-	if c.Getenv == nil {
-		c.Getenv = os.Getenv
-	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Getenv == nil {
+		c.Getenv = Environment(ctx, c.Log)
 	}
 	p, err := readPlan(c.Getenv)
 	if err != nil {
@@ -109,6 +111,17 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 	work.Wait()
 	t.ends = nil
 	return errors.Join(errs...)
+}
+
+// closePatience is how much longer a program may take to end because of what it has to tell.
+const closePatience = 2 * time.Second
+
+// Close is Shutdown for a program that ends: a collector that is away keeps nobody waiting, and
+// what it did not take by then is lost.
+func (t *Telemetry) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closePatience)
+	defer cancel()
+	return t.Shutdown(ctx)
 }
 
 func (t *Telemetry) onShutdown(end func(context.Context) error) { t.ends = append(t.ends, end) }
