@@ -20,6 +20,8 @@ type Ask struct {
 	Key     string // bearer key, may be empty
 	Agent   string // the User-Agent, Go's own when empty
 	Body    string
+	// Traceparent tells the server which trace the request belongs to; "" tells it none.
+	Traceparent string
 }
 
 // Answer is an answer from its client's view.
@@ -110,6 +112,9 @@ func request(ctx context.Context, client *http.Client, a Ask, read func(io.Reade
 	}
 	if a.Agent != "" {
 		req.Header.Set("User-Agent", a.Agent)
+	}
+	if a.Traceparent != "" {
+		req.Header.Set("Traceparent", a.Traceparent)
 	}
 	// As clients do, ask again where a kept connection turns out to have been closed: llama.cpp's
 	// server closes one after a hundred requests, unannounced. The entry itself is not sent.

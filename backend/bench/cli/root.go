@@ -11,6 +11,7 @@ import (
 
 	"mlxbar/backend/bench/machine"
 	"mlxbar/backend/bench/results"
+	"mlxbar/backend/telemetry"
 )
 
 // Version is set by the linker.
@@ -47,6 +48,8 @@ type App struct {
 	Terminal bool // Err is one: show a bar
 	Getenv   func(string) string
 	Probe    machine.Probe
+	// Telemetry starts what tells of a measurement; nil tells nobody.
+	Telemetry func(context.Context) (*telemetry.Telemetry, error)
 }
 
 // Run runs the command line and gives the exit code. When ctx ends, what was measured is kept.

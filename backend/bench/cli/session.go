@@ -9,10 +9,13 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"mlxbar/backend/bench"
 	"mlxbar/backend/bench/machine"
 	"mlxbar/backend/bench/results"
 	"mlxbar/backend/bench/workload"
+	"mlxbar/backend/telemetry"
 )
 
 // session is one measurement from its beginning to its results.
@@ -24,6 +27,9 @@ type session struct {
 	file    *results.File
 	tells   progress
 	hashes  map[string]string
+
+	tel  *telemetry.Telemetry
+	span trace.Span // of all of it
 }
 
 // begin checks the options, finds the server, and looks at the machine.
@@ -32,7 +38,11 @@ func (a *App) begin(ctx context.Context, command string, o *options) (*session, 
 		return nil, err
 	}
 	s := &session{App: a, options: o, tells: a.progress(o), hashes: map[string]string{}}
+	if err := s.tell(ctx, command); err != nil {
+		return nil, err
+	}
 	s.runner = workload.NewRunner(o.plan, o.server, o.direct, s.tells.step)
+	s.runner.Tracer = s.tel.Tracer()
 	s.runner.Client = workload.Client(slices.Max(o.concurrency))
 	for _, step := range []func(context.Context) error{s.look, s.canSave} {
 		if err := step(ctx); err != nil {
@@ -57,7 +67,25 @@ func (a *App) begin(ctx context.Context, command string, o *options) (*session, 
 
 var errEarly = failed("broken off before anything was measured")
 
-func (s *session) end() { s.runner.Client.CloseIdleConnections() }
+// tell starts telemetry, with a span of the whole command.
+func (s *session) tell(ctx context.Context, command string) (err error) {
+	s.tel = &telemetry.Telemetry{}
+	if s.Telemetry != nil {
+		if s.tel, err = s.Telemetry(ctx); err != nil {
+			return usage("%w", err)
+		}
+	}
+	_, s.span = s.tel.Span(ctx, "mlx-benchmark "+command)
+	return nil
+}
+
+func (s *session) end() {
+	s.runner.Client.CloseIdleConnections()
+	s.span.End()
+	if err := s.tel.Close(); err != nil {
+		fmt.Fprintln(s.Err, "mlx-benchmark: warning: not all telemetry was delivered:", err)
+	}
+}
 
 func (s *session) warn(text string) {
 	s.file.Warnings = append(s.file.Warnings, text)
@@ -98,6 +126,7 @@ func (s *session) measure(ctx context.Context, specs []workload.Spec, kept func(
 			total += s.runner.Requests()
 		}
 	}
+	ctx = trace.ContextWithSpan(ctx, s.span)
 	s.tells.start(total)
 	defer s.tells.stop()
 	told := context.AfterFunc(ctx, func() { s.tells.say("stopping; what was measured is kept. Ctrl-C again ends at once.") })

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"mlxbar/backend/bench"
 	"mlxbar/backend/bench/results"
 )
@@ -42,6 +44,8 @@ type Runner struct {
 	Client *http.Client
 	// Done is told of each request that has ended, warm-up included.
 	Done func()
+	// Tracer makes a span of each case and request; nil makes none.
+	Tracer trace.Tracer
 
 	run   string // tells the prompts of this run from those of others
 	asked atomic.Int64
@@ -67,8 +71,8 @@ var (
 )
 
 // Case measures s. Its samples are those that ended before ctx did.
-func (r *Runner) Case(ctx context.Context, s Spec) results.Case {
-	c := s.result()
+func (r *Runner) Case(ctx context.Context, s Spec) (c results.Case) {
+	c = s.result()
 	if s.Skip != "" {
 		return c
 	}
@@ -76,6 +80,8 @@ func (r *Runner) Case(ctx context.Context, s Spec) results.Case {
 		c.Reason = "the run was broken off before"
 		return c
 	}
+	ctx, span := r.caseSpan(ctx, s)
+	defer func() { endCase(span, &c) }()
 	if f, err := r.warm(ctx, s); f != nil || err != nil {
 		r.notWarm(&c, f, err)
 		return c
@@ -194,10 +200,12 @@ func (r *Runner) ask(ctx context.Context, s Spec, direct bool) (bench.Answer, er
 	if r.Stream {
 		call = bench.Stream
 	}
-	a, err := call(ctx, r.Client, bench.Ask{BaseURL: at.BaseURL(), Key: at.Key, Agent: at.Agent, Body: s.body(r.Plan, model, r.mark())})
+	ctx, span := r.requestSpan(ctx, at, model, direct)
+	a, err := call(ctx, r.Client, bench.Ask{BaseURL: at.BaseURL(), Key: at.Key, Agent: at.Agent, Body: s.body(r.Plan, model, r.mark()), Traceparent: traceparent(ctx, at)})
 	if err == nil && a.Text == "" && a.Tokens == 0 {
 		err = bench.NoText()
 	}
+	endRequest(span, a, err)
 	return a, err
 }
 

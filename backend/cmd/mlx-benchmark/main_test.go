@@ -92,7 +92,7 @@ func benchmark(t *testing.T, dataDir string, args ...string) *program {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self, args...)
-	cmd.Env = append(os.Environ(), asProgram+"=1", datadir.Env+"="+dataDir, "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
+	cmd.Env = append(os.Environ(), asProgram+"=1", "LOGFIRE_TOKEN=", datadir.Env+"="+dataDir, "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	return start(t, cmd)
 }
 
