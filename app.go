@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -18,6 +17,7 @@ const trayPatience = 2 * time.Second
 // App is what the page may ask of the program around it. Everything else it asks of the server.
 type App struct {
 	host *desktop.Host
+	tell *telling
 
 	ctx     context.Context // the window's, from startup on
 	stop    context.CancelFunc
@@ -28,6 +28,7 @@ type App struct {
 
 	askWhere func(context.Context, runtime.SaveDialogOptions) (string, error) // the system's save dialog
 	emit     func(ctx context.Context, event string, data ...any)             // to the page
+	warn     func(ctx context.Context, title, text string)                    // in a dialog
 
 	export exporting
 	every  time.Duration // between two events of its progress
@@ -35,8 +36,8 @@ type App struct {
 
 func newApp(host *desktop.Host) *App {
 	return &App{
-		host: host, drawn: make(chan struct{}),
-		askWhere: runtime.SaveFileDialog, emit: runtime.EventsEmit, every: progressEvery,
+		host: host, tell: newTelling(), drawn: make(chan struct{}),
+		askWhere: runtime.SaveFileDialog, emit: runtime.EventsEmit, warn: showWarning, every: progressEvery,
 	}
 }
 
@@ -46,20 +47,21 @@ func (a *App) startup(ctx context.Context) {
 	a.ctx, a.stop = context.WithCancel(ctx)
 	release, err := a.host.HoldWindow(a.ctx)
 	if err != nil { // then Quit in the tray cannot close the window, and nothing else is lost
-		slog.Error("the window could not be noted", "cause", err)
+		a.tell.log().Error("the window could not be noted", "cause", err)
 	}
 	a.release = release
 	a.work.Go(a.startTray)
+	a.work.Go(a.startTelling)
 	a.work.Go(func() {
 		if _, err := a.host.Ensure(a.ctx); err != nil && !errors.Is(err, desktop.ErrNotRunning) {
-			slog.Error("the server did not start", "cause", err)
+			a.tell.log().Error("the server did not start", "cause", err)
 			a.emit(a.ctx, "server:failed", err.Error())
 		}
 	})
 	a.work.Go(func() {
 		err := a.host.Watch(a.ctx, func(s desktop.State) { a.emit(a.ctx, "server:state", s) })
 		if err != nil {
-			slog.Error("the server is not watched", "cause", err)
+			a.tell.log().Error("the server is not watched", "cause", err)
 		}
 	})
 }
@@ -73,7 +75,7 @@ func (a *App) startTray() {
 		return
 	}
 	if err := a.host.Launch("mlxbar-tray"); err != nil {
-		slog.Error("the tray did not start", "cause", err)
+		a.tell.log().Error("the tray did not start", "cause", err)
 	}
 }
 
@@ -92,7 +94,7 @@ func (a *App) shutdown() {
 	a.work.Wait()
 	if a.release != nil {
 		if err := a.release(); err != nil {
-			slog.Error("the window's note stays behind", "cause", err)
+			a.tell.log().Error("the window's note stays behind", "cause", err)
 		}
 	}
 }

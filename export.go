@@ -4,14 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/wailsapp/wails/v2/pkg/runtime"
+	"go.opentelemetry.io/otel/attribute"
 
 	"mlxbar/backend/audit"
 	"mlxbar/backend/audit/export"
+	"mlxbar/backend/telemetry"
 )
 
 // Exported says how an export ended.
@@ -93,9 +94,14 @@ func (a *App) ExportAudit(format string, filter map[string]string) (Exported, er
 	return a.exportTo(ctx, dest, as, which)
 }
 
-func (a *App) exportTo(ctx context.Context, dest string, as export.Format, which audit.Filter) (Exported, error) {
+func (a *App) exportTo(ctx context.Context, dest string, as export.Format, which audit.Filter) (done Exported, err error) {
+	ctx, span := a.tell.span(ctx, "export audit", attribute.String("mlxbar.export.format", string(as)))
+	defer func() {
+		span.SetAttributes(attribute.Int64("mlxbar.export.records", done.Records), attribute.Bool("mlxbar.export.cancelled", done.Cancelled))
+		telemetry.End(span, err)
+	}()
 	if err := a.host.FlushAudit(ctx); err != nil && ctx.Err() == nil {
-		slog.Warn("the export takes what is on the disk", "cause", err)
+		a.tell.log().Warn("the export takes what is on the disk", "cause", err)
 	}
 	total := a.count(ctx, which)
 	told := time.Now()
@@ -123,7 +129,7 @@ func (a *App) count(ctx context.Context, which audit.Filter) (total func() int64
 		n, err := export.Count(ctx, a.host.Paths.Database, which)
 		if err != nil {
 			if ctx.Err() == nil {
-				slog.Warn("how much there is to export is not known", "cause", err)
+				a.tell.log().Warn("how much there is to export is not known", "cause", err)
 			}
 			return
 		}

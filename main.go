@@ -46,6 +46,7 @@ func run(dir string) error {
 		return err
 	}
 	app := newApp(host)
+	defer app.tell.end()
 	if err := wails.Run(windowOptions(app)); err != nil {
 		return fmt.Errorf("open the window: %w", err)
 	}

@@ -17,10 +17,10 @@ import (
 // docs/ARCHITECTURE.md.
 var mayImport = map[string]string{
 	// Programs
-	".":                 "desktop tray audit audit/export datadir frontend",
-	"cmd/mlxbar-tray":   "desktop tray datadir",
-	"cmd/mlxbar":        "server admin desktop datadir audit audit/export gateway/problem models engine/runtime settings storage",
-	"cmd/mlx-benchmark": "bench/cli bench/machine",
+	".":                 "desktop tray audit audit/export datadir frontend telemetry",
+	"cmd/mlxbar-tray":   "desktop tray datadir telemetry",
+	"cmd/mlxbar":        "server admin desktop datadir audit audit/export gateway/problem models engine/runtime settings storage telemetry keychain",
+	"cmd/mlx-benchmark": "bench/cli bench/machine telemetry",
 	"cmd/fakeupstream":  "testkit/upstream",
 	"cmd/gateway-bench": "bench bench/machine datadir engine engine/llamacpp models settings testkit/records",
 
@@ -65,7 +65,7 @@ var mayImport = map[string]string{
 	"bench/machine":     "",
 	"bench/results":     "bench bench/machine",
 	"bench/workload":    "bench bench/results",
-	"bench/cli":         "bench bench/machine bench/results bench/workload datadir",
+	"bench/cli":         "bench bench/machine bench/results bench/workload datadir telemetry",
 	"e2e":               "",
 	"testkit":           "datadir engine/runtime models testkit/upstream",
 	"testkit/collector": "",

@@ -8,6 +8,9 @@ import (
 	"strings"
 )
 
+// Version is set by the build.
+var Version = "0.1.0-dev"
+
 // Program gives the path of another of mlxbar's programs: "mlxbar", "mlxbar-tray" or
 // "mlxbar-app". It lies beside this one; MLXBAR_BIN names another folder, or for "mlxbar" the
 // program itself.

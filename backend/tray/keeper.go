@@ -30,6 +30,8 @@ type Desk struct {
 	CloseWindow func(context.Context) error         // and waits for its end
 	Copy        func(context.Context, string) error // to the clipboard
 	Clock       func() time.Time
+	Log         func() *slog.Logger // asked for each line
+	Warning     <-chan string       // something that is wrong for as long as the tray runs; may be nil
 }
 
 // A server that ran for this long was well: the next restart is quick again.
@@ -67,8 +69,9 @@ func Keep(ctx context.Context, desk Desk, clicks <-chan Action) error {
 }
 
 type keeper struct {
-	desk  Desk
-	state State
+	desk    Desk
+	state   State
+	warning string // shown where there is nothing newer to say
 
 	job     Action // the one that runs, None when idle
 	stopJob context.CancelFunc
@@ -99,6 +102,8 @@ func (k *keeper) loop(ctx context.Context, states <-chan desktop.State, watched 
 			return fmt.Errorf("the server can no longer be watched: %w", err)
 		case s := <-states:
 			k.observe(ctx, s)
+		case text := <-k.desk.Warning:
+			k.warning = sentence(text)
 		case <-k.retry.C:
 			k.begin(ctx, Start)
 		case a := <-clicks:
@@ -126,6 +131,9 @@ func (k *keeper) show() {
 		s.Server = desktop.State{Phase: desktop.Starting}
 	case k.job == Stop || s.Ending:
 		s.Server = desktop.State{Phase: desktop.Stopping}
+	}
+	if s.Note == "" {
+		s.Note = k.warning
 	}
 	k.desk.Show(Menu(s))
 }
@@ -192,8 +200,8 @@ func (k *keeper) click(ctx context.Context, a Action) {
 		}
 	}
 	if err != nil {
-		slog.Error("the tray could not do what was clicked", "action", string(a), "cause", err)
-		k.state.Note = sentence(err)
+		k.desk.Log().Error("the tray could not do what was clicked", "action", string(a), "cause", err)
+		k.state.Note = sentence(err.Error())
 	}
 }
 
@@ -225,8 +233,8 @@ func (k *keeper) finish(r result) {
 	if r.err == nil || r.job == Start && errors.Is(r.err, desktop.ErrNotRunning) { // stopped by somebody meanwhile
 		return
 	}
-	slog.Error("the tray could not "+string(r.job)+" the server", "cause", r.err)
-	k.state.Note = sentence(r.err)
+	k.desk.Log().Error("the tray could not "+string(r.job)+" the server", "cause", r.err)
+	k.state.Note = sentence(r.err.Error())
 	if r.job == Start {
 		k.state.Server = desktop.State{Phase: desktop.Failed, Detail: r.err.Error()}
 		k.retry.Reset(k.pause.NextBackOff())
@@ -234,8 +242,8 @@ func (k *keeper) finish(r result) {
 }
 
 // sentence begins an error's text as a sentence does.
-func sentence(err error) string {
-	runes := []rune(err.Error())
+func sentence(text string) string {
+	runes := []rune(text)
 	if len(runes) > 0 && runes[0] >= 'a' && runes[0] <= 'z' {
 		runes[0] -= 'a' - 'A'
 	}

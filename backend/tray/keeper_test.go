@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -98,15 +99,17 @@ type bench struct {
 	log    []string
 	shown  chan struct{}
 	copies error
+
+	warning chan string
 }
 
 func work(t *testing.T, host *fakeHost) *bench {
 	t.Helper()
 	host.changed = make(chan struct{}, 1)
 	ctx, cancel := context.WithCancel(t.Context())
-	b := &bench{t: t, host: host, clicks: make(chan Action), ended: make(chan error, 1), cancel: cancel, shown: make(chan struct{}, 1)}
+	b := &bench{t: t, host: host, clicks: make(chan Action), ended: make(chan error, 1), cancel: cancel, shown: make(chan struct{}, 1), warning: make(chan string, 1)}
 	desk := Desk{
-		Host: host, Clock: time.Now,
+		Host: host, Clock: time.Now, Log: slog.Default, Warning: b.warning,
 		Show: func(items []Item) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -233,6 +236,15 @@ func TestKeeperSaysWhyAndTriesAgain(t *testing.T) {
 	if menu := b.now(); strings.Contains(menu, "taken") {
 		t.Errorf("the word about the port stays: %s", menu)
 	}
+}
+
+func TestAWarningStaysForAsLongAsThereIsNothingNewer(t *testing.T) {
+	host := &fakeHost{phase: desktop.Stopped, startErr: &desktop.StartError{Sentence: "Port 10242 is taken by nginx."}}
+	b := work(t, host)
+	b.warning <- "telemetry is not set up right"
+	b.wait("(Not running) | (Port 10242 is taken by nginx.)")
+	host.set(func() { host.startErr = nil })
+	b.wait("(Running · 127.0.0.1:10242) | (Telemetry is not set up right)")
 }
 
 // A person may stop it in the moment after it became ready, when its start is not reported yet.

@@ -37,7 +37,7 @@ go_build() {
 	shift
 	version=$(version)
 	go build -buildvcs=false -tags "$DESKTOP_TAGS" ${RELEASE_FLAGS[@]+"${RELEASE_FLAGS[@]}"} \
-		-ldflags "${LINK_FLAGS:-}-X mlxbar/backend/server.Version=$version -X mlxbar/backend/bench/cli.Version=$version" -o "$output" "$@"
+		-ldflags "${LINK_FLAGS:-}-X mlxbar/backend/server.Version=$version -X mlxbar/backend/desktop.Version=$version -X mlxbar/backend/bench/cli.Version=$version" -o "$output" "$@"
 }
 
 build_core() {

@@ -50,6 +50,8 @@ func run(dir string) error {
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	tell := startTelling(ctx)
+	defer tell.end()
 	var kept error
 	ended := make(chan struct{})
 	systray.Run(func() {
@@ -57,12 +59,14 @@ func run(dir string) error {
 		defer systray.Quit()
 		menu := newMenu(ctx)
 		kept = tray.Keep(ctx, tray.Desk{
-			Host:        host,
+			Host:        tracedHost{host, tell},
 			Show:        menu.show,
 			OpenWindow:  func() error { return host.Launch("mlxbar-app") },
 			CloseWindow: host.CloseWindow,
 			Copy:        desktop.System().Copy,
 			Clock:       time.Now,
+			Log:         tell.log,
+			Warning:     tell.warning,
 		}, menu.clicks)
 	}, nil)
 	stop()

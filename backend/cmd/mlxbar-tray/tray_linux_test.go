@@ -22,6 +22,7 @@ type desk struct {
 	host *desktop.Host
 	bar  *session.Bar
 	bin  string
+	env  []string // more of it, for the programs that start
 }
 
 func newDesk(t *testing.T) *desk {
@@ -48,6 +49,7 @@ func newDesk(t *testing.T) *desk {
 func (d *desk) start(program string, args ...string) *exec.Cmd {
 	d.t.Helper()
 	cmd := d.Command(filepath.Join(d.bin, program), append(args, "--data-dir", d.host.Paths.Root)...)
+	cmd.Env = append(cmd.Env, d.env...)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		d.t.Fatal(err)
