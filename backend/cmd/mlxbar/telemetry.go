@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"mlxbar/backend/keychain"
+	"mlxbar/backend/telemetry"
+)
+
+// loginPatience lets a person find the keychain's password.
+const loginPatience = 5 * time.Minute
+
+// maxToken is far more than any token has.
+const maxToken = 4 << 10
+
+func telemetryCommand() *cobra.Command {
+	return group("telemetry", "Where mlxbar's programs send telemetry, and the token for Logfire",
+		&cobra.Command{
+			Use:   "login",
+			Short: "Keep Logfire's write token in the keychain",
+			Long: `Keep Logfire's write token in the keychain
+
+The token is read from a prompt that does not show it, or from stdin:
+
+  mlxbar telemetry login <token.txt
+
+Programs that run already take it up when they are started again.`,
+			Args: noToken,
+			RunE: func(c *cobra.Command, _ []string) error { return login(c) },
+		},
+		&cobra.Command{
+			Use:   "logout",
+			Short: "Remove Logfire's write token from the keychain",
+			Args:  cobra.NoArgs,
+			RunE:  func(c *cobra.Command, _ []string) error { return logout(c) },
+		},
+		&cobra.Command{
+			Use:   "status",
+			Short: "Say where telemetry goes",
+			Args:  cobra.NoArgs,
+			RunE:  func(c *cobra.Command, _ []string) error { return telemetryStatus(c) },
+		})
+}
+
+// noToken refuses arguments without repeating them: one of them may be a token.
+func noToken(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return errors.New("login takes no argument: the token is read from a prompt or from stdin, where no list of processes shows it")
+	}
+	return nil
+}
+
+func login(c *cobra.Command) error {
+	token, err := readToken(c)
+	if err != nil {
+		return err
+	}
+	if err := telemetry.CheckToken(token); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(c.Context(), loginPatience)
+	defer cancel()
+	if err := keychain.Set(ctx, keychain.LogfireToken, token); err != nil {
+		return explained(err)
+	}
+	fmt.Fprintln(c.OutOrStdout(), "The token is in the keychain. Programs of mlxbar that run already take it up when they are started again.")
+	if _, set := os.LookupEnv(keychain.LogfireToken); set {
+		fmt.Fprintf(c.ErrOrStderr(), "$%s is set here and stands over it.\n", keychain.LogfireToken)
+	}
+	return nil
+}
+
+// readToken reads the token where it is not shown: from a prompt, or from stdin.
+func readToken(c *cobra.Command) (string, error) {
+	var raw []byte
+	var err error
+	if in, ok := c.InOrStdin().(*os.File); ok && term.IsTerminal(int(in.Fd())) {
+		fmt.Fprint(c.ErrOrStderr(), "Logfire's write token: ")
+		raw, err = term.ReadPassword(int(in.Fd()))
+		fmt.Fprintln(c.ErrOrStderr())
+	} else {
+		raw, err = io.ReadAll(io.LimitReader(c.InOrStdin(), maxToken+1))
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the token: %w", err)
+	}
+	if len(raw) > maxToken {
+		return "", errors.New("what was read is no token: it is too long")
+	}
+	token := strings.TrimSpace(string(raw))
+	if token == "" {
+		return "", errors.New("no token was read; Logfire's project settings make one, under Write tokens")
+	}
+	return token, nil
+}
+
+func logout(c *cobra.Command) error {
+	ctx, cancel := context.WithTimeout(c.Context(), loginPatience)
+	defer cancel()
+	err := keychain.Delete(ctx, keychain.LogfireToken)
+	switch {
+	case errors.Is(err, keychain.ErrNotFound):
+		fmt.Fprintln(c.OutOrStdout(), "The keychain held no token.")
+		return nil
+	case err != nil:
+		return explained(err)
+	}
+	fmt.Fprintln(c.OutOrStdout(), "The token is removed. Programs of mlxbar that run already send telemetry until they end.")
+	return nil
+}
+
+// explained says of a missing keychain what to do instead.
+func explained(err error) error {
+	if errors.Is(err, keychain.ErrNone) {
+		return fmt.Errorf("%w; set the variable %s instead", err, keychain.LogfireToken)
+	}
+	return err
+}
+
+func telemetryStatus(c *cobra.Command) error {
+	kept, why := keptToken(c.Context())
+	where, err := telemetry.Where(func(name string) string {
+		value, set := os.LookupEnv(name)
+		if name == keychain.LogfireToken && !set {
+			return kept
+		}
+		return value
+	})
+	if err != nil {
+		return err
+	}
+	out := c.OutOrStdout()
+	for _, signal := range where {
+		to := strings.Join(signal.To, ", ")
+		if to == "" {
+			to = "sent nowhere"
+		}
+		fmt.Fprintf(out, "%-8s %s\n", signal.Name, to)
+	}
+	value, set := os.LookupEnv(keychain.LogfireToken)
+	switch {
+	case set && strings.TrimSpace(value) == "":
+		why = fmt.Sprintf("none: $%s is set to nothing, which keeps the keychain out", keychain.LogfireToken)
+	case set:
+		why = "from $" + keychain.LogfireToken
+	}
+	_, err = fmt.Fprintf(out, "%-8s %s\n", "token", why)
+	return err
+}
+
+// keptToken is the keychain's token, and a word on it.
+func keptToken(ctx context.Context) (token, why string) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	token, err := keychain.Get(ctx, keychain.LogfireToken)
+	switch {
+	case err == nil:
+		return token, "from the keychain"
+	case errors.Is(err, keychain.ErrNotFound):
+		return "", "none: neither in the environment nor in the keychain"
+	case errors.Is(err, keychain.ErrNone):
+		return "", "none in the environment, and there is no keychain here"
+	case errors.Is(err, keychain.ErrLocked):
+		return "", "none in the environment, and the keychain is locked"
+	}
+	return "", "none in the environment, and the keychain was not read: " + err.Error()
+}
