@@ -29,6 +29,9 @@ func serveCommand(f *flags) *cobra.Command {
 			if err := opts.LogLevel.UnmarshalText([]byte(level)); err != nil {
 				return fmt.Errorf("--log-level %q: it is debug, info, warn or error", level)
 			}
+			if err := keepNoCore(); err != nil {
+				return err
+			}
 			return server.Run(c.Context(), opts)
 		},
 	}

@@ -137,6 +137,7 @@ func build(ctx context.Context, tools *uv, root string, env Env, lock Lock) erro
 // this machine is found now and not at somebody's first request.
 func importable(ctx context.Context, python, module string) error {
 	cmd := exec.CommandContext(ctx, python, "-I", "-c", "import "+module)
+	cmd.Env = uvEnviron(os.Environ())
 	out, err := cmd.CombinedOutput()
 	switch {
 	case ctx.Err() != nil:

