@@ -68,6 +68,7 @@ var mayImport = map[string]string{
 	"bench/cli":         "bench bench/machine bench/results bench/workload datadir telemetry",
 	"e2e":               "",
 	"testkit":           "datadir engine/runtime models testkit/upstream",
+	"testkit/canary":    "testkit/collector",
 	"testkit/collector": "",
 	"testkit/records":   "audit storage",
 	"testkit/secrets":   "",
@@ -86,8 +87,8 @@ var (
 	converters  = []string{"gateway/openai", "gateway/sse"}
 
 	// testOnly packages are imported by tests, and by these programs.
-	testOnly      = []string{"testkit", "testkit/collector", "testkit/records", "testkit/secrets", "testkit/session", "testkit/upstream"}
-	testOnlyFront = []string{"testkit", "testkit/secrets", "testkit/session", "cmd/fakeupstream", "cmd/gateway-bench"}
+	testOnly      = []string{"testkit", "testkit/canary", "testkit/collector", "testkit/records", "testkit/secrets", "testkit/session", "testkit/upstream"}
+	testOnlyFront = []string{"testkit", "testkit/canary", "testkit/secrets", "testkit/session", "cmd/fakeupstream", "cmd/gateway-bench"}
 )
 
 // short gives a package's name as the tables write it.

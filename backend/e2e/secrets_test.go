@@ -1,26 +1,23 @@
 package e2e
 
 import (
-	"bytes"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
+	"mlxbar/backend/testkit/canary"
 	"mlxbar/backend/testkit/upstream"
 )
 
 // secrets are words of one house that no file and no output may hold: they stand
 // in prompts, in arguments of tools and for keys, and the upstream's errors quote them.
-type secrets struct{ prompt, tool, clientKey, providerKey string }
-
-func newSecrets() secrets {
-	return secrets{prompt: random("prompt"), tool: random("tool"), clientKey: random("sk-client-"), providerKey: random("sk-far-")}
+type secrets struct {
+	words                                *canary.Words
+	prompt, tool, clientKey, providerKey string
 }
 
-func (s secrets) all() []string {
-	return []string{s.prompt, s.tool, s.clientKey, s.providerKey, upstream.Marker}
+func newSecrets() secrets {
+	w := canary.New()
+	w.Also(upstream.Marker)
+	return secrets{words: w, prompt: w.Word("prompt"), tool: w.Word("tool"), clientKey: "sk-" + w.Word("client"), providerKey: "sk-" + w.Word("far")}
 }
 
 // messages ask for something, after a tool was called.
@@ -38,48 +35,11 @@ func (s secrets) messages() []any {
 // answers all hold a word that is searched, too. Links lead to the runtime and the model.
 func (s secrets) nowhere(t *testing.T, dir, said string) {
 	t.Helper()
-	for _, found := range s.search(t, dir, said) {
-		t.Error(found)
-	}
-}
-
-func (s secrets) search(t *testing.T, dir, said string) (found []string) {
-	t.Helper()
-	look := func(where string, content []byte) {
-		for _, word := range s.all() {
-			if bytes.Contains(content, []byte(word)) {
-				found = append(found, where+" holds "+word)
-			}
-		}
-	}
-	look("the server's output", []byte(said))
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.Type().IsRegular() {
-			return err
-		}
-		content, err := os.ReadFile(path)
-		look(path, content)
-		return err
-	})
+	places, err := canary.Folder(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return found
-}
-
-func TestTheSearchForSecretsFindsThem(t *testing.T) {
-	s, dir := newSecrets(), t.TempDir()
-	if found := s.search(t, dir, "all is well"); len(found) != 0 {
-		t.Errorf("found in nothing: %q", found)
-	}
-	if err := os.MkdirAll(filepath.Join(dir, "logs"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "logs", "x.db-wal"), []byte("\x00"+s.prompt+"\x00"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	found := s.search(t, dir, "refused "+s.providerKey)
-	if len(found) != 2 || !strings.Contains(found[0], s.providerKey) || !strings.Contains(found[1], "x.db-wal") {
-		t.Errorf("found %q", found)
+	for _, found := range s.words.Search(append(places, canary.Text("the server's output", said))...) {
+		t.Error(found)
 	}
 }

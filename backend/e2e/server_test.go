@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bufio"
-	"crypto/rand"
 	"encoding/json"
 	"io"
 	"os"
@@ -191,5 +190,3 @@ func (o *output) String() string {
 	defer o.mu.Unlock()
 	return o.text.String()
 }
-
-func random(prefix string) string { return prefix + strings.ToLower(rand.Text()) }

@@ -1,71 +1,58 @@
 package server_test
 
 import (
-	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"mlxbar/backend/testkit"
+	"mlxbar/backend/testkit/canary"
 	"mlxbar/backend/testkit/upstream"
 )
 
 // What a person asks, what a model answers and any key leave no trace: not in the
-// database or its write-ahead log, not in a log, not in another file of the data folder.
+// database or its write-ahead log, not in a log, not in another file of the data folder. The
+// whole program, with an engine, crashes and a collector, is searched in backend/e2e.
 func TestNothingKeepsWhatWasAskedOrAnswered(t *testing.T) {
 	up := testkit.NewUpstream(t, upstream.Key(providerKey))
 	h := newHouse(t, up.URL)
 	h.start()
-	canaries := []string{
-		"canary-of-the-prompt", "canary-of-the-tool", "canary-of-the-input", "sk-canary-of-the-client", "canary-of-the-settings",
-		"canary-of-the-query", "canary-of-the-cookie", "canary-of-the-login", "canary-of-the-agent", providerKey, upstream.Marker, h.token,
+	words := canary.New()
+	for _, word := range []string{providerKey, upstream.Marker, h.token} {
+		words.Also(word)
 	}
-	client := []func(*http.Request){
-		header("Authorization", "Bearer sk-canary-of-the-client"), header("User-Agent", "Tool/1.0 (canary-of-the-agent)"), header("Cookie", "a=canary-of-the-cookie"),
-	}
-	// The scripts' errors quote the prompt and the key, as those of careless servers do.
-	for _, model := range []string{
-		"ok", "timings", "tools", "status-400", "status-401", "status-404", "status-429", "status-500", "status-503", "error-event",
-		"cut", "cut-clean", "no-done", "malformed-json", "malformed-sse", "html", "empty", "redirect", "cut-headers", "no-such-script",
-	} {
-		for _, stream := range []bool{false, true} {
-			h.drain(h.request("POST", "/v1/chat/completions", fmt.Sprintf(`{"model": %q, "stream": %t, "user": "canary-of-the-prompt",
-				"messages": [{"role": "user", "content": "canary-of-the-prompt"},
-					{"role": "assistant", "tool_calls": [{"id": "1", "type": "function", "function": {"name": "f", "arguments": "{\"a\": \"canary-of-the-tool\"}"}}]},
-					{"role": "tool", "tool_call_id": "1", "content": "canary-of-the-tool"}],
-				"tools": [{"type": "function", "function": {"name": "f", "description": "canary-of-the-tool"}}]}`, model, stream), client...))
+	for _, model := range canary.Failures {
+		for _, a := range words.Asks(model) {
+			h.ask(a)
 		}
-		h.drain(h.request("POST", "/v1/completions", fmt.Sprintf(`{"model": %q, "prompt": "canary-of-the-prompt"}`, model), client...))
-		h.drain(h.request("POST", "/v1/embeddings", fmt.Sprintf(`{"model": %q, "input": ["canary-of-the-input"]}`, model), client...))
 	}
-	for _, c := range []struct{ method, path, body string }{ // what is refused before it is looked at
-		{"POST", "/v1/chat/completions", `{"model": "ok", "messages": "canary-of-the-prompt"}`},
-		{"POST", "/v1/chat/completions", `{"model": "ok", "messages": [{"role": "canary-of-the-prompt`},
-		{"POST", "/v1/chat/completions", `{"model": "ok", "max_tokens": "canary-of-the-prompt", "messages": [{"role": "user"}]}`},
-		{"POST", "/v1/chat/completions?key=canary-of-the-query", `{}`},
-		{"GET", "/v1/models?api_key=canary-of-the-query", ""},
-		{"GET", "/api/status?canary-of-the-query=1", ""},
-		{"POST", "/api/session", `{"token": "canary-of-the-login"}`},
-		{"POST", "/api/session", `{"token": ["canary-of-the-login"], "canary-of-the-login": 1}`},
-		{"PATCH", "/api/settings", `{"api_key": "canary-of-the-settings"}`},
-		{"PATCH", "/api/settings", `{"providers": [{"name": "a", "kind": "openai", "base_url": "https://canary-of-the-settings@h", "api_key_env": "canary-of-the-settings"}]}`},
-	} {
-		h.drain(h.request(c.method, c.path, c.body))
+	for _, a := range words.Refused() {
+		h.ask(a)
 	}
 	h.text(h.request("POST", "/api/audit/flush", ""), http.StatusNoContent)
-	h.noTrace(canaries) // while the write-ahead log is there
+	h.noTrace(words) // while the write-ahead log is there
 	h.stop()
 	if err := h.wait(); err != nil {
 		t.Fatal(err)
 	}
-	h.noTrace(canaries)
+	h.noTrace(words)
 	if n := len(h.recorded()); n < 80 {
 		t.Errorf("the audit has %d records: the requests did not get as far as they should", n)
 	}
+}
+
+// ask sends what a test searches for. The admin API gets its token.
+func (h *house) ask(a canary.Ask) {
+	h.t.Helper()
+	var headers []func(*http.Request)
+	for name, value := range a.Header {
+		if name != "Authorization" || !strings.HasPrefix(a.Path, "/api/") {
+			headers = append(headers, header(name, value))
+		}
+	}
+	h.drain(h.request(a.Method, a.Path, a.Body, headers...))
 }
 
 // drain reads an answer, however it ends.
@@ -74,28 +61,18 @@ func (h *house) drain(resp *http.Response) {
 	resp.Body.Close()
 }
 
-func (h *house) noTrace(canaries []string) {
+func (h *house) noTrace(words *canary.Words) {
 	h.t.Helper()
-	searched := map[string]bool{}
-	look := func(name, text string) {
-		searched[name] = true
-		for _, canary := range canaries {
-			if at := strings.Index(text, canary); at >= 0 {
-				h.t.Errorf("%s holds %q: …%q…", name, canary, text[max(0, at-200):min(len(text), at+100)])
-			}
-		}
-	}
-	look("stderr", h.log.String())
-	err := filepath.WalkDir(h.paths.Root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || path == h.paths.AdminToken {
-			return err
-		}
-		raw, err := os.ReadFile(path)
-		look(filepath.Base(path), string(raw))
-		return err
-	})
+	places, err := canary.Folder(h.paths.Root, h.paths.AdminToken)
 	if err != nil {
 		h.t.Fatal(err)
+	}
+	searched := map[string]bool{}
+	for _, p := range places {
+		searched[filepath.Base(p.Name)] = true
+	}
+	for _, found := range words.Search(append(places, canary.Text("stderr", h.log.String()))...) {
+		h.t.Error(found)
 	}
 	if !searched["mlxbar.db"] || !searched["mlxbar.log"] || !searched["settings.json"] {
 		h.t.Errorf("searched only %v", searched)
