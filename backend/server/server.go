@@ -54,7 +54,7 @@ type Options struct {
 	// NoLoginLink keeps the link that logs in out of Stdout, for who has that in a file.
 	NoLoginLink    bool
 	Stdout, Stderr io.Writer
-	// Getenv is where telemetry finds its destination; nil is os.Getenv.
+	// Getenv is where telemetry finds its destination; nil is telemetry.Environment.
 	Getenv func(string) string
 	// DrainTime is for tests; 0 is the usual 30 s.
 	DrainTime time.Duration

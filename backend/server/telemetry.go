@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"os"
 	"time"
 
 	"mlxbar/backend/gateway/problem"
@@ -26,7 +25,7 @@ func (s *Server) openTelemetry(ctx context.Context) error {
 	set := s.settings.Current().Telemetry
 	local := s.log
 	t, err := telemetry.Start(ctx, telemetry.Config{
-		Service: set.ServiceName, Version: Version, Getenv: s.environment(set), Log: local, Pull: true,
+		Service: set.ServiceName, Version: Version, Getenv: s.environment(ctx, set), Log: local, Pull: true,
 	})
 	if err != nil {
 		return err
@@ -50,11 +49,11 @@ func (s *Server) openTelemetry(ctx context.Context) error {
 	return nil
 }
 
-// environment are the variables, and what the settings say where they say nothing.
-func (s *Server) environment(set settings.Telemetry) func(string) string {
+// environment are the variables, and what the keychain and the settings say where they say nothing.
+func (s *Server) environment(ctx context.Context, set settings.Telemetry) func(string) string {
 	get := s.opts.Getenv
 	if get == nil {
-		get = os.Getenv
+		get = telemetry.Environment(ctx, s.log)
 	}
 	return func(name string) string {
 		value := get(name)
