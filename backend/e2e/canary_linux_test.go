@@ -173,7 +173,7 @@ func (c *watch) running() []string {
 // given of the environment; the server's own holds the keys that people put there.
 func (c *watch) processes(when string) {
 	c.t.Helper()
-	engines := c.engineProcesses()
+	engines := c.children()
 	if len(engines) == 0 {
 		c.t.Error("no engine runs")
 	}
@@ -273,8 +273,8 @@ func (c *watch) killedEngine() {
 	long.Body = strings.Replace(long.Body, `"max_tokens": 8`, `"max_tokens": 100000, "ignore_eos": true`, 1)
 	ended := make(chan struct{})
 	go func() { defer close(ended); c.do(c.t.Context(), long, false) }()
-	c.eventually("an engine writes", func() bool { return len(c.running()) == 1 && len(c.engineProcesses()) > 0 })
-	for _, pid := range c.engineProcesses() {
+	c.eventually("an engine writes", func() bool { return len(c.running()) == 1 && len(c.children()) > 0 })
+	for _, pid := range c.children() {
 		if err := syscall.Kill(int(pid), syscall.SIGABRT); err != nil {
 			c.t.Error(err)
 		}
