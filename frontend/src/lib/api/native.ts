@@ -29,6 +29,8 @@ interface Bindings {
   ExportAudit(format: ExportFormat, filter: Record<string, string>): Promise<Exported>;
   /** Ends the export that runs, if one does; ExportAudit then tells that it was cancelled. */
   CancelExport(): Promise<void>;
+  /** Asks where to save and writes there what base64 holds; "" when somebody thought better of it. */
+  SaveFile(name: string, base64: string): Promise<string>;
   CopyText(text: string): Promise<void>;
   OpenDataFolder(): Promise<void>;
 }
@@ -63,6 +65,7 @@ function connect(): Native | null {
     StopServer: () => app.StopServer(),
     ExportAudit: (format, filter) => app.ExportAudit(format, filter),
     CancelExport: () => app.CancelExport(),
+    SaveFile: (name, base64) => app.SaveFile(name, base64),
     CopyText: (text) => app.CopyText(text),
     OpenDataFolder: () => app.OpenDataFolder(),
     onServerState: (heard) => runtime.EventsOn('server:state', heard),
