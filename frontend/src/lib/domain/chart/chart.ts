@@ -108,7 +108,7 @@ export type Ink = 'text' | 'muted' | 'line' | 'line-strong' | 'panel' | 'ok' | '
 
 const inks = ['chart-1', 'chart-2', 'chart-3', 'chart-4', 'chart-5', 'chart-6'] as const;
 export const shapes = ['circle', 'square', 'triangle', 'diamond', 'plus', 'ring'] as const;
-const dashes = ['', '6 3', '2 3', '8 3 2 3', '1 2', '10 4'] as const;
+const dashes = ['', '7 3', '7 2 2 2', '12 3', '4 2', '12 3 3 3'] as const;
 
 export interface Look {
   ink: Ink;
@@ -126,5 +126,5 @@ export const lookOf = (i: number): Look => ({ ink: inks[i % looks] ?? 'chart-1',
 export function legend(chart: Chart): { name: string; look: number; before: boolean }[] {
   const all = chart.kind === 'xy' ? chart.series : chart.marks === 'bars' ? chart.groups.flatMap((g) => g.rows) : [];
   const found = new Map(all.map((s) => [`${s.name} ${s.before ?? false}`, { name: s.name, look: s.look, before: s.before ?? false }]));
-  return [...found.values()];
+  return [...found.values()].sort((a, b) => Number(a.before) - Number(b.before));
 }

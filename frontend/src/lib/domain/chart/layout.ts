@@ -78,7 +78,7 @@ function seriesMarks(s: XYChart['series'][number], joined: XYChart['line'], x: (
   }
   if (s.points.length > 1) {
     const d = s.points.map((p, i) => (i === 0 ? `M${round(x(p.x))} ${round(y(p.y))}` : joined === 'steps' ? `H${round(x(p.x))}V${round(y(p.y))}` : `L${round(x(p.x))} ${round(y(p.y))}`));
-    const of = s.before ? '3 3' : dash;
+    const of = s.before ? '1.5 3' : dash;
     marks.push({ kind: 'path', d: d.join(''), ink, width: 1.5, opacity, ...(of ? { dash: of } : {}) });
   }
   for (const p of s.marked ?? s.points) marks.push({ kind: 'dot', x: round(x(p.x)), y: round(y(p.y)), shape: s.before ? 'ring' : shape, ink });

@@ -42,6 +42,14 @@ export function upTo(max: number, label: string, format: (n: number) => string, 
   return { kind: 'linear', label, from: 0, to: Number((Math.ceil(top / by - 1e-9) * by).toPrecision(12)), format };
 }
 
+/** The same, but in powers where values are so far apart that the small ones could not be read. */
+export function upToAny(values: readonly number[], label: string, format: (n: number) => string): Axis {
+  const positive = values.filter((v) => v > 0);
+  const [least, top] = [Math.min(...positive), Math.max(0, ...positive)];
+  if (positive.length === 0 || top / least < 30) return upTo(top, label, format);
+  return { kind: 'log', label: `${label}, logarithmic`, from: least * 0.8, to: top * 1.2, format };
+}
+
 /** Even distances with a name each. */
 export const named = (names: readonly string[], label: string): Axis => ({
   kind: 'names',

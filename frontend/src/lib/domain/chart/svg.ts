@@ -54,7 +54,7 @@ function legendMarks(chart: Chart, width: number): { marks: Mark[]; height: numb
     const { ink, shape, dash } = lookOf(look);
     const room = 34 + textWidth(name) + 16;
     if (x > 0 && x + room > width) [x, y] = [0, y + 18];
-    const of = before ? '3 3' : dash;
+    const of = before ? '1.5 3' : dash;
     marks.push({ kind: 'path', d: `M${x} ${y}H${x + 24}`, ink, width: 1.5, ...(of ? { dash: of } : {}) });
     marks.push({ kind: 'dot', x: x + 12, y, shape: before ? 'ring' : shape, ink });
     marks.push({ kind: 'text', x: x + 32, y: y + 4, text: name, anchor: 'start', ink: 'text' });
