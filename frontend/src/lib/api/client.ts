@@ -3,7 +3,22 @@
 import type { ModelName } from '../domain/models';
 import type { Json } from '../domain/patch';
 import { isAbort, problemOf, unreachable } from './problem';
-import type { Activity, AuditPage, AuditRecord, AuditStats, Deleted, ExportFormat, LocalModel, Restored, Settings, Status } from './types';
+import type {
+  Activity,
+  AuditPage,
+  AuditRecord,
+  AuditStats,
+  BenchmarkFile,
+  BenchmarkJob,
+  BenchmarkList,
+  BenchmarkRequest,
+  Deleted,
+  ExportFormat,
+  LocalModel,
+  Restored,
+  Settings,
+  Status,
+} from './types';
 
 export async function request(path: string, init: RequestInit = {}): Promise<Response> {
   let response: Response;
@@ -79,3 +94,33 @@ export async function getModels(): Promise<ModelName[]> {
 /** Where a browser downloads the audit from. */
 export const exportAddress = (format: ExportFormat, filter: Record<string, string> = {}): string =>
   `/api/audit/export?${new URLSearchParams({ format, ...filter })}`;
+
+/** Kept results of benchmarks, newest first, from those before an id on; and the benchmark that runs, or was the last one. */
+export const getBenchmarks = (limit: number, before = 0): Promise<BenchmarkList> =>
+  json(`/api/benchmarks?${new URLSearchParams({ limit: String(limit), ...(before > 0 ? { before: String(before) } : {}) })}`);
+
+const benchmark = (id: number): string => `/api/benchmarks/${id}`;
+
+/** A results file with every request's own times. */
+export const getBenchmark = (id: number, signal: AbortSignal | null = null): Promise<BenchmarkFile> => json(benchmark(id), { signal });
+
+/** The same, byte for byte as it was kept. */
+export const getBenchmarkText = async (id: number): Promise<string> => (await request(benchmark(id))).text();
+
+/** Keeps a results file; added is false for one that is kept already. */
+export async function addBenchmark(file: Blob): Promise<{ id: number; added: boolean }> {
+  const response = await request('/api/benchmarks', { method: 'POST', body: file, headers: { 'Content-Type': 'application/json' } });
+  return { id: ((await response.json()) as { id: number }).id, added: response.status === 201 };
+}
+
+export const renameBenchmark = async (id: number, label: string): Promise<void> => void (await request(benchmark(id), send('PATCH', { label })));
+
+/** Takes results out of sight; for ten seconds they can be had back. */
+export const deleteBenchmark = async (id: number): Promise<void> => void (await request(benchmark(id), send('DELETE')));
+
+export const undeleteBenchmark = async (id: number): Promise<void> => void (await request(`${benchmark(id)}/undelete`, send('POST')));
+
+export const startBenchmark = (what: BenchmarkRequest): Promise<BenchmarkJob> => json('/api/benchmarks/job', send('POST', what));
+
+/** Ends the benchmark that runs; what it has measured is kept. */
+export const stopBenchmark = (): Promise<BenchmarkJob> => json('/api/benchmarks/job', send('DELETE'));

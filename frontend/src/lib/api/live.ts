@@ -2,7 +2,7 @@
 // connection is dead after a laptop's sleep. A stream that broke off goes on after the last event heard.
 import { EventParser, type ServerEvent } from '../domain/sse';
 import { request } from './client';
-import type { ActivityEvent, AuditRecord, Status } from './types';
+import type { ActivityEvent, AuditRecord, BenchmarkJob, Status } from './types';
 
 export interface Listener {
   /** The stream is open. When it does not go on where it broke off, all that is shown must be read anew. */
@@ -14,6 +14,7 @@ export interface Listener {
   state(status: Status): void;
   request(record: AuditRecord): void;
   activity(activity: ActivityEvent): void;
+  benchmark(job: BenchmarkJob): void;
 }
 
 const firstPause = 500;
@@ -84,6 +85,8 @@ function tell(listener: Listener, { event, data }: ServerEvent): void {
       return listener.request(JSON.parse(data) as AuditRecord);
     case 'activity':
       return listener.activity(JSON.parse(data) as ActivityEvent);
+    case 'benchmark':
+      return listener.benchmark(JSON.parse(data) as BenchmarkJob);
   }
 }
 

@@ -30,3 +30,14 @@ type Whole<T> = T extends readonly unknown[] ? T : T extends object ? { [K in ke
 export type Settings = Whole<Omit<Schemas['Settings'], '$schema'>>;
 
 export type ExportFormat = 'csv' | 'jsonl';
+
+export type BenchmarkRun = Schemas['BenchmarkRun'];
+export type BenchmarkList = Schemas['BenchmarkList'];
+export type BenchmarkJob = Schemas['BenchmarkJob'];
+export type BenchmarkRequest = Omit<Schemas['BenchmarkRequest'], '$schema'>;
+/** A case as the list of runs has it; a whole file's has samples beside it. */
+export type BenchmarkCase = BenchmarkRun['cases'][number];
+export type BenchmarkFile = Schemas['BenchmarkFile'];
+export type BenchmarkSample = NonNullable<BenchmarkFile['cases'][number]['samples']>[number];
+export type Distribution = Schemas['BenchDistribution'];
+export type Estimate = Schemas['BenchEstimate'];

@@ -17,6 +17,7 @@ export function commands(models: readonly LocalModel[]): Command[] {
 function pageCommands(): Command[] {
   return [
     { id: 'overview', label: 'Overview', group: 'Pages', run: () => place.go('overview') },
+    { id: 'benchmarks', label: 'Benchmarks', group: 'Pages', run: () => place.go('benchmarks') },
     { id: 'settings', label: 'Settings', group: 'Pages', run: () => place.go('settings') },
     ...sections.map(
       (s): Command => ({ id: `section ${s.name}`, label: s.title, hint: 'Settings', group: 'Pages', run: () => place.go('settings', s.name) }),

@@ -3,7 +3,7 @@ import { getAudit, getStatus, login, logout, shutdown } from '../api/client';
 import { listen } from '../api/live';
 import { native, type Phase, type ServerState } from '../api/native';
 import { ApiError, sentence } from '../api/problem';
-import type { ActivityEvent, AuditRecord, Status } from '../api/types';
+import type { ActivityEvent, AuditRecord, BenchmarkJob, Status } from '../api/types';
 import { reduce, shown } from '../domain/requests';
 
 class Server {
@@ -30,6 +30,7 @@ class Server {
   #unlisten: (() => void) | null = null;
   readonly #requests = new Set<(record: AuditRecord) => void>();
   readonly #activities = new Set<(activity: ActivityEvent) => void>();
+  readonly #benchmarks = new Set<(job: BenchmarkJob) => void>();
 
   /** Calls heard with every request that begins or ends, until the function that it gives is called. */
   onRequest(heard: (record: AuditRecord) => void): () => void {
@@ -41,6 +42,12 @@ class Server {
   onActivity(heard: (activity: ActivityEvent) => void): () => void {
     this.#activities.add(heard);
     return () => this.#activities.delete(heard);
+  }
+
+  /** Calls heard with how far a benchmark is, until the function that it gives is called. */
+  onBenchmark(heard: (job: BenchmarkJob) => void): () => void {
+    this.#benchmarks.add(heard);
+    return () => this.#benchmarks.delete(heard);
   }
 
   /** Begins to follow the server. Called once, by the application. */
@@ -144,6 +151,9 @@ class Server {
       },
       activity: (activity) => {
         for (const heard of this.#activities) heard(activity);
+      },
+      benchmark: (job) => {
+        for (const heard of this.#benchmarks) heard(job);
       },
     });
   }
