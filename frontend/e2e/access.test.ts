@@ -1,6 +1,7 @@
 // What people need who do not use a mouse, do not see the screen, or have little room.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { violations } from './support/axe';
+import { walk } from './support/keyboard';
 import { cut } from './support/layout';
 import { starter, unreachable } from './support/server';
 import { eventually, useStage } from './support/stage';
@@ -79,37 +80,6 @@ describe('axe-core finds nothing wrong, in light and in dark', () => {
 });
 
 describe('the keyboard alone', () => {
-  /** Goes round with Tab; each stop must have a name and show that one is there. */
-  async function walk(most: number): Promise<string[]> {
-    const { page } = stage;
-    const walked: string[] = [];
-    for (let i = 0; i < most; i++) {
-      await page.keyboard.press('Tab');
-      const stop = await page.evaluate(() => {
-        const e = document.activeElement as HTMLElement;
-        if (e === document.body) return null; // the browser's own frame, between the end and the beginning
-        const words = (from: Element | null | undefined) => {
-          const copy = from?.cloneNode(true) as Element | undefined;
-          copy?.querySelectorAll('[aria-hidden=true]').forEach((hidden) => hidden.remove());
-          return copy?.textContent?.trim() ?? '';
-        };
-        const labelled = e.getAttribute('aria-labelledby');
-        const name = e.getAttribute('aria-label') ?? (words(labelled ? document.getElementById(labelled) : (e as HTMLInputElement).labels?.[0]) || words(e));
-        // The ring may be around more or less than what has the keyboard: a table's row, or the box that it scrolls in.
-        const shows = [...document.querySelectorAll('*')].some((at) => /^solid 2px/.test(`${getComputedStyle(at).outlineStyle} ${getComputedStyle(at).outlineWidth}`));
-        const first = !e.dataset.walked;
-        e.dataset.walked = 'yes';
-        return { name, shows, first };
-      });
-      if (!stop) continue;
-      if (!stop.first) return walked;
-      expect(stop.shows, `${stop.name} shows that one is there`).toBe(true);
-      expect(stop.name).not.toBe('');
-      walked.push(stop.name);
-    }
-    throw new Error(`after ${most} steps the beginning was not reached again: ${walked.join(', ')}`);
-  }
-
   it('logs in, asks and stops, and reaches all of the overview', async () => {
     const { page } = stage;
     await eventually(() => page.evaluate(() => document.activeElement?.id)).toBe('token'); // by itself
@@ -124,10 +94,10 @@ describe('the keyboard alone', () => {
     await page.keyboard.press('Escape');
     await page.getByText('· stopped').waitFor();
 
-    expect(await walk(60)).toEqual(
+    expect(await walk(page, 60)).toEqual(
       expect.arrayContaining([
         'Ask', 'Answer', 'Export CSV', 'Export JSONL', 'Table of the last requests',
-        'Overview', 'Settings', 'Command palette', 'Log out', 'Copy address', 'Stop', 'Model', 'Question',
+        'Overview', 'Benchmarks', 'Settings', 'Command palette', 'Log out', 'Copy address', 'Stop', 'Model', 'Question',
       ]),
     );
   });
@@ -139,7 +109,7 @@ describe('the keyboard alone', () => {
     await show('settings');
     await page.getByRole('button', { name: /^Advanced/ }).focus();
     await page.keyboard.press('Enter');
-    expect(await walk(100)).toEqual(
+    expect(await walk(page, 100)).toEqual(
       expect.arrayContaining([
         'Search settings', 'Address', 'Allowed web origins', 'Largest request', 'Chat', 'Chat, minutes', 'Embeddings, minutes', 'Connect', 'Connect, unit',
         'First token', 'Idle', 'Load at start', 'Context size', 'Parallel requests', 'Threads', 'Keep records for', 'Largest database', 'Batched',

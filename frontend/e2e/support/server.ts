@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../../../', import.meta.url));
-const binary = join(root, 'build/bin/mlxbar');
+export const binary = join(root, 'build/bin/mlxbar');
 const prepared = join(root, 'build/cache/data');
 
 export const starter = 'smollm2-135m-instruct';
@@ -23,13 +23,17 @@ export class Server {
   #words = '';
   readonly #killWithUs = () => this.#process?.kill('SIGKILL');
 
-  private constructor(dir: string) {
+  readonly #program: string;
+
+  private constructor(dir: string, program: string) {
     this.dir = dir;
+    this.#program = program;
     process.on('exit', this.#killWithUs);
   }
 
-  static async make(): Promise<Server> {
-    for (const needed of [binary, join(prepared, 'runtimes'), join(prepared, 'models', `${starter}.gguf`)]) {
+  /** On a new data folder; program is another one than that in build/bin. */
+  static async make(program = binary): Promise<Server> {
+    for (const needed of [program, join(prepared, 'runtimes'), join(prepared, 'models', `${starter}.gguf`)]) {
       if (!existsSync(needed)) throw new Error(`${needed} is not there: run make setup`);
     }
     const dir = await mkdtemp(join(tmpdir(), 'mlxbar e2e '));
@@ -42,12 +46,12 @@ export class Server {
         routes: [{ model: unreachable, targets: [{ provider: 'gone' }] }],
       }),
     );
-    return new Server(dir);
+    return new Server(dir, program);
   }
 
   /** Starts the server, the second time on the first time's port; with addr "" where its settings say. */
   async start(addr = `127.0.0.1:${this.#port}`): Promise<void> {
-    const child = spawn(binary, ['serve', ...(addr ? ['--addr', addr] : []), '--data-dir', this.dir], {
+    const child = spawn(this.#program, ['serve', ...(addr ? ['--addr', addr] : []), '--data-dir', this.dir], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#process = child;

@@ -1,0 +1,64 @@
+// A scripted provider (cmd/fakeupstream) with two models of known speed, and benchmarks that are measured on it.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { root, unreachable, type Server } from './server';
+
+export const quick = 'quick-model';
+export const slow = 'slow-model';
+
+const program = join(root, 'build/bin/fakeupstream');
+
+export interface Upstream {
+  url: string;
+  stop(): Promise<void>;
+}
+
+/** Starts the provider; it ends with this process at the latest. */
+export async function startUpstream(): Promise<Upstream> {
+  if (!existsSync(program)) throw new Error(`${program} is not there: run make setup`);
+  const child = spawn(program, ['-addr', '127.0.0.1:0', '-until-stdin'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  for await (const line of createInterface({ input: child.stdout })) {
+    const ready = / on (http:\S+)$/.exec(line);
+    if (!ready?.[1]) continue;
+    const ended = once(child, 'exit');
+    return {
+      url: ready[1],
+      stop: async () => {
+        child.stdin.end();
+        await ended;
+      },
+    };
+  }
+  throw new Error('the scripted provider did not start');
+}
+
+/** Has the server, before it starts, lead the two models to the provider. */
+export async function leadTo(upstream: Upstream, server: Server): Promise<void> {
+  const scripted = (model: string, script: string) => ({ model, targets: [{ provider: 'scripted', model: script }] });
+  await writeFile(
+    join(server.dir, 'settings.json'),
+    JSON.stringify({
+      providers: [
+        { name: 'scripted', kind: 'openai', base_url: upstream.url },
+        { name: 'gone', kind: 'openai', base_url: 'http://127.0.0.1:1/v1' },
+      ],
+      routes: [scripted(quick, 'usage-12=3ms'), scripted(slow, 'usage-12=9ms'), { model: unreachable, targets: [{ provider: 'gone' }] }],
+    }),
+  );
+}
+
+/** Measures both models as anyone does in a terminal, and keeps the results in the server. */
+export async function measure(server: Server, label: string, more: readonly string[] = []): Promise<void> {
+  const flags = ['--model', `${quick},${slow}`, '--prompt', 'short,medium', '--concurrency', '1,2', '--runs', '6', '--max-tokens', '12', ...more];
+  const child = spawn(join(root, 'build/bin/mlx-benchmark'), ['suite', '--save', '--data-dir', server.dir, '--label', label, '--format', 'csv', ...flags], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let words = '';
+  child.stderr.on('data', (data: Buffer) => (words += data.toString()));
+  const [code] = (await once(child, 'exit')) as [number];
+  if (code !== 0) throw new Error(`mlx-benchmark ended with ${code}: ${words}`);
+}
