@@ -2,8 +2,10 @@
 // and in which colours. UPDATE=1 writes look.json anew.
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Server } from './support/server';
 import { useStage } from './support/stage';
+import { leadTo, measure, startUpstream, type Upstream } from './support/upstream';
 
 type Box = [name: string, left: number, width: number];
 type Look = Record<string, { boxes: Box[]; colours: Record<'light' | 'dark', Record<string, string>> }>;
@@ -11,9 +13,20 @@ type Look = Record<string, { boxes: Box[]; colours: Record<'light' | 'dark', Rec
 const file = fileURLToPath(new URL('./look.json', import.meta.url));
 const known = JSON.parse(await readFile(file, 'utf8').catch(() => '{}')) as Look;
 const tolerance = 12; // pixels: a letter is wider in one font than in another
-const stage = useStage({ login: false });
+let upstream: Upstream;
+const stage = useStage({
+  login: false,
+  prepare: async (server: Server) => {
+    upstream = await startUpstream();
+    await leadTo(upstream, server);
+  },
+});
 
-beforeAll(async () => void (await stage.server.briefly()));
+beforeAll(async () => {
+  await stage.server.briefly();
+  await measure(stage.server, '', ['--runs', '2']);
+});
+afterAll(() => upstream?.stop());
 
 const boxes = () =>
   stage.page.evaluate(() => {
@@ -51,13 +64,17 @@ it.each([
   ['overview', 900, 600],
   ['settings', 900, 600],
   ['settings', 420, 800],
+  ['benchmarks', 1080, 720],
+  ['benchmarks', 900, 600],
+  ['benchmarks', 420, 800],
 ] as const)('the %s at %i by %i looks as it did', async (hash, width, height) => {
   const { page } = stage;
   await page.setViewportSize({ width, height });
   await stage.login();
   await page.evaluate((to) => (location.hash = to), hash);
   if (hash === 'settings') await page.getByRole('slider', { name: 'Chat' }).waitFor();
-  await page.getByRole('columnheader', { name: /^Tokens/ }).first().waitFor();
+  if (hash === 'benchmarks') await page.getByRole('slider', { name: 'Values of Time between tokens' }).waitFor();
+  else await page.getByRole('columnheader', { name: /^Tokens/ }).first().waitFor();
   const now: Look[string] = { boxes: await boxes(), colours: { light: await colours(), dark: {} } };
   await page.emulateMedia({ colorScheme: 'dark' });
   now.colours.dark = await colours();
