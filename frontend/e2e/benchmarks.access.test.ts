@@ -47,7 +47,7 @@ describe('with results', () => {
     const found = await violations(page, 'benchmarks');
     for (const title of ['Time to first token', 'Model against model']) await page.getByRole('region', { name: title, exact: true }).getByRole('button', { name: 'Table' }).click();
     await page.getByRole('button', { name: 'More' }).click();
-    await page.getByLabel('Requests at a time').fill('none');
+    await page.getByRole('textbox', { name: 'Requests at a time' }).fill('none');
     await page.getByRole('button', { name: 'Start' }).click();
     await page.getByRole('alert').first().waitFor();
     await page.getByRole('slider', { name: 'Values of Throughput' }).focus();

@@ -126,5 +126,5 @@ export const lookOf = (i: number): Look => ({ ink: inks[i % looks] ?? 'chart-1',
 export function legend(chart: Chart): { name: string; look: number; before: boolean }[] {
   const all = chart.kind === 'xy' ? chart.series : chart.marks === 'bars' ? chart.groups.flatMap((g) => g.rows) : [];
   const found = new Map(all.map((s) => [`${s.name} ${s.before ?? false}`, { name: s.name, look: s.look, before: s.before ?? false }]));
-  return [...found.values()].sort((a, b) => Number(a.before) - Number(b.before));
+  return [...found.values()].sort((a, b) => Number(a.before) - Number(b.before) || a.look - b.look);
 }

@@ -66,6 +66,7 @@ describe('a picture', () => {
     expect(drawn.svg).toContain('of &quot;all&quot;');
     expect(drawn.svg).toContain('on a &lt;machine&gt;');
     expect(drawn.svg).toContain('>small</text>'); // the legend
+    expect(drawn.svg).toContain('>small (before)</text>');
     expect(drawn.svg).not.toMatch(/var\(|style=|<script|undefined|NaN/);
     expect(drawn.svg).toContain(`height="${drawn.height}"`);
   });

@@ -50,7 +50,8 @@ export function picture(chart: Chart, colour: (ink: Ink) => string, source: stri
 function legendMarks(chart: Chart, width: number): { marks: Mark[]; height: number } {
   const marks: Mark[] = [];
   let [x, y] = [0, 12];
-  for (const { name, look, before } of chart.kind === 'xy' ? legend(chart) : []) {
+  for (const { name: plain, look, before } of chart.kind === 'xy' ? legend(chart) : []) {
+    const name = before ? `${plain} (before)` : plain;
     const { ink, shape, dash } = lookOf(look);
     const room = 34 + textWidth(name) + 16;
     if (x > 0 && x + room > width) [x, y] = [0, y + 18];
