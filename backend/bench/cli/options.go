@@ -28,10 +28,10 @@ type options struct {
 	directURL, directModel, directKeyEnv string
 	format, output                       string
 
-	save         bool
-	label        string
-	progress     string
-	endWithStdin bool
+	save       bool
+	label      string
+	progress   string
+	untilStdin bool
 
 	// What check makes of them.
 	prompts    []workload.Prompt
@@ -75,7 +75,7 @@ func (o *options) flags(c *cobra.Command) {
 	f.BoolVar(&o.save, "save", false, "have the mlxbar that is measured keep the results, for its page Benchmarks")
 	f.StringVar(&o.label, "label", "", "what to call them there, in a few `words`")
 	f.StringVar(&o.progress, "progress", progressBar, "how far it is, on stderr: a bar where that is a terminal, or json, an object a line")
-	f.BoolVar(&o.endWithStdin, "end-with-stdin", false, "stop, as with Ctrl-C, when stdin ends: for programs that start this one")
+	f.BoolVar(&o.untilStdin, "until-stdin", false, "stop, as with Ctrl-C, when stdin ends: for programs that start this one")
 	f.StringVar(&o.format, "format", "table", "what to print: "+strings.Join(formats, ", "))
 }
 

@@ -43,7 +43,7 @@ func failed(format string, args ...any) error {
 
 // App is what the commands need of the world.
 type App struct {
-	In       io.Reader // for --end-with-stdin
+	In       io.Reader // for --until-stdin
 	Out, Err io.Writer
 	Terminal bool // Err is one: show a bar
 	Getenv   func(string) string

@@ -21,7 +21,7 @@ func (a *App) progress(o *options) progress {
 // told runs a command that is to stop when stdin ends, if it was asked to, and says its
 // failure in the words of --progress.
 func (a *App) told(ctx context.Context, o *options, run func(context.Context) error) error {
-	if o.endWithStdin {
+	if o.untilStdin {
 		bound, cancel := context.WithCancel(ctx)
 		defer cancel()
 		go func() { // until stdin ends, or the program does

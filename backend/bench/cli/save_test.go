@@ -156,7 +156,7 @@ func TestARunEndsWithItsStdinAndIsKept(t *testing.T) {
 	a := App{In: stdin, Out: &stdout, Err: &stderr, Getenv: func(string) string { return "" }, Probe: quiet{}}
 	ended := make(chan int, 1)
 	go func() {
-		ended <- a.Run(context.Background(), []string{"run", "--model", "ok-3", "--runs", "100000", "--save", "--end-with-stdin"})
+		ended <- a.Run(context.Background(), []string{"run", "--model", "ok-3", "--runs", "100000", "--save", "--until-stdin"})
 	}()
 	for ; g.asked.Load() < 5; time.Sleep(5 * time.Millisecond) {
 		select {

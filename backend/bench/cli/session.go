@@ -132,7 +132,7 @@ func (s *session) measure(ctx context.Context, specs []workload.Spec, kept func(
 	told := context.AfterFunc(ctx, func() { s.tells.say("stopping; what was measured is kept. Ctrl-C again ends at once.") })
 	defer told()
 	stopped := "the run was broken off by Ctrl-C"
-	if s.options.endWithStdin {
+	if s.options.untilStdin {
 		stopped = "the run was stopped"
 	}
 	s.file.BrokenOff = "it ended before its last case"

@@ -69,7 +69,7 @@ func (r Request) args(dataDir string) []string {
 	for _, n := range r.Concurrency {
 		concurrency = append(concurrency, strconv.Itoa(n))
 	}
-	args := []string{r.Kind, "--save", "--progress=json", "--end-with-stdin", "--data-dir=" + dataDir, "--label=" + r.Label,
+	args := []string{r.Kind, "--save", "--progress=json", "--until-stdin", "--data-dir=" + dataDir, "--label=" + r.Label,
 		"--runs=" + strconv.Itoa(r.Runs), "--max-tokens=" + strconv.Itoa(r.MaxTokens), "--warmup=" + strconv.Itoa(r.Warmup),
 		"--concurrency=" + strings.Join(concurrency, ","), "--stream=" + strconv.FormatBool(r.Stream), "--same-prompt=" + strconv.FormatBool(r.SamePrompt)}
 	if r.Model != "" {

@@ -201,7 +201,7 @@ func TestAKeyIsInNoArgumentAndNoEnvironment(t *testing.T) {
 	if strings.Contains(j.Detail, "sk-of-the-provider") || !strings.Contains(j.Detail, "as the server's") {
 		t.Errorf("%s", j.Detail)
 	}
-	for _, want := range []string{"run --save --progress=json --end-with-stdin --data-dir=a data folder --label=tells --runs=3 --max-tokens=5 --warmup=0 --concurrency=1,2 --stream=false --same-prompt=false --model=m "} {
+	for _, want := range []string{"run --save --progress=json --until-stdin --data-dir=a data folder --label=tells --runs=3 --max-tokens=5 --warmup=0 --concurrency=1,2 --stream=false --same-prompt=false --model=m "} {
 		if !strings.Contains(j.Detail, want) {
 			t.Errorf("%q is not in %s", want, j.Detail)
 		}
