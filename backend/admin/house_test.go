@@ -1,7 +1,6 @@
 package admin_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,7 +10,6 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -47,7 +45,7 @@ type house struct {
 	live      *live.Hub
 	running   *activity.Requests
 	api       *admin.API
-	log       *syncBuffer
+	log       *testkit.Output
 	jobs      *jobs
 	shutdowns atomic.Int64
 }
@@ -94,7 +92,7 @@ func (library) Broken() ([]*models.BrokenError, error) {
 // newHouse serves the API; change may replace a part of it.
 func newHouse(t *testing.T, change ...func(*admin.Config)) *house {
 	t.Helper()
-	h := &house{t: t, live: live.NewHub(), running: activity.NewRequests(), log: &syncBuffer{}, jobs: &jobs{}}
+	h := &house{t: t, live: live.NewHub(), running: activity.NewRequests(), log: &testkit.Output{}, jobs: &jobs{}}
 	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	dir := t.TempDir()
 	set, err := settings.Open(filepath.Join(dir, "settings.json"))
@@ -225,22 +223,4 @@ func (h *house) record(change func(*audit.Record)) audit.Record {
 		h.t.Fatal(err)
 	}
 	return r
-}
-
-// syncBuffer is a log that a test may read while the server writes.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }

@@ -83,7 +83,7 @@ type client struct {
 	t     *testing.T
 	in    io.WriteCloser
 	lines chan []byte
-	said  *output
+	said  *testkit.Output
 }
 
 func (h *house) client() *client {
@@ -95,7 +95,7 @@ func (h *house) client() *client {
 	}
 	cmd := exec.Command(python, "-I", filepath.Join(root, "backend", "e2e", "testdata", "client.py"), h.url, h.secrets.clientKey)
 	cmd.Env = append(os.Environ(), "NO_PROXY=*", "no_proxy=*")
-	c := &client{t: h.t, lines: make(chan []byte, 16), said: &output{}}
+	c := &client{t: h.t, lines: make(chan []byte, 16), said: &testkit.Output{}}
 	cmd.Stderr = c.said
 	var err error
 	if c.in, err = cmd.StdinPipe(); err != nil {

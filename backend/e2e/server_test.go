@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -37,7 +36,7 @@ type house struct {
 
 	url, token string
 	cmd        *exec.Cmd
-	said       *output // stdout and stderr of all the servers of this house
+	said       *testkit.Output // stdout and stderr of all the servers of this house
 	ended      chan error
 }
 
@@ -45,7 +44,7 @@ type house struct {
 // which takes the name for a script, as in "cut=1ms"; all others stay local.
 func newHouse(t *testing.T, change ...func(*settings.Settings)) *house {
 	t.Helper()
-	h := &house{t: t, secrets: newSecrets(), said: &output{}, settings: settings.Defaults()}
+	h := &house{t: t, secrets: newSecrets(), said: &testkit.Output{}, settings: settings.Defaults()}
 	dir := filepath.Join(t.TempDir(), "data folder")
 	if err := os.Rename(testkit.Prepared(t), dir); err != nil {
 		t.Fatal(err)
@@ -171,22 +170,4 @@ func (h *house) eventually(what string, condition func() bool) {
 			h.t.Fatalf("waited in vain until %s", what)
 		}
 	}
-}
-
-// output collects what a process says.
-type output struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
 }

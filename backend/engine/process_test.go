@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,29 +15,11 @@ import (
 	"mlxbar/backend/testkit"
 )
 
-// safeBuffer is a log that several write and one reads.
-type safeBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *safeBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *safeBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
 // readyChild starts a child without a pool and waits until it answers; before runs
 // while it loads.
-func readyChild(t *testing.T, spec Spec, before ...func(*safeBuffer)) (*process, *Lease, *safeBuffer) {
+func readyChild(t *testing.T, spec Spec, before ...func(*testkit.Output)) (*process, *Lease, *testkit.Output) {
 	t.Helper()
-	log := &safeBuffer{}
+	log := &testkit.Output{}
 	p, err := startProcess(spec, log)
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +100,7 @@ func TestOnlyWhatMayBeLoggedIs(t *testing.T) {
 		}
 		return line
 	}
-	p, lease, log := readyChild(t, spec, func(log *safeBuffer) {
+	p, lease, log := readyChild(t, spec, func(log *testkit.Output) {
 		eventually(t, "what it says", func() bool { return strings.Contains(log.String(), "secretive") })
 		open()
 	})
@@ -144,7 +125,7 @@ func TestLinesAreKeptOnlyUntilItIsReady(t *testing.T) {
 	for i := range says {
 		says[i] = strings.Repeat("x", i+1)
 	}
-	p, lease, _ := readyChild(t, childSpec(script{Gate: file, Says: says}), func(log *safeBuffer) {
+	p, lease, _ := readyChild(t, childSpec(script{Gate: file, Says: says}), func(log *testkit.Output) {
 		eventually(t, "the last line", func() bool { return strings.Contains(log.String(), says[len(says)-1]) })
 		open()
 	})

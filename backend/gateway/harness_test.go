@@ -2,7 +2,6 @@ package gateway_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -12,7 +11,6 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -47,7 +45,7 @@ type house struct {
 	requests *activity.Requests
 	records  *audit.Store
 	db       *storage.DB
-	log      *syncBuffer
+	log      *testkit.Output
 	env      map[string]string
 	base     context.CancelCauseFunc
 }
@@ -89,27 +87,9 @@ func (s shelf) List() (list []models.Model, err error) {
 	return list, nil
 }
 
-// syncBuffer is a log that tests may read while the gateway writes.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
-}
-
 func newHouse(t *testing.T, change func(*settings.Settings), opts ...upstream.Option) *house {
 	t.Helper()
-	h := &house{t: t, upstream: testkit.NewUpstream(t, opts...), log: &syncBuffer{}, env: map[string]string{}}
+	h := &house{t: t, upstream: testkit.NewUpstream(t, opts...), log: &testkit.Output{}, env: map[string]string{}}
 	s := settings.Defaults()
 	s.Providers = []settings.Provider{{Name: "far", Kind: settings.KindOpenAI, BaseURL: h.upstream.URL, APIKeyEnv: "FAR_KEY"}}
 	s.Routes = []settings.Route{{Model: "far/*", Targets: []settings.Target{{Provider: "far"}}}}

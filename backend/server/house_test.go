@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -46,7 +44,7 @@ type house struct {
 	t     *testing.T
 	paths datadir.Paths
 	opts  server.Options
-	log   syncBuffer
+	log   testkit.Output
 
 	said       <-chan string // what it writes to stdout, line by line
 	url, token string
@@ -270,22 +268,4 @@ func eventually(t *testing.T, what string, is func() bool) {
 			t.Fatal("waited in vain: " + what)
 		}
 	}
-}
-
-// syncBuffer is a log that a test may read while the server writes.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }

@@ -15,11 +15,11 @@ import (
 
 // TestServesUntilStdinCloses builds the command and lives its life once.
 func TestServesUntilStdinCloses(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "fakeupstream")
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	dir := t.TempDir()
+	if err := testkit.Build(dir, "fakeupstream"); err != nil {
+		t.Fatal(err)
 	}
-	c := exec.Command(binary, "--until-stdin", "--chunks", "3", "--key", "k")
+	c := exec.Command(filepath.Join(dir, "fakeupstream"), "--until-stdin", "--chunks", "3", "--key", "k")
 	c.Stderr = os.Stderr
 	stdin, _ := c.StdinPipe()
 	stdout, _ := c.StdoutPipe()

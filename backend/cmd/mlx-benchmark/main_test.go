@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -23,12 +20,8 @@ import (
 	"mlxbar/backend/testkit/upstream"
 )
 
-// asProgram makes this test binary the program itself: a real process, with its own
-// signals and exit code.
-const asProgram = "MLX_BENCHMARK_TEST_AS_PROGRAM"
-
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
+	if testkit.IsProgram() {
 		os.Exit(run())
 	}
 	goleak.VerifyTestMain(m)
@@ -42,31 +35,13 @@ const patience = 8 * testkit.Patience
 type program struct {
 	t              *testing.T
 	cmd            *exec.Cmd
-	stdout, stderr *output
+	stdout, stderr *testkit.Output
 	ended          chan error
-}
-
-// output collects what a process says.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
 }
 
 func start(t *testing.T, cmd *exec.Cmd) *program {
 	t.Helper()
-	p := &program{t: t, cmd: cmd, stdout: &output{}, stderr: &output{}, ended: make(chan error, 1)}
+	p := &program{t: t, cmd: cmd, stdout: &testkit.Output{}, stderr: &testkit.Output{}, ended: make(chan error, 1)}
 	cmd.Stdout, cmd.Stderr = p.stdout, p.stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -87,13 +62,7 @@ func start(t *testing.T, cmd *exec.Cmd) *program {
 // benchmark starts mlx-benchmark on a data folder.
 func benchmark(t *testing.T, dataDir string, args ...string) *program {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self, args...)
-	cmd.Env = append(os.Environ(), asProgram+"=1", "LOGFIRE_TOKEN=", datadir.Env+"="+dataDir, "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
-	return start(t, cmd)
+	return start(t, testkit.Program(t, dataDir, args...))
 }
 
 func (p *program) signal(s os.Signal) {
@@ -177,13 +146,8 @@ func TestASecondCtrlCEndsAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self, "run", "--url", up.URL, "--model", "ok", "--runs", "100000", "--format", "json")
-	cmd.Env = append(os.Environ(), asProgram+"=1", datadir.Env+"="+t.TempDir())
-	p := &program{t: t, cmd: cmd, stdout: &output{}, stderr: &output{}, ended: make(chan error, 1)}
+	cmd := testkit.Program(t, t.TempDir(), "run", "--url", up.URL, "--model", "ok", "--runs", "100000", "--format", "json")
+	p := &program{t: t, cmd: cmd, stdout: &testkit.Output{}, stderr: &testkit.Output{}, ended: make(chan error, 1)}
 	cmd.Stdout, cmd.Stderr = writer, p.stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -212,13 +176,11 @@ func serve(t *testing.T, dataDir string, up *upstream.Server) {
 	if err := os.WriteFile(datadir.At(dataDir).Settings, []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	program := filepath.Join(t.TempDir(), "mlxbar")
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
-	defer cancel()
-	if said, err := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", program, "mlxbar/backend/cmd/mlxbar").CombinedOutput(); err != nil {
-		t.Fatalf("building mlxbar: %v\n%s", err, said)
+	dir := t.TempDir()
+	if err := testkit.Build(dir, "mlxbar"); err != nil {
+		t.Fatal(err)
 	}
-	p := start(t, exec.Command(program, "serve", "--addr", "127.0.0.1:0", "--data-dir", dataDir))
+	p := start(t, exec.Command(filepath.Join(dir, "mlxbar"), "serve", "--addr", "127.0.0.1:0", "--data-dir", dataDir))
 	eventually(t, "the server is ready", func() bool { return strings.Contains(p.stdout.String(), " ready on ") })
 	t.Cleanup(func() {
 		p.signal(syscall.SIGTERM)

@@ -25,12 +25,8 @@ import (
 	"mlxbar/backend/testkit"
 )
 
-// asProgram makes this test binary the program itself: a real process, with its own
-// signals, exit code and files.
-const asProgram = "MLXBAR_TEST_AS_PROGRAM"
-
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
+	if testkit.IsProgram() {
 		os.Exit(run())
 	}
 	goleak.VerifyTestMain(m)
@@ -48,14 +44,7 @@ func newHouse(t *testing.T) *house {
 
 func (h *house) command(args ...string) *exec.Cmd {
 	h.t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	cmd := exec.Command(self, args...)
-	// The race detector would have every process wait for a second before it ends.
-	cmd.Env = append(os.Environ(), asProgram+"=1", datadir.Env+"="+h.paths.Root, "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
-	return cmd
+	return testkit.Program(h.t, h.paths.Root, args...)
 }
 
 // outcome is how a command ended.
