@@ -117,7 +117,8 @@ func (r *Runner) Close() {
 	r.closed = true
 	ended := r.ended
 	r.mu.Unlock()
-	if _, err := r.Stop(); err == nil {
+	r.Stop() // an error says that none runs
+	if ended != nil {
 		<-ended
 	}
 }
@@ -147,6 +148,8 @@ func (r *Runner) watch(c *child.Child, stop, ended chan struct{}) {
 		j.State, j.Detail = Failed, r.said
 	case stopped && c.Killed():
 		j.State, j.Detail = Failed, "It did not stop in time and was ended; nothing of it is kept."
+	case stopped: // it had not even begun to listen
+		j.State, j.Detail = Failed, "It was stopped before anything was measured."
 	default:
 		j.State, j.Detail = Failed, fmt.Sprintf("The program mlx-benchmark ended before its time (%s); nothing of this run is kept.", c.State())
 	}

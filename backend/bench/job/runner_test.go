@@ -47,6 +47,10 @@ func play() {
 		os.Exit(1)
 	case "deaf":
 		select {}
+	case "hardly there":
+		signal.Reset(os.Interrupt)
+		say(`{"total": 4}`)
+		time.Sleep(time.Hour)
 	case "crashes":
 		say("panic: a secret of the inside\n\ngoroutine 1 [running]:")
 		os.Exit(2)
@@ -171,6 +175,18 @@ func TestAJobThatDoesNotStopIsKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	if j := b.until("its end", func(j Job) bool { return j.over() }); j.State != Failed || !strings.Contains(j.Detail, "did not stop in time") || j.RunID != nil {
+		t.Errorf("%+v", j)
+	}
+}
+
+func TestAJobThatIsStoppedAtOnce(t *testing.T) {
+	b := newBench(t)
+	b.start("hardly there")
+	b.until("its beginning", func(j Job) bool { return j.Total == 4 })
+	if _, err := b.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if j := b.until("its end", func(j Job) bool { return j.over() }); j.State != Failed || j.Detail != "It was stopped before anything was measured." {
 		t.Errorf("%+v", j)
 	}
 }
