@@ -42,7 +42,7 @@ func (in *FilterInput) filter() (audit.Filter, error) {
 
 type pageInput struct {
 	FilterInput
-	Sort   string `query:"sort" doc:"started_at (if left out), model, duration_ms or total_tokens."`
+	Sort   string `query:"sort" doc:"started_at (if left out), model, backend, endpoint, duration_ms or total_tokens."`
 	Order  string `query:"order" doc:"desc (if left out) or asc."`
 	Offset string `query:"offset" doc:"Records to pass over; 0 if left out."`
 	Until  string `query:"until" doc:"The until of an earlier page: only records that had begun by then, so that offsets stay what they are."`

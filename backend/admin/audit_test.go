@@ -138,7 +138,7 @@ func TestOffsetsStayWhatTheyAreWhileNewRecordsCome(t *testing.T) {
 	if first.Until != first.Records[0].ID {
 		t.Fatalf("until is %d, the newest record %d", first.Until, first.Records[0].ID)
 	}
-	for _, order := range []string{"", "&order=asc", "&sort=model", "&sort=duration_ms&order=asc", "&sort=total_tokens", "&status=success"} {
+	for _, order := range []string{"", "&order=asc", "&sort=model", "&sort=backend", "&sort=endpoint&order=asc", "&sort=duration_ms&order=asc", "&sort=total_tokens", "&status=success"} {
 		seen := map[string]bool{}
 		for offset := 0; offset < old+7; offset += 7 {
 			h.record(func(r *audit.Record) { r.RequestID = "new" })

@@ -66,7 +66,7 @@ var routes = []struct {
 	{"too many a page", "GET /api/audit", "?limit=1001", "", 0, problem.InvalidRequest, "query.limit", "1 to 1000"},
 	{"a limit that is no number", "GET /api/audit", "?limit=ten", "", 0, problem.InvalidRequest, "query.limit", "1 to 1000"},
 	{"another order", "GET /api/audit", "?sort=duration_ms&order=asc&offset=5&until=7", "", 200, "", "", `"until":7`},
-	{"an order by a column without index", "GET /api/audit", "?sort=client", "", 0, problem.InvalidRequest, "query.sort", "started_at, model, duration_ms, total_tokens"},
+	{"an order by a column without index", "GET /api/audit", "?sort=client", "", 0, problem.InvalidRequest, "query.sort", "started_at, model, backend, endpoint, duration_ms, total_tokens"},
 	{"an order that is none", "GET /api/audit", "?order=down", "", 0, problem.InvalidRequest, "query.order", "asc, desc"},
 	{"an offset below nothing", "GET /api/audit", "?offset=-1", "", 0, problem.InvalidRequest, "query.offset", "0 or more"},
 	{"an until that is none", "GET /api/audit", "?until=now", "", 0, problem.InvalidRequest, "query.until", "earlier page"},

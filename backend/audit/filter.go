@@ -145,13 +145,13 @@ func (c *clause) from() string {
 // query, for only then does SQLite use it.
 func where(f Filter) *clause {
 	c := &clause{}
-	if f.Model != "" || f.Unnamed {
+	if f.Model != "" || f.Blank == ByModel {
 		c.and("model = ?", f.Model)
 	}
-	if f.Backend != "" {
+	if f.Backend != "" || f.Blank == ByBackend {
 		c.and("backend = ?", string(f.Backend))
 	}
-	if f.Endpoint != "" {
+	if f.Endpoint != "" || f.Blank == ByEndpoint {
 		c.and("endpoint = ?", f.Endpoint)
 	}
 	switch Status(f.Status) {

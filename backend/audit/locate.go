@@ -26,7 +26,7 @@ type limits struct {
 	scarce int64
 	// rowsPerBlock is how many rows are looked up by an index in the time of reading a block.
 	rowsPerBlock int64
-	// parts is how many blocks or models are read one after the other before another way
+	// parts is how many blocks or names are read one after the other before another way
 	// is looked for.
 	parts int
 }
@@ -35,13 +35,14 @@ var usualLimits = limits{shallow: 2000, scarce: 5000, rowsPerBlock: 400, parts: 
 
 // find returns up to limit records after the first offset ones.
 func (l *locator) find(ctx context.Context, offset int64, limit int) ([]Record, error) {
-	plain := l.filter == Filter{}
+	by := l.view.Sort
+	plain := l.filter == Filter{} && by != ByStart && by != "" // the sort's index has all that is asked
 	switch {
-	case plain && l.view.Sort != ByStart && l.view.Sort != "": // the sort's index has all that is asked
-		return l.read(ctx, l.all(), l.order(l.view.Sort), limit, offset)
-	case l.view.Sort == ByModel && l.filter.Model == "":
-		return l.byModel(ctx, offset, limit)
-	case l.view.Sort == ByDuration, l.view.Sort == ByTokens:
+	case plain && (!by.named() || offset <= l.store.limits.shallow):
+		return l.read(ctx, l.all(), l.order(by), limit, offset)
+	case by.named() && l.filter.name(by) == "":
+		return l.byName(ctx, offset, limit)
+	case by == ByDuration, by == ByTokens:
 		return l.byFigure(ctx, offset, limit)
 	case l.simple() && offset <= l.store.limits.shallow:
 		return l.read(ctx, l.all(), l.order(ByStart), limit, offset)
@@ -88,13 +89,13 @@ func (l *locator) read(ctx context.Context, w *clause, order string, limit int, 
 }
 
 // count takes a census of f.
-func (l *locator) count(ctx context.Context, f Filter, figure string) (*census, error) {
+func (l *locator) count(ctx context.Context, f Filter, of Sort) (*census, error) {
 	tx, err := l.store.db.Readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return nil, err
 	}
 	defer tx.Rollback()
-	c := newCensus(ctx, tx, f, l.until, figure)
+	c := newCensus(ctx, tx, f, l.until, of)
 	return c, c.take(ctx, 0)
 }
 
@@ -134,7 +135,7 @@ func inOrder[T int64 | string | int](counts map[T]int64, ascending bool) []part[
 
 // byStart reads the blocks that hold the page, or walks an index when that is less.
 func (l *locator) byStart(ctx context.Context, f Filter, offset int64, limit int) ([]Record, error) {
-	c, err := l.count(ctx, f, "")
+	c, err := l.count(ctx, f, ByStart)
 	if err != nil {
 		return nil, err
 	}
@@ -189,15 +190,15 @@ func (l *locator) bestIndex(ctx context.Context, f Filter) (index string, rows i
 		set   bool
 		alone Filter
 	}{
-		{"requests_model", f.Model != "" || f.Unnamed, Filter{Model: f.Model, Unnamed: f.Unnamed}},
-		{"requests_backend", f.Backend != "", Filter{Backend: f.Backend}},
-		{"requests_endpoint", f.Endpoint != "", Filter{Endpoint: f.Endpoint}},
+		{"requests_model", f.Model != "" || f.Blank == ByModel, Filter{}.only(ByModel, f.Model)},
+		{"requests_backend", f.Backend != "" || f.Blank == ByBackend, Filter{}.only(ByBackend, string(f.Backend))},
+		{"requests_endpoint", f.Endpoint != "" || f.Blank == ByEndpoint, Filter{}.only(ByEndpoint, f.Endpoint)},
 		{"requests_errors", f.Status != "" && Status(f.Status) != Success && Status(f.Status) != Running, Filter{Status: string(Failed)}},
 	} {
 		if !x.set {
 			continue
 		}
-		c, err := l.count(ctx, x.alone, "")
+		c, err := l.count(ctx, x.alone, ByStart)
 		if err != nil {
 			return "", 0, err
 		}
@@ -212,38 +213,11 @@ func (l *locator) bestIndex(ctx context.Context, f Filter) (index string, rows i
 	return index, rows, nil
 }
 
-// byModel goes from model to model.
-func (l *locator) byModel(ctx context.Context, offset int64, limit int) ([]Record, error) {
-	c, err := l.count(ctx, l.filter, "duration_ms")
-	if err != nil {
-		return nil, err
-	}
-	models, offset := needed(inOrder(c.models, l.view.Ascending), offset, limit)
-	if len(models) > l.store.limits.parts { // names that somebody makes up
-		return l.read(ctx, l.all(), l.order(ByModel), limit, offset+c.before(models[0].key, l.view.Ascending))
-	}
-	return l.eachPart(ctx, len(models), offset, limit, func(i int, offset int64, limit int) ([]Record, error) {
-		f := l.filter
-		f.Model, f.Unnamed = models[i].key, models[i].key == ""
-		return l.byStart(ctx, f, offset, limit)
-	})
-}
-
-// before counts the records of the models before one.
-func (c *census) before(model string, ascending bool) (n int64) {
-	for m, k := range c.models {
-		if m != model && (m < model) == ascending {
-			n += k
-		}
-	}
-	return n
-}
-
 // byFigure finds the bounds between which the page lies, by the histograms. Records
 // without the figure are the last when it descends and the first when it ascends.
 func (l *locator) byFigure(ctx context.Context, offset int64, limit int) ([]Record, error) {
 	figure := string(l.view.Sort)
-	c, err := l.count(ctx, l.filter, figure)
+	c, err := l.count(ctx, l.filter, l.view.Sort)
 	if err != nil {
 		return nil, err
 	}

@@ -22,11 +22,16 @@ type Sort string
 const (
 	ByStart    Sort = "started_at"
 	ByModel    Sort = "model"
+	ByBackend  Sort = "backend"
+	ByEndpoint Sort = "endpoint"
 	ByDuration Sort = "duration_ms"
 	ByTokens   Sort = "total_tokens"
 )
 
-var sorts = []Sort{ByStart, ByModel, ByDuration, ByTokens}
+var sorts = []Sort{ByStart, ByModel, ByBackend, ByEndpoint, ByDuration, ByTokens}
+
+// named tells whether the column holds names, for each of which there are sums.
+func (s Sort) named() bool { return s == ByModel || s == ByBackend || s == ByEndpoint }
 
 // View says which part of the matching records is wanted, and in which order. The zero
 // value, but for the limit, is the newest ones first.

@@ -66,7 +66,7 @@ type Filter struct {
 	Status   string // a Status; "error" means every end but success
 	Endpoint string
 	From, To time.Time // From <= started_at < To; zero is open
-	Unnamed  bool      // only requests that named no model, which Model cannot say
+	Blank    Sort      // only requests with nothing in this column, which its own field cannot say
 }
 
 // Stats sums up the records that a filter matches.

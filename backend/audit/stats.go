@@ -32,7 +32,7 @@ func (s *Store) Stats(ctx context.Context, f Filter) (Stats, error) {
 
 func stats(ctx context.Context, tx *sql.Tx, f Filter) (Stats, error) {
 	// A context that can end would cost go-sqlite3 a goroutine per row.
-	c := newCensus(ctx, tx, f, math.MaxInt64-1, "duration_ms")
+	c := newCensus(ctx, tx, f, math.MaxInt64-1, ByDuration)
 	if err := c.take(ctx, fewBlocks); err != nil {
 		return Stats{}, err
 	}
@@ -46,17 +46,19 @@ type census struct {
 	filter Filter
 	until  int64 // and only these ids and lower ones
 	hidden hidden
-	figure string // the column of values and spread: duration_ms or total_tokens; "" for neither
+	// of is what is told apart: the blocks for ByStart, the names of a column that has such,
+	// else the values of ByDuration or ByTokens, with all that Stats has.
+	of Sort
 
 	stats  Stats
-	models map[string]int64
+	names  map[string]int64 // of models, unless of is another column of names
+	blocks map[int64]int64
 	values []float64 // those read one by one
 	spread spread    // those of the sums
-	blocks map[int64]int64
 }
 
-func newCensus(ctx context.Context, tx *sql.Tx, f Filter, until int64, figure string) *census {
-	return &census{ctx: context.WithoutCancel(ctx), tx: tx, filter: f, until: until, figure: figure, models: map[string]int64{}, blocks: map[int64]int64{}}
+func newCensus(ctx context.Context, tx *sql.Tx, f Filter, until int64, of Sort) *census {
+	return &census{ctx: context.WithoutCancel(ctx), tx: tx, filter: f, until: until, of: of, names: map[string]int64{}, blocks: map[int64]int64{}}
 }
 
 // end is the first block that is not wholly within until.
@@ -174,13 +176,13 @@ func (c *census) addSums(from int64, but []int64) error {
 		}
 		w.and("block NOT IN (SELECT value FROM json_each(?))", string(list))
 	}
-	if c.figure == "" {
-		return c.addBlocks("SELECT block, sum(n) FROM audit_sums"+w.sql()+" GROUP BY block", w.values())
+	if key, counts := c.key("block"); counts {
+		return c.addCounts("SELECT "+key+", sum(n) FROM audit_sums"+w.sql()+" GROUP BY 1", w.values())
 	}
 	if err := c.addGroups("SELECT model, backend, status, sum(n), sum(tokens) FROM audit_sums"+w.sql()+" GROUP BY model, backend, status", w.values()); err != nil {
 		return err
 	}
-	column := map[string]string{"duration_ms": "durations", "total_tokens": "sizes"}[c.figure]
+	column := map[Sort]string{ByDuration: "durations", ByTokens: "sizes"}[c.of]
 	rows, err := c.tx.QueryContext(c.ctx, "SELECT "+column+" FROM audit_sums"+w.sql(), w.values()...)
 	if err != nil {
 		return err
@@ -207,15 +209,16 @@ func (c *census) addRecords(low, high int64) error {
 	if low == 0 {
 		w.index = ""
 	}
-	if c.figure == "" {
-		return c.addBlocks("SELECT id / ?, count(*) FROM "+w.from()+w.sql()+" GROUP BY 1", append([]any{blockSize}, w.values()...))
+	if key, counts := c.key(blockOfID); counts {
+		return c.addCounts("SELECT "+key+", count(*) FROM "+w.from()+w.sql()+" GROUP BY 1", w.values())
 	}
 	if err := c.addGroups("SELECT model, backend, status, count(*), coalesce(sum(total_tokens), 0) FROM "+w.from()+w.sql()+
 		" GROUP BY model, backend, status", w.values()); err != nil {
 		return err
 	}
-	w.and(c.figure + " IS NOT NULL")
-	rows, err := c.tx.QueryContext(c.ctx, "SELECT "+c.figure+" FROM "+w.from()+w.sql(), w.values()...)
+	figure := string(c.of)
+	w.and(figure + " IS NOT NULL")
+	rows, err := c.tx.QueryContext(c.ctx, "SELECT "+figure+" FROM "+w.from()+w.sql(), w.values()...)
 	if err != nil {
 		return err
 	}
@@ -230,19 +233,38 @@ func (c *census) addRecords(low, high int64) error {
 	return rows.Err()
 }
 
-// addBlocks adds counts of a block.
-func (c *census) addBlocks(query string, args []any) error {
+// blockOfID is the block of a record, in SQL.
+var blockOfID = fmt.Sprintf("id / %d", blockSize)
+
+// key is what to group by where counts are all that is wanted; block is that of a block.
+func (c *census) key(block string) (key string, counts bool) {
+	if c.of == ByStart {
+		return block, true
+	}
+	return string(c.of), c.of.named()
+}
+
+// addCounts adds counts of a block or a name.
+func (c *census) addCounts(query string, args []any) error {
 	rows, err := c.tx.QueryContext(c.ctx, query, args...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
+	if c.of == ByStart {
+		return addEach(rows, c.blocks)
+	}
+	return addEach(rows, c.names)
+}
+
+func addEach[K comparable](rows *sql.Rows, to map[K]int64) error {
 	for rows.Next() {
-		var block, n int64
-		if err := rows.Scan(&block, &n); err != nil {
+		var key K
+		var n int64
+		if err := rows.Scan(&key, &n); err != nil {
 			return err
 		}
-		c.blocks[block] += n
+		to[key] += n
 	}
 	return rows.Err()
 }
@@ -256,8 +278,8 @@ func (c *census) addRunning() error {
 	w.and("status = 'running'")
 	w.atMost(c.until)
 	c.hidden.exclude(w)
-	if c.figure == "" {
-		return c.addBlocks("SELECT id / ?, count(*) FROM "+w.from()+w.sql()+" GROUP BY 1", append([]any{blockSize}, w.values()...))
+	if key, counts := c.key(blockOfID); counts {
+		return c.addCounts("SELECT "+key+", count(*) FROM "+w.from()+w.sql()+" GROUP BY 1", w.values())
 	}
 	return c.addGroups("SELECT model, backend, status, count(*), coalesce(sum(total_tokens), 0) FROM "+w.from()+w.sql()+" GROUP BY model, backend, status", w.values())
 }
@@ -290,15 +312,15 @@ func (c *census) addGroups(query string, args []any) error {
 		if backend == Local {
 			c.stats.Local += n
 		}
-		c.models[model] += n
+		c.names[model] += n
 	}
 	return rows.Err()
 }
 
 func (c *census) result() Stats {
 	st := c.stats
-	st.UniqueModels = int64(len(c.models))
-	if c.models[""] > 0 { // no model was named
+	st.UniqueModels = int64(len(c.names))
+	if c.names[""] > 0 { // no model was named
 		st.UniqueModels--
 	}
 	if c.spread.n > 0 {

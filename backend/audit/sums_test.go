@@ -248,6 +248,10 @@ func inColumn(by Sort, a, b Record) int {
 	switch by {
 	case ByModel:
 		return cmp.Compare(a.Model, b.Model)
+	case ByBackend:
+		return cmp.Compare(a.Backend, b.Backend)
+	case ByEndpoint:
+		return cmp.Compare(a.Endpoint, b.Endpoint)
 	case ByDuration:
 		return cmp.Compare(known(a.DurationMS), known(b.DurationMS))
 	case ByTokens:
@@ -335,29 +339,41 @@ func TestSumsKeepInStepWhateverHappens(t *testing.T) {
 	})
 }
 
-// Requests that name no model are first among the models, and a part of them lies behind the first block.
-func TestRequestsWithoutAModelAreFoundInAnyBlock(t *testing.T) {
-	db := openDB(t)
-	var records, unnamed []Record
-	for i := range 3 * blockSize {
-		r := request(i)
-		r.ID, r.Status, r.StartedAt, r.Backend, r.Model = int64(i+1), Success, epoch, Local, "named"
-		if i%500 == 0 {
-			r.Model = ""
-			unnamed = append(unnamed, r)
-		}
-		records = append(records, r)
-	}
-	put(t, db, records...)
-	for offset := 0; offset < len(unnamed); offset += 5 {
-		page, err := NewStore(db).Query(t.Context(), Filter{Backend: Local}, View{Sort: ByModel, Ascending: true, Offset: int64(offset), Limit: 5})
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := unnamed[offset:min(offset+5, len(unnamed))]
-		if diff := gocmp.Diff(want, page.Records[:min(len(want), len(page.Records))]); diff != "" {
-			t.Errorf("from %d on (-want +got)\n%s", offset, diff)
-		}
+// Requests with nothing in a column of names are first there, and a part of them lies behind the first block.
+func TestRequestsWithoutANameAreFoundInAnyBlock(t *testing.T) {
+	for _, c := range []struct {
+		by     Sort
+		filter Filter
+		blank  func(*Record)
+	}{
+		{ByModel, Filter{Backend: Local}, func(r *Record) { r.Model = "" }},
+		{ByBackend, Filter{Model: "named"}, func(r *Record) { r.Backend = "" }},
+		{ByEndpoint, Filter{Model: "named"}, func(r *Record) { r.Endpoint = "" }},
+	} {
+		t.Run(string(c.by), func(t *testing.T) {
+			db := openDB(t)
+			var records, unnamed []Record
+			for i := range 3 * blockSize {
+				r := request(i)
+				r.ID, r.Status, r.StartedAt, r.Backend, r.Model = int64(i+1), Success, epoch, Local, "named"
+				if i%500 == 0 {
+					c.blank(&r)
+					unnamed = append(unnamed, r)
+				}
+				records = append(records, r)
+			}
+			put(t, db, records...)
+			for offset := 0; offset < len(unnamed); offset += 5 {
+				page, err := NewStore(db).Query(t.Context(), c.filter, View{Sort: c.by, Ascending: true, Offset: int64(offset), Limit: 5})
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := unnamed[offset:min(offset+5, len(unnamed))]
+				if diff := gocmp.Diff(want, page.Records[:min(len(want), len(page.Records))]); diff != "" {
+					t.Errorf("from %d on (-want +got)\n%s", offset, diff)
+				}
+			}
+		})
 	}
 }
 

@@ -124,6 +124,8 @@ describe('some requests', () => {
     ['Duration', 'duration_ms', 'desc'],
     ['Tokens', 'total_tokens', 'desc'],
     ['Model', 'model', 'asc'],
+    ['Backend', 'backend', 'asc'],
+    ['Endpoint', 'endpoint', 'asc'],
   ])('are sorted by %s, and the other way round', async (head, sort, order) => {
     const { page } = stage;
     const other = order === 'asc' ? 'desc' : 'asc';

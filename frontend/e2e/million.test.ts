@@ -121,7 +121,7 @@ it.each(['status=error', 'backend=ANTHROPIC', 'range=week', 'status=success&endp
   expect((await stage.page.locator('[data-stat="Total"]').innerText()).replaceAll(',', '')).toMatch(/^\d+$/);
 });
 
-it.each(['duration_ms', 'total_tokens', 'model', 'started_at'])('sorts them by %s, and goes to the end', async (sort) => {
+it.each(['duration_ms', 'total_tokens', 'model', 'backend', 'endpoint', 'started_at'])('sorts them by %s, and goes to the end', async (sort) => {
   const query = `sort=${sort}&order=${sort === 'started_at' ? 'asc' : 'desc'}`;
   await show(query);
   await right(query);

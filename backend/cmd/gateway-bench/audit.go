@@ -78,7 +78,7 @@ func (a *auditRun) ask(newest time.Time) {
 		add(sums, v[0], "/api/audit/stats?"+v[1])
 	}
 	half := a.Records / 2
-	for _, sort := range []string{"started_at", "model", "duration_ms", "total_tokens"} {
+	for _, sort := range []string{"started_at", "model", "backend", "endpoint", "duration_ms", "total_tokens"} {
 		add(farPage, "by "+sort, fmt.Sprintf("/api/audit?sort=%s&offset=%d", sort, half))
 		add(farPage, "by "+sort+", one model's", fmt.Sprintf("/api/audit?sort=%s&offset=%d&model=qwen2.5-coder-7b-instruct", sort, half/2))
 	}

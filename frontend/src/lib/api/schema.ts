@@ -1444,7 +1444,7 @@ export interface operations {
                 from?: string;
                 /** @description Starts before this, RFC 3339. */
                 to?: string;
-                /** @description started_at (if left out), model, duration_ms or total_tokens. */
+                /** @description started_at (if left out), model, backend, endpoint, duration_ms or total_tokens. */
                 sort?: string;
                 /** @description desc (if left out) or asc. */
                 order?: string;

@@ -25,8 +25,8 @@ const perSecond = (n: number | null, ms: number | null): string => (n === null |
 export const columns: readonly Column[] = [
   { id: 'started_at', label: 'Timestamp', width: 110, tight: 106, sort: 'started_at', usual: true, text: (r, now) => clock(new Date(r.started_at), now) },
   { id: 'model', label: 'Model', width: 132, tight: 104, grows: true, sort: 'model', usual: true, text: (r) => r.model || unknown },
-  { id: 'backend', label: 'Backend', width: 92, tight: 84, usual: true, text: (r) => r.backend },
-  { id: 'endpoint', label: 'Endpoint', width: 168, tight: 122, usual: true, text: (r) => r.endpoint },
+  { id: 'backend', label: 'Backend', width: 92, tight: 84, sort: 'backend', usual: true, text: (r) => r.backend },
+  { id: 'endpoint', label: 'Endpoint', width: 168, tight: 122, sort: 'endpoint', usual: true, text: (r) => r.endpoint },
   { id: 'duration_ms', label: 'Duration', width: 90, tight: 76, number: true, sort: 'duration_ms', usual: true, text: (r, now) => duration(elapsed(r, now)) },
   { id: 'status', label: 'Status', width: 100, tight: 88, usual: true, text: (r) => r.status },
   { id: 'total_tokens', label: 'Tokens', width: 80, tight: 70, number: true, sort: 'total_tokens', usual: true, text: (r) => count(r.total_tokens) },

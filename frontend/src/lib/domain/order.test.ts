@@ -9,6 +9,8 @@ describe('the order in the address', () => {
     { sort: 'started_at', order: 'asc' },
     { sort: 'model', order: 'asc' },
     { sort: 'model', order: 'desc' },
+    { sort: 'backend', order: 'desc' },
+    { sort: 'endpoint', order: 'asc' },
     { sort: 'duration_ms', order: 'desc' },
     { sort: 'total_tokens', order: 'asc' },
   ])('comes back as it was', (order) => expect(orderFrom(withOrder(new URLSearchParams('model=a'), order))).toEqual(order));
@@ -25,5 +27,5 @@ it('turns round when the same head is pressed, and begins as people expect for a
   const slowest = pressed(newestFirst, 'duration_ms');
   expect(slowest).toEqual({ sort: 'duration_ms', order: 'desc' });
   expect(pressed(slowest, 'duration_ms')).toEqual({ sort: 'duration_ms', order: 'asc' });
-  expect(pressed(slowest, 'model')).toEqual({ sort: 'model', order: 'asc' });
+  for (const names of ['model', 'backend', 'endpoint'] as const) expect(pressed(slowest, names)).toEqual({ sort: names, order: 'asc' });
 });

@@ -1,13 +1,13 @@
 // In which order the audit's records are listed, and how the address writes that.
 
-export type SortKey = 'started_at' | 'model' | 'duration_ms' | 'total_tokens';
+export type SortKey = 'started_at' | 'model' | 'backend' | 'endpoint' | 'duration_ms' | 'total_tokens';
 
 export interface Order {
   sort: SortKey;
   order: 'asc' | 'desc';
 }
 
-const keys: readonly SortKey[] = ['started_at', 'model', 'duration_ms', 'total_tokens'];
+const keys: readonly SortKey[] = ['started_at', 'model', 'backend', 'endpoint', 'duration_ms', 'total_tokens'];
 
 export const newestFirst: Order = { sort: 'started_at', order: 'desc' };
 
@@ -33,4 +33,4 @@ export const pressed = (o: Order, sort: SortKey): Order =>
   o.sort === sort ? { sort, order: o.order === 'asc' ? 'desc' : 'asc' } : { sort, order: natural(sort) };
 
 /** Names from A on; times and figures from the greatest down. */
-const natural = (sort: SortKey): Order['order'] => (sort === 'model' ? 'asc' : 'desc');
+const natural = (sort: SortKey): Order['order'] => (['model', 'backend', 'endpoint'].includes(sort) ? 'asc' : 'desc');
