@@ -1,4 +1,5 @@
 // The drawing of a chart. It is in a file of its own, so that the page shows before it is there.
+import './language';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 
