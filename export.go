@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -115,10 +116,23 @@ func (a *App) exportTo(ctx context.Context, dest string, as export.Format, which
 	case ctx.Err() != nil && err != nil:
 		return Exported{Cancelled: true}, nil
 	case err != nil:
-		return Exported{}, err
+		a.tell.log().Error("an export failed", "cause", err)
+		return Exported{}, plainly(dest, err)
 	}
 	a.emit(a.ctx, progressEvent, ExportProgress{n, n})
 	return Exported{Path: dest, Records: n}, nil
+}
+
+// plainly says what a person can do about a file that did not fit. The log has the cause.
+func plainly(dest string, err error) error {
+	folder := filepath.Dir(dest)
+	switch {
+	case errors.Is(err, export.ErrDiskFull):
+		return fmt.Errorf("the disk of %s is full, and no file was written. Make room, or choose another disk, and export again", folder)
+	case errors.Is(err, export.ErrTooLarge):
+		return fmt.Errorf("the disk of %s takes no file as large as this one, and none was written. Choose another disk, or narrow the export down by filters", folder)
+	}
+	return err
 }
 
 // count counts what the export will write, while it writes: of a million records that takes a

@@ -122,13 +122,21 @@ func File(ctx context.Context, dbPath, dest string, format Format, f audit.Filte
 	})
 }
 
-// ErrDiskFull tells that the file did not fit on its disk.
-var ErrDiskFull = errors.New("the disk is full; nothing was written")
+// Errors of File that a person can mend.
+var (
+	// ErrDiskFull tells that the file did not fit on its disk.
+	ErrDiskFull = errors.New("the disk is full; nothing was written")
+	// ErrTooLarge tells that the disk or the system takes no file of that size.
+	ErrTooLarge = errors.New("the disk takes no file as large as this one; nothing was written")
+)
 
 // explain names what a person can mend.
 func explain(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return fmt.Errorf("%w: %w", ErrDiskFull, err)
+	case errors.Is(err, syscall.EFBIG):
+		return fmt.Errorf("%w: %w", ErrTooLarge, err)
 	}
 	return err
 }

@@ -58,12 +58,12 @@ function settingCommands(): Command[] {
   );
 }
 
-/** The buttons may be out of sight, so messages tell how it goes. */
+/** The buttons may be out of sight, so messages tell how it goes; of a failure one does anyhow. */
 async function save(format: ExportFormat): Promise<void> {
   const done = exporting.save(format, toQuery(fromAddress(place.query), new Date()));
   if (!native) return done;
   const under = toasts.show({ text: 'Exporting…', action: { label: 'Cancel', run: () => exporting.cancel() }, lasts: Infinity });
   await done;
   toasts.dismiss(under);
-  if (exporting.whole) toasts.show({ text: exporting.whole, tone: exporting.failed ? 'bad' : 'ok' });
+  if (exporting.whole && !exporting.failed) toasts.show({ text: exporting.whole, tone: 'ok' });
 }

@@ -3,6 +3,7 @@ import { exportAddress } from '../api/client';
 import { native, type ExportProgress } from '../api/native';
 import { sentence } from '../api/problem';
 import type { ExportFormat } from '../api/types';
+import { toasts } from './toast.svelte';
 
 class ExportState {
   busy = $state(false);
@@ -32,8 +33,7 @@ class ExportState {
       if (cancelled) this.#say('Export cancelled; no file was written.');
       else if (path) this.#say(`Saved as ${path.split('/').pop()}`, `Saved as ${path}`);
     } catch (error) {
-      this.#say(`Not exported: ${sentence(error)}`);
-      this.failed = true;
+      this.#failed(error);
     } finally {
       end();
       this.busy = this.cancelling = false;
@@ -44,6 +44,14 @@ class ExportState {
   cancel(): void {
     this.cancelling = true;
     void native?.CancelExport();
+  }
+
+  /** The words beside the buttons have little room, and the buttons may be out of sight. */
+  #failed(error: unknown): void {
+    const whole = `Not exported: ${sentence(error)}`;
+    this.#say('Not exported', whole);
+    this.failed = true;
+    toasts.show({ text: whole, tone: 'bad', lasts: 30_000 });
   }
 
   #say(said: string, whole = said): void {

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"mlxbar/backend/audit/export"
+	"mlxbar/backend/testkit/records"
+	"mlxbar/backend/testkit/session"
+)
+
+// fill has the audit hold n records before the window opens.
+func (n *native) fill(count int) {
+	n.t.Helper()
+	if err := records.Fill(n.t.Context(), n.host.Paths.Database, records.Options{Count: count, Newest: time.Now().UTC()}); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+func TestAFullDiskIsSaidInTheWindowAndNothingIsLost(t *testing.T) {
+	n := newNative(t)
+	const recorded = 20_000
+	n.fill(recorded)
+	reader, disk := n.Reader(), n.Disk()
+	app, window := n.open()
+	words := map[error]string{unix.ENOSPC: "is full, and no file was written", unix.EFBIG: "takes no file as large as this one"}[disk.Fill(app.Process.Pid)]
+
+	file := filepath.Join(disk.Dir, "audit.csv")
+	n.Eventually("the page to say that the disk is full", func() bool {
+		n.saveAs(file, func() { n.command(window, "Export CSV") })
+		return reader.Says(words)
+	})
+	if left := disk.Files(); len(left) != 0 {
+		t.Errorf("of the export %q is left", left)
+	}
+	n.keep(window, "disk full.png")
+
+	disk.Clear(app.Process.Pid)
+	n.Eventually("the same export, with room", func() bool {
+		n.saveAs(file, func() { n.command(window, "Export CSV") })
+		return len(disk.Files()) > 0
+	})
+	n.Eventually("the page to say that it is saved", func() bool { return reader.Says("Saved as " + file) })
+	saved, err := os.ReadFile(file)
+	if lines := bytes.Count(saved, []byte("\n")); err != nil || lines != recorded+1 {
+		t.Errorf("the file has %d lines, want a head and %d records (%v)", lines, recorded, err)
+	}
+	if left := disk.Files(); len(left) != 1 {
+		t.Errorf("beside the export there is %q", left)
+	}
+	n.keep(window, "disk full no more.png")
+}
+
+// An export that takes its time shows how far it is, and can be cancelled from the keyboard.
+func TestALongExportIsCancelledFromTheKeyboard(t *testing.T) {
+	n := newNative(t)
+	n.fill(500_000)
+	reader := n.Reader()
+	_, window := n.open()
+	n.command(window, "Audit Logs")
+	button := "Export JSONL"
+	n.walkTo(reader, button)
+
+	folder := t.TempDir()
+	file := filepath.Join(folder, "audit"+export.JSONL.Extension())
+	n.Eventually("the page to say that the export was cancelled", func() bool {
+		n.saveAs(file, func() { n.press("key", "space") })
+		started := func() bool {
+			_, bar := reader.Find(func(t session.Thing) bool { return t.Role == "progress bar" && t.Name == "Export" && t.Value > 0 })
+			_, cancel := reader.Find(func(t session.Thing) bool { return t.Button("Cancel") })
+			return bar && cancel
+		}
+		for !started() {
+			if err := os.Remove(file); err == nil || n.window("^Export audit$") != "" { // it was over before it was seen, or has not begun
+				return false
+			}
+		}
+		n.keep(window, "exporting.png")
+		for range 3 { // back from the button: the other format's, then Cancel
+			n.press("key", "shift+Tab")
+			if reader.Focus().Button("Cancel") {
+				n.press("key", "space")
+				break
+			}
+		}
+		for range 100 {
+			if reader.Says("Export cancelled; no file was written.") {
+				return true
+			}
+			if err := os.Remove(file); err == nil {
+				n.walkTo(reader, button)
+				return false
+			}
+		}
+		return false
+	})
+	n.keep(window, "cancelled.png")
+	entries, err := os.ReadDir(folder)
+	if err != nil || len(entries) != 0 {
+		t.Errorf("of the export there is %v, %v", entries, err)
+	}
+	n.Eventually("the keyboard to be where it began", func() bool { return reader.Focus().Button(button) })
+}
+
+// walkTo goes to a button with the keyboard alone.
+func (n *native) walkTo(reader *session.Reader, button string) {
+	n.t.Helper()
+	var been []string
+	n.Eventually("the keyboard to come to "+button, func() bool {
+		at := reader.Focus()
+		if at.Button(button) {
+			return true
+		}
+		been = append(been, at.Role+" "+at.Name)
+		if len(been) > 200 {
+			n.t.Fatalf("the keyboard goes by: %s", strings.Join(been, ", "))
+		}
+		n.press("key", "Tab")
+		return false
+	})
+}
