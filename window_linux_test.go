@@ -25,12 +25,12 @@ import (
 // real engine and the starter model.
 type native struct {
 	*session.Session
-	t    *testing.T
+	t    testing.TB
 	host *desktop.Host
 	bin  string
 }
 
-func newNative(t *testing.T) *native {
+func newNative(t testing.TB) *native {
 	t.Helper()
 	dir := testkit.Prepared(t)
 	if err := os.WriteFile(filepath.Join(dir, "settings.json"), []byte(`{"server":{"addr":"127.0.0.1:0"}}`), 0o600); err != nil {
@@ -120,6 +120,17 @@ func (n *native) press(args ...string) {
 	if _, err := n.Run("xdotool", args...); err != nil {
 		n.t.Fatal(err)
 	}
+}
+
+// end ends the programs of that name.
+func (n *native) end(program string) {
+	n.t.Helper()
+	for _, p := range n.Programs(program) {
+		if err := p.Terminate(); err != nil {
+			n.t.Fatal(err)
+		}
+	}
+	n.Eventually("the end of "+program, func() bool { return len(n.Programs(program)) == 0 })
 }
 
 // newest is the last record of the audit, as the server tells it.

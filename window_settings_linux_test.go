@@ -85,14 +85,8 @@ func TestSettingsOfTheWindowAreKept(t *testing.T) {
 	if err := app.Wait(); err != nil {
 		t.Errorf("the closed window's program ended with %v", err)
 	}
-	for _, program := range []string{"mlxbar-tray", "mlxbar"} { // in this order, or the tray would start the server anew
-		for _, p := range n.Programs(program) {
-			if err := p.Terminate(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		n.Eventually("the end of "+program, func() bool { return len(n.Programs(program)) == 0 })
-	}
+	n.end("mlxbar-tray") // in this order, or the tray would start the server anew
+	n.end("mlxbar")
 
 	_, window = n.open()
 	if kept := n.chatTimeout(); kept != 18*time.Minute {

@@ -68,7 +68,7 @@ func (s *Session) startScreen() {
 		s.t.Fatal(err)
 	}
 	defer read.Close()
-	cmd := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset")
+	cmd := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "1280x800x24", "-fbdir", s.dir, "-nolisten", "tcp", "-noreset")
 	cmd.ExtraFiles = []*os.File{write}
 	s.serve(cmd)
 	write.Close()
