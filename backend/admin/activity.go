@@ -68,7 +68,9 @@ func (a *API) registerActivity() {
 	})
 	huma.Register(a.huma, post("/api/requests/{request_id}/cancel", "End a running request, at its engine or provider too", http.StatusAccepted), a.cancelRequest)
 	// Of the events of /api/live this is the only one whose data no operation answers with.
-	a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[ActivityEvent](), true, "")
+	for _, event := range []reflect.Type{reflect.TypeFor[ActivityEvent](), reflect.TypeFor[ExportEvent]()} {
+		a.huma.OpenAPI().Components.Schemas.Schema(event, true, "")
+	}
 }
 
 func (a *API) cancelRequest(_ context.Context, in *requestInput) (*struct{}, error) {

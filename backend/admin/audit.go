@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -15,6 +16,7 @@ import (
 	"mlxbar/backend/audit/export"
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/gateway/requestid"
+	"mlxbar/backend/live"
 )
 
 // FilterInput are the query parameters that narrow the audit. huma reads embedded
@@ -65,7 +67,17 @@ type recordInput struct {
 type exportInput struct {
 	FilterInput
 	Format string `query:"format" doc:"csv or jsonl." required:"true"`
+	Watch  string `query:"watch" doc:"A word of up to 64 letters, digits and hyphens. With it the event export of /api/live tells how the download ended: a page that has a browser download cannot know."`
 }
+
+// ExportEvent is the data of the event export.
+type ExportEvent struct {
+	Watch    string `json:"watch" doc:"As the download had it."`
+	Records  int64  `json:"records" doc:"How many were sent."`
+	Complete bool   `json:"complete" doc:"false: the client has gone before the end, or the records could not be read to it."`
+}
+
+var watchWord = regexp.MustCompile(`^[A-Za-z0-9-]{0,64}$`)
 
 type recordsOutput struct{ Body audit.Page }
 type recordOutput struct{ Body audit.Record }
@@ -168,15 +180,19 @@ func (a *API) exportAudit(ctx context.Context, in *exportInput) (*huma.StreamRes
 	if err != nil {
 		return nil, problem.Invalid(problem.Field{Detail: "is csv or jsonl", Location: "query.format", Value: in.Format})
 	}
+	if !watchWord.MatchString(in.Watch) {
+		return nil, problem.Invalid(problem.Field{Detail: "is up to 64 letters, digits and hyphens", Location: "query.watch", Value: in.Watch})
+	}
 	a.catchUp(ctx)
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
 		ctx.SetHeader("Content-Type", format.ContentType())
 		ctx.SetHeader("Content-Disposition", fmt.Sprintf(`attachment; filename="mlxbar-audit%s"`, format.Extension()))
 		r, w := humago.Unwrap(ctx)
 		body := &startedWriter{Writer: w}
-		_, err := export.Write(ctx.Context(), body, format, func(each context.Context, emit func(audit.Record) error) error {
+		n, err := export.Write(ctx.Context(), body, format, func(each context.Context, emit func(audit.Record) error) error {
 			return a.Records.Each(each, f, emit)
 		})
+		a.tellOfExport(ExportEvent{in.Watch, n, err == nil})
 		if err != nil {
 			a.Logger.WarnContext(ctx.Context(), "an export broke off", "request_id", requestid.From(ctx.Context()), "cause", err)
 			if body.started {
@@ -186,6 +202,15 @@ func (a *API) exportAudit(ctx context.Context, in *exportInput) (*huma.StreamRes
 			problem.Write(w, r, err)
 		}
 	}}, nil
+}
+
+func (a *API) tellOfExport(e ExportEvent) {
+	if e.Watch == "" {
+		return
+	}
+	if err := a.Live.Publish(live.Export, e); err != nil {
+		a.Logger.Error("a live event was lost", "cause", err)
+	}
 }
 
 // startedWriter knows whether anything was written to it.

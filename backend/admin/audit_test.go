@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -12,8 +13,10 @@ import (
 	"strings"
 	"testing"
 
+	"mlxbar/backend/admin"
 	"mlxbar/backend/audit"
 	"mlxbar/backend/gateway/problem"
+	"mlxbar/backend/live"
 )
 
 // requests are what the audit holds in the tests of its filters, oldest first.
@@ -224,5 +227,43 @@ func TestADatabaseThatCannotBeReadIsAProblem(t *testing.T) {
 		if d := h.problem(h.request("GET", path, ""), problem.Internal); strings.Contains(d.Detail, "sql") {
 			t.Errorf("%s tells of the inside: %s", path, d.Detail)
 		}
+	}
+}
+
+// A page cannot see what becomes of a download, so the server tells of it.
+func TestHowADownloadEndedIsTold(t *testing.T) {
+	h := newHouse(t)
+	for range 3000 {
+		h.record(func(r *audit.Record) { r.Client = strings.Repeat("x", 4000) }) // more than connections hold
+	}
+	last := h.live.Last()
+	h.text(h.request("GET", "/api/audit/export?format=csv&model=nope", ""), 200) // not to be told of
+	h.text(h.request("GET", "/api/audit/export?format=csv&watch=whole", ""), 200)
+	resp := h.request("GET", "/api/audit/export?format=csv&watch=half", "")
+	if _, err := io.ReadFull(resp.Body, make([]byte, 100)); err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+
+	var told []admin.ExportEvent
+	ctx, cancel := context.WithCancel(t.Context())
+	err := h.live.Subscribe(ctx, last, func(e live.Event) error {
+		if e.Type != live.Export {
+			return nil
+		}
+		var how admin.ExportEvent
+		if err := json.Unmarshal(e.Data, &how); err != nil {
+			return err
+		}
+		if told = append(told, how); len(told) == 2 {
+			cancel()
+		}
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) || told[0] != (admin.ExportEvent{Watch: "whole", Records: 3000, Complete: true}) {
+		t.Errorf("told %+v: %v", told, err)
+	}
+	if half := told[1]; half.Watch != "half" || half.Complete || half.Records >= 3000 {
+		t.Errorf("of the half one it tells %+v", half)
 	}
 }

@@ -84,6 +84,7 @@ var routes = []struct {
 	{"an export as JSONL", "GET /api/audit/export", "?format=jsonl", "", 200, "", "", ""},
 	{"an export without format", "GET /api/audit/export", "", "", 0, problem.InvalidRequest, "query.format", ""},
 	{"an export in another format", "GET /api/audit/export", "?format=xlsx", "", 0, problem.InvalidRequest, "query.format", "csv or jsonl"},
+	{"an export with an odd watch", "GET /api/audit/export", "?format=csv&watch=a/b", "", 0, problem.InvalidRequest, "query.watch", "letters, digits"},
 	{"an export of an unknown backend", "GET /api/audit/export", "?format=csv&backend=x", "", 0, problem.InvalidRequest, "query.backend", "LOCAL"},
 
 	{"the benchmarks, none", "GET /api/benchmarks", "", "", 200, "", "", `{"runs":[],"job":null}`},

@@ -32,6 +32,24 @@ it('exports the audit as JSON lines', async () => {
   expect(records.find((r) => r.request_id === id)).toMatchObject({ model: starter, status: 'success', http_status: 200, completion_tokens: 4 });
 });
 
+it('says how much the browser was sent', async () => {
+  const { total } = (await (await stage.server.api('/api/audit/stats')).json()) as { total: number };
+  await download('Export CSV');
+  await stage.page.getByText(`Sent to the browser: ${total} record`).waitFor();
+});
+
+it('says why a server that does not answer gives nothing to download', async () => {
+  const { page } = stage;
+  let downloads = 0;
+  page.on('download', () => downloads++);
+  await page.route('**/api/audit/stats?**', (route) => route.abort());
+  await page.getByRole('button', { name: 'Export CSV' }).click();
+  await page.getByText('Not exported: The server does not answer.').waitFor();
+  expect(downloads).toBe(0);
+  await page.unroute('**/api/audit/stats?**');
+  await download('Export CSV'); // and then it does
+});
+
 it('copies the address that tools are given', async () => {
   const { page } = stage;
   // The word passes, so it is looked out for beforehand.

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { Download } from 'playwright-core';
 import { expect, it } from 'vitest';
 import type { AuditRecord, AuditStats } from '../src/lib/api/types';
 import { root } from './support/server';
@@ -129,4 +130,28 @@ it.each(['duration_ms', 'total_tokens', 'model', 'backend', 'endpoint', 'started
   await stage.page.keyboard.press('End');
   await eventually(async () => (await drawn()).at(-1)?.row).toBe(records - 1);
   await right(query);
+});
+
+/** Begins a download of all records, which takes its time. */
+async function download(): Promise<Download> {
+  const [file] = await Promise.all([stage.page.waitForEvent('download'), stage.page.getByRole('button', { name: 'Export JSONL' }).click()]);
+  return file;
+}
+
+it('says so when the browser does not take a download to its end', async () => {
+  await show();
+  const file = await download();
+  await file.cancel(); // as when its disk is full: the browser hangs up
+  await stage.page.getByText('Not exported: the browser broke the download off after').waitFor();
+  expect(await file.failure()).not.toBeNull();
+});
+
+it('says so when the server stops in the middle of a download', async () => {
+  const { page, server } = stage;
+  await show();
+  const file = await download();
+  await server.kill();
+  await page.getByText('Not exported: the server stopped before the download was complete.').waitFor();
+  expect(await file.failure()).not.toBeNull();
+  await server.start();
 });

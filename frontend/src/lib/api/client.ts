@@ -91,9 +91,9 @@ export async function getModels(): Promise<ModelName[]> {
   return list.data.map(({ id, owned_by }) => ({ id, local: owned_by === 'mlxbar' }));
 }
 
-/** Where a browser downloads the audit from. */
-export const exportAddress = (format: ExportFormat, filter: Record<string, string> = {}): string =>
-  `/api/audit/export?${new URLSearchParams({ format, ...filter })}`;
+/** Where a browser downloads the audit from; how that ends is told by the live event export with the same watch. */
+export const exportAddress = (format: ExportFormat, filter: Record<string, string>, watch: string): string =>
+  `/api/audit/export?${new URLSearchParams({ format, ...filter, watch })}`;
 
 /** Kept results of benchmarks, newest first, from those before an id on; and the benchmark that runs, or was the last one. */
 export const getBenchmarks = (limit: number, before = 0): Promise<BenchmarkList> =>

@@ -29,6 +29,7 @@ export type RunningRequest = Activity['running'][number];
 type Whole<T> = T extends readonly unknown[] ? T : T extends object ? { [K in keyof T]-?: Whole<NonNullable<T[K]>> } : T;
 export type Settings = Whole<Omit<Schemas['Settings'], '$schema'>>;
 
+export type ExportEvent = Schemas['ExportEvent'];
 export type ExportFormat = 'csv' | 'jsonl';
 
 export type BenchmarkRun = Schemas['BenchmarkRun'];

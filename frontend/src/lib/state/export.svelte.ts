@@ -1,9 +1,18 @@
 // One export of the audit at a time, whoever asked for it: a button or the palette.
-import { exportAddress } from '../api/client';
+import { exportAddress, getStats } from '../api/client';
 import { native, type ExportProgress } from '../api/native';
 import { sentence } from '../api/problem';
 import type { ExportFormat } from '../api/types';
+import { server } from './server.svelte';
 import { toasts } from './toast.svelte';
+
+const count = (records: number): string => (records === 1 ? '1 record' : `${records.toLocaleString('en')} records`);
+
+/** What to say of a download that the browser did not take to its end; without records the server is gone. */
+const brokenOff = (records?: number): string =>
+  records === undefined
+    ? 'the server stopped before the download was complete. Start it and export again'
+    : `the browser broke the download off after ${count(records)}. If nobody cancelled it, its disk may be full: the browser’s list of downloads says why. Make room and export again`;
 
 class ExportState {
   busy = $state(false);
@@ -19,14 +28,12 @@ class ExportState {
   async save(format: ExportFormat, filter: Record<string, string>): Promise<void> {
     if (this.busy) return;
     this.#say('');
+    this.busy = true;
     if (!native) {
-      const link = document.createElement('a');
-      link.href = exportAddress(format, filter);
-      link.download = '';
-      link.click();
+      await this.#download(format, filter);
+      this.busy = false;
       return;
     }
-    this.busy = true;
     const end = native.onExportProgress((now) => (this.progress = now));
     try {
       const { path, cancelled } = await native.ExportAudit(format, filter);
@@ -39,6 +46,30 @@ class ExportState {
       this.busy = this.cancelling = false;
       this.progress = null;
     }
+  }
+
+  /**
+   * A browser writes the file by itself, shows how far it is and keeps no half one; but it tells the page nothing of a download. So
+   * the server is asked beforehand whether it answers, and tells afterwards whether the browser took all of it.
+   */
+  async #download(format: ExportFormat, filter: Record<string, string>): Promise<void> {
+    try {
+      await getStats(filter);
+    } catch (error) {
+      this.#failed(error);
+      return;
+    }
+    const watch = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
+    const end = server.onExport((how) => {
+      if (how && how.watch !== watch) return;
+      end();
+      if (how?.complete) this.#say(`Sent to the browser: ${count(how.records)}`);
+      else this.#failed(new Error(brokenOff(how?.records)));
+    });
+    const link = document.createElement('a');
+    link.href = exportAddress(format, filter, watch);
+    link.download = '';
+    link.click();
   }
 
   cancel(): void {

@@ -3,7 +3,7 @@ import { getAudit, getStatus, login, logout, shutdown } from '../api/client';
 import { listen } from '../api/live';
 import { native, type Phase, type ServerState } from '../api/native';
 import { ApiError, sentence } from '../api/problem';
-import type { ActivityEvent, AuditRecord, BenchmarkJob, Status } from '../api/types';
+import type { ActivityEvent, AuditRecord, BenchmarkJob, ExportEvent, Status } from '../api/types';
 import { reduce, shown } from '../domain/requests';
 
 class Server {
@@ -29,6 +29,7 @@ class Server {
   #tellings = 0;
   #unlisten: (() => void) | null = null;
   readonly #requests = new Set<(record: AuditRecord) => void>();
+  readonly #exports = new Set<(how: ExportEvent | null) => void>();
   readonly #activities = new Set<(activity: ActivityEvent) => void>();
   readonly #benchmarks = new Set<(job: BenchmarkJob) => void>();
 
@@ -48,6 +49,12 @@ class Server {
   onBenchmark(heard: (job: BenchmarkJob) => void): () => void {
     this.#benchmarks.add(heard);
     return () => this.#benchmarks.delete(heard);
+  }
+
+  /** Calls heard with how each download ended, and with null when the server can tell no more. */
+  onExport(heard: (how: ExportEvent | null) => void): () => void {
+    this.#exports.add(heard);
+    return () => this.#exports.delete(heard);
   }
 
   /** Begins to follow the server. Called once, by the application. */
@@ -149,6 +156,9 @@ class Server {
         if (this.#sinceReset) this.#sinceReset = reduce(this.#sinceReset, { type: 'heard', record });
         for (const heard of this.#requests) heard(record);
       },
+      exported: (how) => {
+        for (const heard of this.#exports) heard(how);
+      },
       activity: (activity) => {
         for (const heard of this.#activities) heard(activity);
       },
@@ -180,6 +190,7 @@ class Server {
 
   #refused(error: unknown): void {
     this.status = null;
+    for (const heard of this.#exports) heard(null);
     if (error instanceof ApiError && error.status === 401) {
       this.#lock();
     } else if (error instanceof ApiError && error.kind === 'server-stopped') {

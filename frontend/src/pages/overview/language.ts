@@ -5,3 +5,5 @@ try {
 } catch {
   Object.defineProperty(navigator, 'language', { value: 'en', configurable: true });
 }
+
+export {};
