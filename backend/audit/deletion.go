@@ -19,7 +19,7 @@ var ErrNothingToRestore = errors.New("no deletion can be taken back any more")
 // Deletion is what DeleteAll did.
 type Deletion struct {
 	Deleted   int64     `json:"deleted" doc:"How many records went out of sight."`
-	UndoUntil time.Time `json:"undo_until" doc:"Until then they can be had back; then they go for good."`
+	UndoUntil time.Time `json:"undo_until,omitzero" doc:"Until then they can be had back; then they go for good. Left out when nothing was deleted."`
 }
 
 // hidden says which records are out of sight: those up to upto, but for the spared.
@@ -74,13 +74,14 @@ func (h hidden) exclude(c *clause) {
 // second one's time. One that finds nothing to delete changes nothing.
 func (s *Store) DeleteAll(ctx context.Context, now time.Time) (Deletion, error) {
 	until := now.UTC().Truncate(time.Millisecond).Add(UndoTime)
-	d := Deletion{UndoUntil: until}
+	var d Deletion
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		st, err := stats(ctx, tx, Filter{})
 		d.Deleted = st.Total - st.Running
 		if err != nil || d.Deleted == 0 {
 			return err
 		}
+		d.UndoUntil = until
 		for _, step := range []struct {
 			sql  string
 			args []any
@@ -213,6 +214,9 @@ func purge(ctx context.Context, tx *sql.Tx, until int64) error {
 	if err != nil || h.upto == 0 {
 		return err
 	}
+	if err := keepLastID(ctx, tx); err != nil {
+		return err
+	}
 	w := &clause{}
 	h.exclude(w)
 	for _, step := range []struct {
@@ -220,7 +224,6 @@ func purge(ctx context.Context, tx *sql.Tx, until int64) error {
 		args []any
 	}{
 		{"CREATE TEMP TABLE kept AS SELECT " + columnList + " FROM requests" + w.sql(), w.values()},
-		{"UPDATE audit_state SET last_id = max(last_id, coalesce((SELECT max(id) FROM requests), 0))", nil},
 		{"DELETE FROM requests", nil},
 		{"INSERT INTO requests (" + columnList + ") SELECT " + columnList + " FROM temp.kept", nil},
 		{"DROP TABLE temp.kept", nil},
@@ -232,6 +235,13 @@ func purge(ctx context.Context, tx *sql.Tx, until int64) error {
 		}
 	}
 	_, err = change(ctx, tx, 1, "SELECT "+endedColumns+" FROM requests WHERE +status <> 'running'")
+	return err
+}
+
+// keepLastID notes the highest id before its record may be deleted, so that it is not given again.
+func keepLastID(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, `UPDATE audit_state SET last_id = (SELECT max(id) FROM requests)
+		WHERE last_id < (SELECT max(id) FROM requests)`)
 	return err
 }
 

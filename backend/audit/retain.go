@@ -64,7 +64,11 @@ func (s *Store) deleteChunks(ctx context.Context, more func() (bool, error), que
 			return total, err
 		}
 		var n int64
-		err := s.write(ctx, func(tx *sql.Tx) (err error) {
+		err := s.write(ctx, func(tx *sql.Tx) error {
+			if err := keepLastID(ctx, tx); err != nil {
+				return err
+			}
+			var err error
 			n, err = change(ctx, tx, -1, query, args...)
 			return err
 		})

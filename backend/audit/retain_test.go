@@ -42,6 +42,29 @@ func TestRetainByAge(t *testing.T) {
 	}
 }
 
+// Whoever follows the audit by its ids must not see an old one again.
+func TestIDsGoOnAfterAllRecordsGrewTooOld(t *testing.T) {
+	db := openDB(t)
+	const n = 2*retainChunk + 7
+	var records []Record
+	for i := range n {
+		r := request(i)
+		r.ID, r.StartedAt, r.Status = int64(i+1), epoch, Success
+		records = append(records, r)
+	}
+	put(t, db, records...)
+	if deleted, err := NewStore(db).Retain(t.Context(), 7, 0, epoch.AddDate(0, 0, 8)); err != nil || deleted != n {
+		t.Fatalf("%d are deleted, %v", deleted, err)
+	}
+	next := request(0)
+	if err := startRecorder(t, db, Options{}).Begin(t.Context(), &next); err != nil { // as the next start of the server does
+		t.Fatal(err)
+	}
+	if next.ID != n+1 {
+		t.Errorf("the next record's id is %d, want %d", next.ID, n+1)
+	}
+}
+
 func TestRetainBySizeShrinksTheFile(t *testing.T) {
 	db := openDB(t)
 	s := NewStore(db)

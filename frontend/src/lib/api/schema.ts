@@ -525,9 +525,9 @@ export interface components {
             deleted: number;
             /**
              * Format: date-time
-             * @description Until then they can be had back; then they go for good.
+             * @description Until then they can be had back; then they go for good. Left out when nothing was deleted.
              */
-            undo_until: string;
+            undo_until?: string;
         };
         AuditPage: {
             /** @description The cursor of the following page; empty on the last, and in any order but the newest first. */
