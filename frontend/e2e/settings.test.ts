@@ -94,6 +94,28 @@ describe('the time limits', () => {
     await eventually(() => slider('Chat').inputValue()).toBe('20');
   });
 
+  it('are not lost when the page is left without a word', async () => {
+    const { page } = stage;
+    const asked: string[] = [];
+    let stay = true;
+    page.on('dialog', (dialog) => {
+      asked.push(dialog.type());
+      void (stay ? dialog.dismiss() : dialog.accept());
+    });
+    const leave = () => page.evaluate(() => void setTimeout(() => location.reload()));
+    await minutes('Chat').fill('20');
+    await page.getByText('1 change').waitFor();
+    await leave();
+    await eventually(() => asked).toEqual(['beforeunload']);
+    expect(await minutes('Chat').inputValue()).toBe('20');
+    stay = false;
+    await Promise.all([page.waitForEvent('load'), leave()]);
+    await eventually(() => minutes('Chat').inputValue()).toBe('15');
+    expect(asked.length).toBe(2);
+    await Promise.all([page.waitForEvent('load'), leave()]); // nothing would be lost
+    expect(asked.length).toBe(2);
+  });
+
   it.each(['0', '121', ''])('do not take "%s" minutes, and say what would be right', async (typed) => {
     const { page } = stage;
     const before = await stored();

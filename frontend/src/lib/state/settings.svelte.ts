@@ -25,6 +25,8 @@ class SettingsState {
   readonly patch: Json | undefined = $derived(this.saved && this.draft ? difference(json(this.saved), json(this.draft)) : undefined);
   readonly changed: string[] = $derived(paths(this.patch));
   readonly faulty: boolean = $derived(Object.keys(this.faults).length > 0);
+  /** Something would be lost with the page. */
+  readonly unsaved: boolean = $derived(this.changed.length > 0 || this.faulty);
 
   #schema = $state.raw<Json | undefined>();
   /** Counts what was asked and saved here: an answer that was asked for before that is out of date. */
@@ -50,7 +52,7 @@ class SettingsState {
       // One's own save is announced too: it must not take "Saved" away.
       if (this.saved && difference(json(this.saved), json(now)) === undefined) this.outside = null;
       else if (!this.saved) this.#take(now);
-      else if (this.changed.length > 0 || this.faulty) this.outside = now;
+      else if (this.unsaved) this.outside = now;
       else {
         this.#take(now);
         toasts.show({ text: 'The settings were changed outside. They are shown as they are now.' });
