@@ -16,6 +16,7 @@ import (
 	"github.com/wailsapp/wails/v2/pkg/runtime"
 
 	"mlxbar/backend/audit"
+	"mlxbar/backend/audit/export"
 	"mlxbar/backend/desktop"
 	"mlxbar/backend/storage"
 )
@@ -236,5 +237,18 @@ func TestExportSaysWhyItWroteNothing(t *testing.T) {
 				t.Errorf("%v, want an error that says %q", err, c.want)
 			}
 		})
+	}
+}
+
+func TestAFileThatDoesNotFitIsSaidWithWhatToDo(t *testing.T) {
+	for cause, want := range map[error]string{
+		export.ErrDiskFull:      "the disk of /home/ada is full, and no file was written. Make room, or choose another disk, and export again",
+		export.ErrTooLarge:      "the disk of /home/ada takes no file as large as this one, and none was written. Choose another disk, or narrow the export down by filters",
+		errors.New("no screen"): "export to /home/ada/audit.csv: no screen",
+	} {
+		err := plainly("/home/ada/audit.csv", fmt.Errorf("export to /home/ada/audit.csv: %w", cause))
+		if err.Error() != want {
+			t.Errorf("of %v it says %q", cause, err)
+		}
 	}
 }

@@ -414,6 +414,16 @@ func TestAFullDiskIsSaidPlainlyAndLeavesNothing(t *testing.T) {
 	only(t, dir, "audit.csv")
 }
 
+func TestADiskThatTakesNoLongFilesIsSaidPlainlyAndLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	full := failing{&os.PathError{Op: "write", Path: "audit.csv", Err: syscall.EFBIG}}
+	_, err := toFile(filepath.Join(dir, "audit.csv"), func(io.Writer) (int64, error) { return Write(t.Context(), full, CSV, of(examples())) })
+	if !errors.Is(err, ErrTooLarge) || errors.Is(err, ErrDiskFull) {
+		t.Errorf("got %v", err)
+	}
+	only(t, dir)
+}
+
 type failing struct{ err error }
 
 func (f failing) Write([]byte) (int, error) { return 0, f.err }

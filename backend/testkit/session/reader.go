@@ -20,11 +20,12 @@ const (
 
 // Numbers of AT-SPI's states.
 const (
-	stateFocused  = 12
-	stateShowing  = 25
-	deepest       = 80 // no page is so deep, and a tree that leads round in circles ends
-	mostOfReading = 5000
+	stateFocused = 12
+	stateShowing = 25
 )
+
+// No page is so deep or has so much in it: a tree that leads round in circles ends.
+const deepest, mostThings = 80, 5000
 
 // A Reader reads the windows of a desktop as a screen reader does: what a page says, and where the
 // keyboard is. Programs must be started after it.
@@ -159,7 +160,7 @@ func (r *Reader) Read() []Thing {
 
 // walk goes through what is below o. What is gone meanwhile is left out: it is read again.
 func (r *Reader) walk(o object, depth int, things *[]Thing) {
-	if depth > deepest || len(*things) > mostOfReading {
+	if depth > deepest || len(*things) > mostThings {
 		return
 	}
 	at := r.conn.Object(o.Bus, o.Path)
