@@ -89,7 +89,7 @@ type Audit struct {
 // Telemetry says where traces, metrics and log lines go. The environment's OTEL_* and
 // LOGFIRE_TOKEN win over it.
 type Telemetry struct {
-	OTLPEndpoint string `json:"otlp_endpoint" doc:"The OpenTelemetry collector that traces, metrics and log lines are sent to, such as http://localhost:4318; empty sends nothing. Counts from the server's next start; the variable OTEL_EXPORTER_OTLP_ENDPOINT wins over it." rule:"endpoint"`
+	OTLPEndpoint string `json:"otlp_endpoint" doc:"The OpenTelemetry collector that traces, metrics and log lines are sent to, such as http://localhost:4318; while it is empty they stay here. Counts from the server's next start; the variable OTEL_EXPORTER_OTLP_ENDPOINT wins over it." rule:"endpoint"`
 	ServiceName  string `json:"service_name" doc:"What the server calls itself there. Counts from the server's next start; the variable OTEL_SERVICE_NAME wins over it." default:"mlxbar" rule:"service"`
 }
 

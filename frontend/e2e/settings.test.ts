@@ -16,6 +16,7 @@ const initial = {
   timeouts: null,
   engines: { preload: [], llamacpp: null },
   audit: null,
+  telemetry: null,
 };
 const patchOf = (patch: unknown): RequestInit => ({ method: 'PATCH', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(patch) });
 const outside = (chat: string) => stage.server.api('/api/settings', patchOf({ timeouts: { chat } }));
@@ -58,6 +59,7 @@ it('says of each setting what it does, with its default', async () => {
     'The largest request body, in MiB (1 to 1024). Default: 64 MiB.',
     'Requests answered at once (1 to 64). Default: 4 at once.',
     'Records older than this are deleted, in days (1 to 3650). Default: 30 days.',
+    'What the server calls itself there. Counts from the server\'s next start; the variable OTEL_SERVICE_NAME wins over it. Default: mlxbar.',
     'default 15 min',
   ]) {
     await page.getByText(sentence).waitFor();
@@ -148,6 +150,7 @@ describe('the time limits', () => {
 describe('what is not possible', () => {
   const cases: [string, () => Promise<void>, string][] = [
     ['an address of the network', () => text('Address').fill('192.168.1.2:80'), 'Address must be a loopback address and a port from 0 to 65535, such as 127.0.0.1:10242.'],
+    ['a collector without http', () => text('Telemetry collector').fill('localhost:4318'), 'Telemetry collector must be empty, or an http or https address without user, query or fragment, such as http://localhost:4318'],
     ['a number out of range', () => number('Largest request').fill('0'), 'Largest request must be from 1 to 1024.'],
     ['a number that is not whole', () => number('Threads').fill('1.5'), 'Threads must be a whole number, not a fraction'],
     ['a number out of range in the audit', () => number('Keep records for').fill('5000'), 'Keep records for must be from 1 to 3650.'],

@@ -1165,7 +1165,7 @@ export interface components {
             /** @description Where the server tells how it does, for those who watch it with tools of their own; metadata only, never content. */
             telemetry?: {
                 /**
-                 * @description The OpenTelemetry collector that traces, metrics and log lines are sent to, such as http://localhost:4318; empty sends nothing. Counts from the server's next start; the variable OTEL_EXPORTER_OTLP_ENDPOINT wins over it.
+                 * @description The OpenTelemetry collector that traces, metrics and log lines are sent to, such as http://localhost:4318; while it is empty they stay here. Counts from the server's next start; the variable OTEL_EXPORTER_OTLP_ENDPOINT wins over it.
                  * @default
                  */
                 otlp_endpoint: string;

@@ -79,6 +79,8 @@ export const sections: readonly SectionSpec[] = [
           { value: 'strict', label: 'Strict' },
         ],
       },
+      { path: 'telemetry.otlp_endpoint', label: 'Telemetry collector', kind: 'text', placeholder: 'http://localhost:4318' },
+      { path: 'telemetry.service_name', label: 'Telemetry name', kind: 'text', placeholder: 'mlxbar' },
     ],
   },
   { name: 'audit', title: 'Audit Logs', fields: [] },
