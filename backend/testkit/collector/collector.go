@@ -3,6 +3,7 @@
 package collector
 
 import (
+	"bytes"
 	"compress/gzip"
 	"encoding/hex"
 	"io"
@@ -97,16 +98,13 @@ func (c *Collector) Stop() {
 // take decodes one request, as strictly as its headers allow.
 func take[M proto.Message](c *Collector, empty func() M, keep func(M)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		body := io.Reader(r.Body)
-		if r.Header.Get("Content-Encoding") == "gzip" {
-			unzipped, err := gzip.NewReader(r.Body)
-			if err != nil {
-				c.refuse(w, err.Error())
-				return
-			}
-			body = unzipped
+		raw, err := io.ReadAll(r.Body)
+		if err != nil { // the sender has left, as one may that ends
+			return
 		}
-		raw, err := io.ReadAll(body)
+		if r.Header.Get("Content-Encoding") == "gzip" {
+			raw, err = unzip(raw)
+		}
 		m := empty()
 		if err == nil {
 			err = proto.Unmarshal(raw, m)
@@ -122,6 +120,14 @@ func take[M proto.Message](c *Collector, empty func() M, keep func(M)) http.Hand
 		c.text.WriteString(protojson.Format(m))
 		w.Header().Set("Content-Type", "application/x-protobuf")
 	}
+}
+
+func unzip(raw []byte) ([]byte, error) {
+	unzipped, err := gzip.NewReader(bytes.NewReader(raw))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(unzipped)
 }
 
 func (c *Collector) refuse(w http.ResponseWriter, why string) {
