@@ -16,8 +16,8 @@ const (
 
 // reporter logs that telemetry cannot be delivered.
 type reporter struct {
-	secrets *strings.Replacer
-	now     func() time.Time
+	words words
+	now   func() time.Time
 
 	mu     sync.Mutex
 	log    *slog.Logger // nil once closed
@@ -25,14 +25,29 @@ type reporter struct {
 	unsaid int
 }
 
-func newReporter(log *slog.Logger, secrets []string) *reporter {
+func newReporter(log *slog.Logger, words words) *reporter {
+	return &reporter{log: log, words: words, now: time.Now}
+}
+
+// words puts a complaint into those that may be logged: a collector may quote its key.
+type words struct{ secrets *strings.Replacer }
+
+func newWords(secrets []string) words {
 	var pairs []string
 	for _, s := range secrets {
 		if s != "" {
 			pairs = append(pairs, s, "…")
 		}
 	}
-	return &reporter{log: log, secrets: strings.NewReplacer(pairs...), now: time.Now}
+	return words{strings.NewReplacer(pairs...)}
+}
+
+func (w words) of(err error) string {
+	cause := strings.Join(strings.Fields(w.secrets.Replace(err.Error())), " ")
+	if len(cause) > maxCause {
+		cause = strings.ToValidUTF8(cause[:maxCause], "") + "…"
+	}
+	return cause
 }
 
 // Handle is called by the exporters' goroutines.
@@ -47,11 +62,7 @@ func (r *reporter) Handle(err error) {
 		r.unsaid++
 		return
 	}
-	cause := strings.Join(strings.Fields(r.secrets.Replace(err.Error())), " ")
-	if len(cause) > maxCause {
-		cause = strings.ToValidUTF8(cause[:maxCause], "") + "…"
-	}
-	r.log.Warn("telemetry could not be delivered; requests are served as ever", "cause", cause, "unsaid", r.unsaid)
+	r.log.Warn("telemetry could not be delivered; requests are served as ever", "cause", r.words.of(err), "unsaid", r.unsaid)
 	r.last, r.unsaid = now, 0
 }
 

@@ -49,6 +49,7 @@ type Telemetry struct {
 	pull   http.Handler
 	hosts  []string
 	halt   halt
+	words  words
 	ends   []func(context.Context) error
 }
 
@@ -66,11 +67,11 @@ func Start(ctx context.Context, c Config) (*Telemetry, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Telemetry{halt: newHalt()}
+	t := &Telemetry{halt: newHalt(), words: newWords(p.secrets())}
 	t.hosts = p.hosts()
 	res := p.resource(c)
 	if p.sends() {
-		t.report(c.Log, p)
+		t.report(c.Log)
 	}
 	err = errors.Join(t.startTraces(ctx, p, res), t.startMetrics(ctx, p, res, c.Pull), t.startLogs(ctx, p, res))
 	if err != nil {
@@ -110,7 +111,10 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 	}
 	work.Wait()
 	t.ends = nil
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return errors.New(t.words.of(err)) // it may quote what is secret
+	}
+	return nil
 }
 
 // closePatience is how much longer a program may take to end because of what it has to tell.
@@ -128,8 +132,8 @@ func (t *Telemetry) onShutdown(end func(context.Context) error) { t.ends = appen
 
 // report has what OpenTelemetry complains of reach the program's own log. The library has one
 // such place for the whole process.
-func (t *Telemetry) report(to *slog.Logger, p *plan) {
-	r := newReporter(to, p.secrets())
+func (t *Telemetry) report(to *slog.Logger) {
+	r := newReporter(to, t.words)
 	otel.SetErrorHandler(r)
 	otel.SetLogger(logr.Discard())
 	t.onShutdown(func(context.Context) error { r.close(); return nil })

@@ -213,6 +213,11 @@ func TestARefusalIsLoggedWithoutTheKey(t *testing.T) {
 	if s := log.String(); !strings.Contains(s, "401") || !strings.Contains(s, "unknown key …") || strings.Contains(s, "geheim") {
 		t.Errorf("the log says %s", s)
 	}
+	_, last := tel.Tracer().Start(t.Context(), "last")
+	last.End()
+	if err := tel.Shutdown(t.Context()); err == nil || !strings.Contains(err.Error(), "401") || strings.Contains(err.Error(), "geheim") {
+		t.Errorf("the end says %v", err)
+	}
 }
 
 func TestShutdownSendsWhatIsLeft(t *testing.T) {
