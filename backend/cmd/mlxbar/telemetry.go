@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"mlxbar/backend/keychain"
+	"mlxbar/backend/settings"
 	"mlxbar/backend/telemetry"
 )
 
@@ -22,7 +24,7 @@ const loginPatience = 5 * time.Minute
 // maxToken is far more than any token has.
 const maxToken = 4 << 10
 
-func telemetryCommand() *cobra.Command {
+func telemetryCommand(f *flags) *cobra.Command {
 	return group("telemetry", "Where mlxbar's programs send telemetry, and the token for Logfire",
 		&cobra.Command{
 			Use:   "login",
@@ -47,7 +49,13 @@ Programs that run already take it up when they are started again.`,
 			Use:   "status",
 			Short: "Say where telemetry goes",
 			Args:  cobra.NoArgs,
-			RunE:  func(c *cobra.Command, _ []string) error { return telemetryStatus(c) },
+			RunE: func(c *cobra.Command, _ []string) error {
+				paths, err := f.paths()
+				if err != nil {
+					return err
+				}
+				return telemetryStatus(c, paths.Settings)
+			},
 		})
 }
 
@@ -126,7 +134,11 @@ func explained(err error) error {
 	return err
 }
 
-func telemetryStatus(c *cobra.Command) error {
+func telemetryStatus(c *cobra.Command, settingsFile string) error {
+	endpoint, err := collectorOf(settingsFile)
+	if err != nil {
+		return err
+	}
 	kept, why := keptToken(c.Context())
 	where, err := telemetry.Where(func(name string) string {
 		value, set := os.LookupEnv(name)
@@ -153,8 +165,27 @@ func telemetryStatus(c *cobra.Command) error {
 	case set:
 		why = "from $" + keychain.LogfireToken
 	}
-	_, err = fmt.Fprintf(out, "%-8s %s\n", "token", why)
-	return err
+	fmt.Fprintf(out, "%-8s %s\n", "token", why)
+	if endpoint != "" && os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" {
+		fmt.Fprintf(out, "%-8s sends to %s as well, as telemetry.otlp_endpoint of its settings says\n", "server", endpoint)
+	}
+	return nil
+}
+
+// collectorOf is the collector that the settings name for the server; "" when they name none.
+func collectorOf(settingsFile string) (string, error) {
+	raw, err := os.ReadFile(settingsFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the settings: %w", err)
+	}
+	set, err := settings.Parse(raw)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", settingsFile, err)
+	}
+	return set.Telemetry.OTLPEndpoint, nil
 }
 
 // keptToken is the keychain's token, and a word on it.

@@ -67,12 +67,23 @@ func TestTelemetryLoginStatusLogout(t *testing.T) {
 	h.tells("traces   http://127.0.0.1:4318/v1/traces\n", "keeps the keychain out")
 	withoutToken(t)
 
+	if err := h.paths.EnsureDirs(); err != nil {
+		t.Fatal(err)
+	}
+	h.write(h.paths.Settings, `{"telemetry": {"otlp_endpoint": "http://127.0.0.1:4319"}}`)
+	os.Unsetenv("OTEL_EXPORTER_OTLP_ENDPOINT")
+	h.tells("logs     https://logfire-eu.pydantic.dev/v1/logs\n", "server   sends to http://127.0.0.1:4319 as well")
+	h.write(h.paths.Settings, `{"telemetry": {"otlp_endpoint": 1}}`)
+	h.refused([]string{"telemetry", "status"}, "telemetry.otlp_endpoint")
+
 	if said := h.good("telemetry", "logout"); !strings.Contains(said, "removed") {
 		t.Errorf("logout says %q", said)
 	}
 	if said := h.good("telemetry", "logout"); said != "The keychain held no token.\n" {
 		t.Errorf("a second logout says %q", said)
 	}
+	h.write(h.paths.Settings, `{}`)
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
 	t.Setenv("OTEL_TRACES_SAMPLER", "often")
 	h.refused([]string{"telemetry", "status"}, "OTEL_TRACES_SAMPLER=often")
 }
