@@ -31,7 +31,7 @@ var mayImport = map[string]string{
 	"tray":    "desktop",
 
 	// Edges of the server
-	"gateway": "activity audit engine models settings gateway/openai gateway/problem gateway/requestid gateway/routing gateway/sse",
+	"gateway": "activity audit engine models settings gateway/openai gateway/problem gateway/requestid gateway/routing gateway/sse gateway/httpconn",
 	"admin":   "activity audit audit/export bench/archive bench/job bench/results engine live models settings gateway/problem gateway/requestid",
 
 	// What the edges use
@@ -41,6 +41,7 @@ var mayImport = map[string]string{
 	"child":                 "",
 	"audit/export":          "audit storage",
 	"audit":                 "storage",
+	"gateway/httpconn":      "",
 	"gateway/openai":        "gateway/problem",
 	"gateway/routing":       "settings",
 	"gateway/problem":       "gateway/requestid",

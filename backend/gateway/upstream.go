@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"mlxbar/backend/gateway/httpconn"
 	"mlxbar/backend/gateway/openai"
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/settings"
@@ -38,9 +39,11 @@ type target struct {
 
 // upstreamClient sends requests on. Engines and providers have transports of
 // their own: no proxy stands between mlxbar and an engine, and their idle times differ.
+// Where plain HTTP without a proxy leads to it, a near one spares its goroutines.
 type upstreamClient struct {
-	local, remote *http.Transport
-	userAgent     string
+	local, remote         *http.Transport
+	nearLocal, nearRemote *httpconn.Client
+	userAgent             string
 }
 
 func newUpstreamClient(version string, timeouts func() settings.Timeouts) *upstreamClient {
@@ -57,20 +60,45 @@ func newUpstreamClient(version string, timeouts func() settings.Timeouts) *upstr
 		ForceAttemptHTTP2: true, TLSHandshakeTimeout: 10 * time.Second,
 		IdleConnTimeout: keepAliveRemote, MaxIdleConns: 512, MaxIdleConnsPerHost: 256,
 	}
-	return &upstreamClient{local: local, remote: remote, userAgent: "mlxbar/" + version}
+	return &upstreamClient{
+		local: local, remote: remote, userAgent: "mlxbar/" + version,
+		nearLocal:  &httpconn.Client{Dial: dial, IdleTime: keepAliveLocal, MaxIdle: 256},
+		nearRemote: &httpconn.Client{Dial: dial, IdleTime: keepAliveRemote, MaxIdle: 256},
+	}
 }
 
 func (c *upstreamClient) close() {
 	c.local.CloseIdleConnections()
 	c.remote.CloseIdleConnections()
+	c.nearLocal.CloseIdleConnections()
+	c.nearRemote.CloseIdleConnections()
+}
+
+// transport is the way to t for req.
+func (c *upstreamClient) transport(t target, req *http.Request) http.RoundTripper {
+	near := httpconn.Takes(req.URL, req.ContentLength)
+	switch {
+	case t.local && near:
+		return c.nearLocal
+	case t.local:
+		return c.local
+	case near && !proxied(req):
+		return c.nearRemote
+	}
+	return c.remote
+}
+
+// proxied says whether the environment has a proxy for req. An unreadable one is the
+// transport's to complain about.
+func proxied(req *http.Request) bool {
+	proxy, err := http.ProxyFromEnvironment(req)
+	return proxy != nil || err != nil
 }
 
 // send posts body to t and returns the answer, whatever its status. The error is
 // a problem; the caller closes the body.
 func (c *upstreamClient) send(ctx context.Context, t target, body []byte, stream bool) (*http.Response, error) {
-	connected := false
-	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected = true }})
-	req, err := http.NewRequestWithContext(traced, http.MethodPost, t.url, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url, bytes.NewReader(body))
 	if err != nil {
 		return nil, problem.New(problem.Internal, "The request to the upstream could not be made.").Because(err)
 	}
@@ -85,19 +113,30 @@ func (c *upstreamClient) send(ctx context.Context, t target, body []byte, stream
 	if t.key != "" {
 		req.Header.Set("Authorization", "Bearer "+t.key)
 	}
-	transport := c.remote
 	if t.local {
-		transport = c.local
 		// llama.cpp's server closes a connection after a hundred requests and does not say so. A
 		// request that is sent into that gets no answer, and an engine may be asked twice: with
 		// this entry, which is not sent itself, the transport does so on a new connection.
 		req.Header["Idempotency-Key"] = []string{}
 	}
-	resp, err := transport.RoundTrip(req) // not a Client: a redirect must not carry a prompt elsewhere
+	resp, connected, err := roundTrip(c.transport(t, req), req)
 	if err != nil {
 		return nil, t.unreachable(ctx, err, connected)
 	}
 	return resp, nil
+}
+
+// roundTrip asks once, and says of an error whether there was a connection. It is not a
+// Client's Do: a redirect must not carry a prompt elsewhere.
+func roundTrip(by http.RoundTripper, req *http.Request) (resp *http.Response, connected bool, err error) {
+	if _, near := by.(*httpconn.Client); near {
+		resp, err = by.RoundTrip(req)
+		var dial *httpconn.DialError
+		return resp, !errors.As(err, &dial), err
+	}
+	traced := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected = true }})
+	resp, err = by.RoundTrip(req.WithContext(traced))
+	return resp, connected, err
 }
 
 // unreachable says why no answer came.
