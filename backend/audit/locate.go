@@ -36,9 +36,9 @@ var usualLimits = limits{shallow: 2000, scarce: 5000, rowsPerBlock: 400, parts: 
 // find returns up to limit records after the first offset ones.
 func (l *locator) find(ctx context.Context, offset int64, limit int) ([]Record, error) {
 	by := l.view.Sort
-	plain := l.filter == Filter{} && by != ByStart && by != "" // the sort's index has all that is asked
+	plain := l.filter == Filter{} && by.named() // the sort's index has all that is asked
 	switch {
-	case plain && (!by.named() || offset <= l.store.limits.shallow):
+	case plain && offset <= l.store.limits.shallow:
 		return l.read(ctx, l.all(), l.order(by), limit, offset)
 	case by.named() && l.filter.name(by) == "":
 		return l.byName(ctx, offset, limit)
@@ -244,21 +244,34 @@ func (l *locator) byFigure(ctx context.Context, offset int64, limit int) ([]Reco
 		}
 	}
 	return l.eachPart(ctx, len(runs), offset, limit, func(i int, offset int64, limit int) ([]Record, error) {
-		w := l.all()
-		w.index = "requests_" + figure
-		if runs[i][0] < 0 {
-			w.and(figure + " IS NULL")
-			return l.read(ctx, w, l.order(ByStart), limit, offset)
-		}
-		w.and(figure + " IS NOT NULL")
-		if low := runs[i][0]; low > 0 {
-			w.and(figure+" >= ?", lowerBounds[low])
-		}
-		if above := runs[i][1] + 1; above < buckets {
-			w.and(figure+" < ?", lowerBounds[above])
-		}
-		return l.read(ctx, w, l.order(l.view.Sort), limit, offset)
+		return l.between(ctx, figure, runs[i][0], runs[i][1], limit, offset)
 	})
+}
+
+// between reads from a run of buckets. The figure's index has them block by block, so that
+// their ids are found and sorted first, and only the page's records are read.
+func (l *locator) between(ctx context.Context, figure string, low, high, limit int, offset int64) ([]Record, error) {
+	inner, order := l.all(), l.order(l.view.Sort)
+	inner.index = "requests_" + figure
+	if low < 0 {
+		inner.and(figure + " IS NULL")
+		order = l.order(ByStart)
+	} else {
+		inner.and(figure + " IS NOT NULL")
+		if low > 0 {
+			inner.and(figure+" >= ?", lowerBounds[low])
+		}
+		if high+1 < buckets {
+			inner.and(figure+" < ?", lowerBounds[high+1])
+		}
+	}
+	inner.and("id / 8192 = block")
+	w := &clause{}
+	w.and(`id IN (WITH RECURSIVE blocks (block) AS (SELECT (SELECT coalesce(min(id), 0) FROM requests) / 8192
+		UNION ALL SELECT block + 1 FROM blocks WHERE block < ? / 8192)
+		SELECT id FROM blocks CROSS JOIN `+inner.from()+inner.sql()+" ORDER BY "+order+" LIMIT ? OFFSET ?)",
+		append(append([]any{l.until}, inner.values()...), limit, offset)...)
+	return l.read(ctx, w, order, limit, 0)
 }
 
 // sorted finds the few matching records by the index that has the fewest rows.

@@ -30,6 +30,8 @@ type options struct {
 	Exact        int           `json:"exact_requests"`
 	Records      int           `json:"records"`
 	AuditRounds  int           `json:"audit_rounds"`
+	Recorded     int           `json:"recorded"`
+	WriterRounds int           `json:"writer_rounds"`
 
 	mlxbar, fakeUpstream, prepared, json string
 }
@@ -58,6 +60,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	if len(args) > 0 && args[0] == fillCommand {
 		return runFill(ctx, args[1:], stdout, stderr)
+	}
+	if len(args) > 0 && args[0] == recordCommand {
+		return runRecord(ctx, args[1:], stdout, stderr)
 	}
 	o, err := parseFlags(args, stderr)
 	if err != nil {

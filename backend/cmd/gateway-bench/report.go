@@ -21,7 +21,9 @@ type report struct {
 	Audit   accounts   `json:"audit"`
 	// FullAudit is nil when it was left out.
 	FullAudit *auditRun `json:"full_audit"`
-	Targets   []target  `json:"targets"`
+	// Writer is nil when it was left out.
+	Writer  *writerRun `json:"writer"`
+	Targets []target   `json:"targets"`
 }
 
 type memory struct {
