@@ -81,12 +81,46 @@ func clip(s string) string {
 
 // values fills args, which has room for all columns.
 func (r *row) values(args []driver.NamedValue) {
-	for i, v := range [...]driver.Value{
-		r.id, r.requestID, r.startedAt, r.model, r.servedModel, string(r.backend), r.provider, r.endpoint, r.stream,
-		r.durationMS.value(), r.ttftMS.value(), string(r.status), r.httpStatus.value(), r.errorType,
-		r.prompt.value(), r.completion.value(), r.total.value(), r.cached.value(), r.promptMS.value(), r.generationMS.value(),
-		r.attempts, r.client, r.keyID, r.costUSD.value(),
-	} {
-		args[i].Value = v
+	a := arguments(args)
+	a.put(r.id)
+	a.put(r.requestID)
+	a.put(r.startedAt)
+	a.text(r.model)
+	a.text(r.servedModel)
+	a.text(string(r.backend))
+	a.text(r.provider)
+	a.text(r.endpoint)
+	a.put(r.stream)
+	a.put(r.durationMS.value())
+	a.put(r.ttftMS.value())
+	a.text(string(r.status))
+	a.put(r.httpStatus.value())
+	a.text(r.errorType)
+	for _, n := range [...]number[int64]{r.prompt, r.completion, r.total, r.cached} {
+		a.put(n.value())
 	}
+	a.put(r.promptMS.value())
+	a.put(r.generationMS.value())
+	a.put(r.attempts)
+	a.text(r.client)
+	a.text(r.keyID)
+	a.put(r.costUSD.value())
+}
+
+// arguments are those that are still to be filled.
+type arguments []driver.NamedValue
+
+func (a *arguments) put(v driver.Value) {
+	(*a)[0].Value = v
+	*a = (*a)[1:]
+}
+
+// text leaves a text in its place that is the same as of the last record, as most are: a
+// string in an interface costs memory.
+func (a *arguments) text(s string) {
+	if last, ok := (*a)[0].Value.(string); ok && last == s {
+		*a = (*a)[1:]
+		return
+	}
+	a.put(s)
 }

@@ -18,26 +18,35 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, deadline time
 	if err := checkContentType(r); err != nil {
 		return nil, err
 	}
-	tooLarge := problem.Newf(problem.BodyTooLarge, "The body has more than %d MiB, the limit that server.max_body_mb sets.", limit>>20)
 	if r.ContentLength > limit {
-		return nil, tooLarge
+		return nil, tooLarge(limit)
 	}
 	control := http.NewResponseController(w)
 	control.SetReadDeadline(deadline) // a test's recorder has none
 	defer control.SetReadDeadline(time.Time{})
 
 	body := make([]byte, 0, max(r.ContentLength, 512)+1)
-	body, err := appendAll(body, http.MaxBytesReader(w, r.Body, limit))
+	from := r.Body
+	if r.ContentLength < 0 { // else it ends where it said
+		from = http.MaxBytesReader(w, from, limit)
+	}
+	body, err := appendAll(body, from)
+	if err == nil {
+		r.Body.Close() // it has ended: the server need not look for more
+		return body, nil
+	}
 	var over *http.MaxBytesError
 	switch {
-	case err == nil:
-		return body, nil
 	case errors.As(err, &over):
-		return nil, tooLarge
+		return nil, tooLarge(limit)
 	case time.Now().After(deadline):
 		return nil, problem.New(problem.Timeout, "The body did not arrive within the request's time limit.").Because(err)
 	}
 	return nil, problem.New(problem.Cancelled, "The client left before its body was complete.").Because(err)
+}
+
+func tooLarge(limit int64) error {
+	return problem.Newf(problem.BodyTooLarge, "The body has more than %d MiB, the limit that server.max_body_mb sets.", limit>>20)
 }
 
 // appendAll is io.ReadAll into a buffer that has about the right size already.
@@ -59,6 +68,9 @@ func appendAll(b []byte, r io.Reader) ([]byte, error) {
 
 func checkContentType(r *http.Request) error {
 	given := r.Header.Get("Content-Type")
+	if given == "application/json" { // as nearly all say
+		return nil
+	}
 	media, params, err := mime.ParseMediaType(given)
 	charset := params["charset"]
 	if err == nil && media == "application/json" && (charset == "" || strings.EqualFold(charset, "utf-8")) {

@@ -21,7 +21,7 @@ import (
 func Guard(next http.Handler, current func() settings.Settings, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := requestid.FromHeader(r.Header)
-		w.Header().Set(requestid.Header, id)
+		w.Header()[requestid.Canonical] = []string{id}
 		r = r.WithContext(requestid.With(r.Context(), id))
 		tracked := &trackingWriter{ResponseWriter: w}
 		defer recoverPanic(tracked, r, log)

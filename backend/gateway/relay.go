@@ -24,6 +24,14 @@ const (
 	maxEvent  = 16 << 20  // one event of a stream
 )
 
+// Headers that are the same for all; nobody changes them.
+var (
+	jsonType        = []string{"application/json"}
+	eventStreamType = []string{"text/event-stream; charset=utf-8"}
+	noStore         = []string{"no-store"}
+	noBuffering     = []string{"no"}
+)
+
 // relay brings one upstream's answer back to the client and keeps the limits on
 // how long a stream may be silent.
 type relay struct {
@@ -67,7 +75,10 @@ func (r *relay) answer(ctx context.Context, resp *http.Response) error {
 	if resp.StatusCode != http.StatusOK {
 		return r.target.refused(ctx, resp)
 	}
-	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	media := resp.Header.Get("Content-Type")
+	if media != "application/json" && media != "text/event-stream" {
+		media, _, _ = mime.ParseMediaType(media)
+	}
 	if r.x.request.Stream && media == "text/event-stream" {
 		return r.events(ctx, resp.Body)
 	}
@@ -79,7 +90,11 @@ func (r *relay) answer(ctx context.Context, resp *http.Response) error {
 
 // whole passes on an answer that is one JSON object.
 func (r *relay) whole(ctx context.Context, resp *http.Response) error {
-	body := make([]byte, 0, max(min(resp.ContentLength, maxAnswer), 1024)+1)
+	size := int64(1024)
+	if resp.ContentLength >= 0 {
+		size = min(resp.ContentLength, maxAnswer)
+	}
+	body := make([]byte, 0, size+1)
 	body, err := appendAll(body, io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
 		return r.target.broken(ctx, err)
@@ -100,7 +115,7 @@ func (r *relay) whole(ctx context.Context, resp *http.Response) error {
 	r.x.use(usage)
 	r.x.settle(nil)
 	h := r.x.w.Header()
-	h.Set("Content-Type", "application/json")
+	h["Content-Type"] = jsonType
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	r.x.w.WriteHeader(http.StatusOK)
 	r.x.w.Write(body) // the record stands; a client that has left needs no error
@@ -184,9 +199,7 @@ func (r *relay) begin() {
 	}
 	r.begun = true
 	h := r.x.w.Header()
-	h.Set("Content-Type", "text/event-stream; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no")
+	h["Content-Type"], h["Cache-Control"], h["X-Accel-Buffering"] = eventStreamType, noStore, noBuffering
 	r.x.w.WriteHeader(http.StatusOK)
 }
 

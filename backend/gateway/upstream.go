@@ -37,13 +37,15 @@ type target struct {
 	gone   func() bool
 }
 
+var acceptEvents = []string{"text/event-stream"}
+
 // upstreamClient sends requests on. Engines and providers have transports of
 // their own: no proxy stands between mlxbar and an engine, and their idle times differ.
 // Where plain HTTP without a proxy leads to it, a near one spares its goroutines.
 type upstreamClient struct {
 	local, remote         *http.Transport
 	nearLocal, nearRemote *httpconn.Client
-	userAgent             string
+	userAgent             []string
 }
 
 func newUpstreamClient(version string, timeouts func() settings.Timeouts) *upstreamClient {
@@ -61,7 +63,7 @@ func newUpstreamClient(version string, timeouts func() settings.Timeouts) *upstr
 		IdleConnTimeout: keepAliveRemote, MaxIdleConns: 512, MaxIdleConnsPerHost: 256,
 	}
 	return &upstreamClient{
-		local: local, remote: remote, userAgent: "mlxbar/" + version,
+		local: local, remote: remote, userAgent: []string{"mlxbar/" + version},
 		nearLocal:  &httpconn.Client{Dial: dial, IdleTime: keepAliveLocal, MaxIdle: 256},
 		nearRemote: &httpconn.Client{Dial: dial, IdleTime: keepAliveRemote, MaxIdle: 256},
 	}
@@ -102,12 +104,10 @@ func (c *upstreamClient) send(ctx context.Context, t target, body []byte, stream
 	if err != nil {
 		return nil, problem.New(problem.Internal, "The request to the upstream could not be made.").Because(err)
 	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", c.userAgent)
+	h := req.Header
+	h["Content-Type"], h["User-Agent"], h["Accept"] = jsonType, c.userAgent, jsonType
 	if stream {
-		req.Header.Set("Accept", "text/event-stream")
-	} else {
-		req.Header.Set("Accept", "application/json")
+		h["Accept"] = acceptEvents
 	}
 	maps.Copy(req.Header, t.header)
 	if t.key != "" {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -18,7 +19,10 @@ import (
 	"mlxbar/backend/gateway/problem"
 )
 
-const maxModelName = 256
+const (
+	maxModelName = 256
+	maxKnown     = 6 // members of one endpoint that field checks
+)
 
 // Request is what the gateway has to know of a request's body. The body itself
 // is passed on as it came.
@@ -40,7 +44,7 @@ func ParseRequest(endpoint Endpoint, body []byte) (Request, *problem.Error) {
 	if !root.IsObject() {
 		return Request{}, problem.Newf(problem.InvalidJSON, "The body is a JSON %s; send an object.", typeName(root))
 	}
-	p := parser{endpoint: endpoint, seen: map[string]bool{}}
+	p := parser{endpoint: endpoint}
 	root.ForEach(func(key, value gjson.Result) bool {
 		p.field(key.Str, value)
 		return true
@@ -64,7 +68,7 @@ func invalidJSON(body []byte) *problem.Error {
 type parser struct {
 	endpoint Endpoint
 	request  Request
-	seen     map[string]bool
+	seen     []string // few
 	faults   []problem.Field
 }
 
@@ -75,11 +79,14 @@ func (p *parser) field(name string, v gjson.Result) {
 	if !known {
 		return
 	}
-	if p.seen[name] {
+	if slices.Contains(p.seen, name) {
 		p.fault(name, "stands twice; send it once", gjson.Result{})
 		return
 	}
-	p.seen[name] = true
+	if p.seen == nil {
+		p.seen = make([]string, 0, maxKnown)
+	}
+	p.seen = append(p.seen, name)
 	check(p, name, v)
 }
 
@@ -100,10 +107,10 @@ func (p *parser) check(name string) (check func(*parser, string, gjson.Result), 
 }
 
 func (p *parser) required() {
-	if !p.seen["model"] {
+	if !slices.Contains(p.seen, "model") {
 		p.fault("model", "is required: the name of a model, a string", gjson.Result{})
 	}
-	if content := p.endpoint.content; !p.seen[content] {
+	if content := p.endpoint.content; !slices.Contains(p.seen, content) {
 		p.fault(content, "is required: "+p.endpoint.what, gjson.Result{})
 	}
 }
@@ -167,12 +174,12 @@ func (p *parser) messages(name string, v gjson.Result) {
 	}
 	n := 0
 	v.ForEach(func(_, m gjson.Result) bool {
-		at := fmt.Sprintf("%s[%d]", name, n)
+		at := func() string { return fmt.Sprintf("%s[%d]", name, n-1) }
 		n++
 		if !m.IsObject() {
-			p.fault(at, fmt.Sprintf("must be an object with role and content; it is %s", article(m)), gjson.Result{})
+			p.fault(at(), fmt.Sprintf("must be an object with role and content; it is %s", article(m)), gjson.Result{})
 		} else if role := m.Get("role"); role.Type != gjson.String || role.Str == "" {
-			p.fault(at+".role", "is required: a string such as user, assistant, system or tool", gjson.Result{})
+			p.fault(at()+".role", "is required: a string such as user, assistant, system or tool", gjson.Result{})
 		}
 		return len(p.faults) < 16 // enough to mend a request by
 	})

@@ -13,6 +13,9 @@ import (
 // the one in force.
 const Header = "X-Request-ID"
 
+// Canonical is Header as net/http keeps it.
+var Canonical = http.CanonicalHeaderKey(Header)
+
 const maxLength = 128
 
 type contextKey struct{}
@@ -21,18 +24,19 @@ type contextKey struct{}
 func New() string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails; see crypto/rand
-	return "req_" + hex.EncodeToString(b[:])
+	text := [4 + 2*len(b)]byte{'r', 'e', 'q', '_'}
+	hex.Encode(text[4:], b[:])
+	return string(text[:])
 }
 
 // FromHeader returns the client's identifier if it is 1 to 128 printable ASCII
 // characters, else a new one. A bad identifier is replaced, not refused: it is
 // a courtesy to the client and no reason to fail its request.
 func FromHeader(h http.Header) string {
-	id := h.Get(Header)
-	if !valid(id) {
-		return New()
+	if ids := h[Canonical]; len(ids) > 0 && valid(ids[0]) {
+		return ids[0]
 	}
-	return id
+	return New()
 }
 
 func valid(id string) bool {

@@ -41,10 +41,10 @@ func Resolve(s *settings.Settings, model string) (Destination, error) {
 // Match says whether name matches pattern, in which * stands for any characters,
 // none included. Case counts.
 func Match(pattern, name string) bool {
-	parts := strings.Split(pattern, "*")
-	if len(parts) == 1 {
-		return pattern == name
+	if pattern == "*" || !strings.Contains(pattern, "*") {
+		return pattern == "*" || pattern == name
 	}
+	parts := strings.Split(pattern, "*")
 	rest, ok := strings.CutPrefix(name, parts[0])
 	if !ok {
 		return false
