@@ -111,3 +111,33 @@ func BenchmarkStreamEvent(b *testing.B) {
 		}
 	}
 }
+
+func TestReadingAChunkTakesNoMemory(t *testing.T) {
+	const event = "data: {\"choices\":[\"hello\"]}\n\n"
+	chunk := fmt.Appendf(nil, "%x\r\n%s\r\n", len(event), event)
+	req := post(t, "http://127.0.0.1", "")
+	p := make([]byte, 100)
+	allocations := func(chunks int) float64 {
+		stream := append([]byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), bytes.Repeat(chunk, chunks)...)
+		stream = append(stream, "0\r\n\r\n"...)
+		return testing.AllocsPerRun(10, func() {
+			cn := newConn(&Client{}, "x", &bytesConn{in: bytes.NewReader(stream)})
+			resp, err := cn.exchange(req, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := 0
+			for err == nil {
+				var m int
+				m, err = resp.Body.Read(p)
+				n += m
+			}
+			if err != io.EOF || n != chunks*len(event) {
+				t.Errorf("%d bytes, %v", n, err)
+			}
+		})
+	}
+	if few, many := allocations(10), allocations(1010); many != few {
+		t.Errorf("ten chunks take %v allocations, a thousand more %v", few, many)
+	}
+}

@@ -97,13 +97,12 @@ type Stream struct {
 }
 
 var (
-	doneData       = []byte("[DONE]")
-	errorKey       = []byte(`"error"`)
-	usageKey       = []byte(`"usage"`)
-	timingsKey     = []byte(`"timings"`)
-	finishKey      = []byte(`"finish_reason"`)
-	finishNull     = []byte(`"finish_reason":null`)
-	contentMembers = []string{"delta.content", "text", "delta.tool_calls", "delta.reasoning_content", "delta.reasoning", "delta.refusal", "delta.function_call"}
+	doneData   = []byte("[DONE]")
+	errorKey   = []byte(`"error"`)
+	usageKey   = []byte(`"usage"`)
+	timingsKey = []byte(`"timings"`)
+	finishKey  = []byte(`"finish_reason"`)
+	finishNull = []byte(`"finish_reason":null`)
 )
 
 // Observe takes the data of the next event. Most events are tokens in mid-stream
@@ -154,15 +153,28 @@ func finished(root gjson.Result) (yes bool) {
 
 // hasContent tells the first token from the chunk that only names the role.
 func hasContent(root gjson.Result) (yes bool) {
-	root.Get("choices").ForEach(func(_, choice gjson.Result) bool {
-		for _, member := range contentMembers {
-			v := choice.Get(member)
-			if (v.Type == gjson.String && v.Str != "") || v.IsArray() || v.IsObject() {
-				yes = true
-				return false
-			}
+	delta := func(name, v gjson.Result) bool {
+		switch name.Str {
+		case "content", "tool_calls", "reasoning_content", "reasoning", "refusal", "function_call":
+			yes = yes || holds(v)
 		}
-		return true
+		return !yes
+	}
+	root.Get("choices").ForEach(func(_, choice gjson.Result) bool {
+		choice.ForEach(func(name, v gjson.Result) bool {
+			switch name.Str {
+			case "text":
+				yes = holds(v)
+			case "delta":
+				v.ForEach(delta)
+			}
+			return !yes
+		})
+		return !yes
 	})
 	return yes
+}
+
+func holds(v gjson.Result) bool {
+	return (v.Type == gjson.String && v.Str != "") || v.IsArray() || v.IsObject()
 }

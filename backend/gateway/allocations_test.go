@@ -1,0 +1,73 @@
+package gateway
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"mlxbar/backend/activity"
+	"mlxbar/backend/audit"
+)
+
+// drain is a client that takes everything.
+type drain struct{ header http.Header }
+
+func (d drain) Header() http.Header         { return d.header }
+func (d drain) Write(p []byte) (int, error) { return len(p), nil }
+func (d drain) WriteHeader(int)             {}
+func (d drain) FlushError() error           { return nil }
+
+type noRecorder struct{ Recorder }
+
+func (noRecorder) End(*audit.Record) error { return nil }
+
+// oneByOne gives an event a read, as a model makes them.
+type oneByOne struct{ events []string }
+
+func (o *oneByOne) Read(p []byte) (int, error) {
+	if len(o.events) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, o.events[0])
+	o.events = o.events[1:]
+	return n, nil
+}
+
+// Memory per event would have the garbage collector run for every stream, and in the middle of it.
+func TestForwardingAnEventTakesNoMemory(t *testing.T) {
+	token := `data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1795495167,"model":"m",` +
+		`"choices":[{"index":0,"delta":{"content":" ` + strings.Repeat("glad", 30) + `"},"finish_reason":null}]}` + "\n\n"
+	stream := func(tokens int) (events []string) {
+		for range tokens {
+			events = append(events, token)
+		}
+		return append(events, `data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}`+"\n\n", "data: [DONE]\n\n")
+	}
+	requests := activity.NewRequests()
+	allocations := func(tokens int) float64 {
+		events := stream(tokens)
+		return testing.AllocsPerRun(10, func() {
+			x := &exchange{
+				Gateway: &Gateway{Config: Config{Audit: noRecorder{}, Requests: requests, Logger: slog.New(slog.DiscardHandler)}},
+				w:       &trackingWriter{ResponseWriter: drain{http.Header{}}}, start: time.Now(),
+			}
+			x.request.Stream = true
+			x.settings.Timeouts.Idle, x.settings.Timeouts.FirstToken = 60_000_000_000, 60_000_000_000
+			x.running = requests.Begin(activity.Running{}, func(error) {})
+			rel := newRelay(x, target{}, func(error) {})
+			defer rel.stop()
+			if err := rel.events(t.Context(), &oneByOne{events}); err != nil {
+				t.Error(err)
+			}
+			if n := rel.stream.Tokens; n < int64(tokens) {
+				t.Errorf("%d of %d tokens", n, tokens)
+			}
+		})
+	}
+	if few, many := allocations(10), allocations(1010); many != few {
+		t.Errorf("a stream of ten takes %v allocations, one of a thousand more %v", few, many)
+	}
+}
