@@ -22,7 +22,7 @@ var mayImport = map[string]string{
 	"cmd/mlxbar":        "server admin desktop datadir audit audit/export gateway/problem models engine/runtime settings storage telemetry keychain",
 	"cmd/mlx-benchmark": "bench/cli bench/machine telemetry",
 	"cmd/fakeupstream":  "testkit/upstream",
-	"cmd/gateway-bench": "audit bench bench/machine datadir engine engine/llamacpp models settings storage testkit/records",
+	"cmd/gateway-bench": "activity audit bench bench/machine datadir engine engine/llamacpp gateway gateway/problem models settings storage testkit/records",
 
 	// What the programs are made of
 	"server": "activity admin audit audit/export datadir engine engine/llamacpp engine/runtime frontend gateway gateway/problem gateway/requestid " +

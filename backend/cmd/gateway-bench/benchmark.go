@@ -54,15 +54,23 @@ func (b *benchmark) measure(ctx context.Context) error {
 	if err := b.account(ctx); err != nil {
 		return err
 	}
+	if err := b.allocations(ctx); err != nil {
+		return err
+	}
 	if b.options.EngineRounds > 0 {
 		if err := b.engineSpeed(ctx); err != nil {
 			return err
 		}
 	}
-	if b.options.Records == 0 {
+	if b.options.Records > 0 {
+		if err := b.auditSpeed(ctx); err != nil {
+			return err
+		}
+	}
+	if b.options.Recorded == 0 {
 		return nil
 	}
-	return b.auditSpeed(ctx)
+	return b.writerSpeed(ctx)
 }
 
 // start brings up the upstream and the two ways to it.

@@ -64,6 +64,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(args) > 0 && args[0] == recordCommand {
 		return runRecord(ctx, args[1:], stdout, stderr)
 	}
+	if len(args) == 3 && args[0] == allocationsCommand {
+		return runAllocations(ctx, args[1], args[2], stdout)
+	}
 	o, err := parseFlags(args, stderr)
 	if err != nil {
 		return err
@@ -94,7 +97,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	if exe, err := os.Executable(); err == nil {
 		beside = filepath.Dir(exe)
 	}
-	o := options{Connections: []int{1, 8, 64}}
+	o := options{Connections: []int{1, 8, 16, 64}}
 	quick := false
 	f := flag.NewFlagSet("gateway-bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
@@ -107,6 +110,8 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	f.IntVar(&o.Exact, "exact", 2000, "requests that are counted one by one")
 	f.IntVar(&o.Records, "records", 1_000_000, "records of the full audit; 0 leaves it out")
 	f.IntVar(&o.AuditRounds, "audit-rounds", 9, "times that each question about the full audit is asked")
+	f.IntVar(&o.Recorded, "recorded", 100_000, "requests that the audit's writer records in one round; 0 leaves it out")
+	f.IntVar(&o.WriterRounds, "writer-rounds", 3, "rounds of the audit's writer")
 	f.BoolVar(&quick, "quick", false, "a short run: two rounds of load, four of the engine")
 	f.StringVar(&o.json, "json", "", "also write the results to this `file`")
 	f.StringVar(&o.mlxbar, "mlxbar", filepath.Join(beside, "mlxbar"), "the `program` to measure")
@@ -117,10 +122,10 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	}
 	if quick {
 		o.Rounds, o.Duration, o.EngineRounds, o.Starts, o.Exact = 2, time.Second, min(o.EngineRounds, 4), 3, 400
-		o.AuditRounds = min(o.AuditRounds, 3)
+		o.AuditRounds, o.WriterRounds = min(o.AuditRounds, 3), min(o.WriterRounds, 1)
 	}
-	if o.Rounds < 1 || o.Starts < 1 || o.Chunks < 1 || o.Exact < 1 || o.EngineRounds < 0 || o.EngineTokens < 1 || o.Records < 0 || o.AuditRounds < 1 {
-		return o, errors.New("rounds, starts, chunks, tokens, exact and audit-rounds are at least 1")
+	if o.Rounds < 1 || o.Starts < 1 || o.Chunks < 1 || o.Exact < 1 || o.EngineRounds < 0 || o.EngineTokens < 1 || o.Records < 0 || o.AuditRounds < 1 || o.Recorded < 0 || o.WriterRounds < 1 {
+		return o, errors.New("rounds, starts, chunks, tokens, exact, audit-rounds and writer-rounds are at least 1")
 	}
 	for _, program := range []string{o.mlxbar, o.fakeUpstream} {
 		if _, err := os.Stat(program); err != nil {

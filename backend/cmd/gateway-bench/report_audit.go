@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 
 	"mlxbar/backend/bench"
@@ -58,6 +59,33 @@ func (a *auditRun) print(w io.Writer) {
 	ratios, peak := a.ratios()
 	fmt.Fprintf(w, "  made in %.1f s; as CSV by mlxbar in %.1f s, by the sqlite3 shell in %.1f s:\n", a.FillS, bench.Median(ours), bench.Median(theirs))
 	fmt.Fprintf(w, "  a ratio of %.2f; memory %.1f MB, the shell's %.1f MB\n", bench.Median(ratios), float64(peak)/mib, float64(a.Exports[0].SqliteBytes)/mib)
+}
+
+// judge compares what the writer sustains, in its worst case, with the aim.
+func (w *writerRun) judge(aim func(name, wanted, measured string, ok bool)) {
+	if w == nil {
+		return
+	}
+	slowest := math.Inf(1)
+	for _, c := range w.Cases {
+		slowest = min(slowest, bench.Median(c.perSecond()))
+	}
+	aim("audit writer: records a second, least", ">= "+thousands(minRecorded), thousands(int(slowest)), slowest >= minRecorded)
+}
+
+func (w *writerRun) print(out io.Writer) {
+	if w == nil {
+		fmt.Fprintf(out, "\nThe audit's writer was left out.\n")
+		return
+	}
+	fmt.Fprintf(out, "\n%-46s %10s %11s %9s\n", "Audit writer, "+thousands(w.Requests)+" requests a round", "a second", "CPU us each", "peak MB")
+	for _, c := range w.Cases {
+		peak := uint64(0)
+		for _, r := range c.Rounds {
+			peak = max(peak, r.PeakBytes)
+		}
+		fmt.Fprintf(out, "  %-44s %10s %11.1f %9.1f\n", c.Name, thousands(int(bench.Median(c.perSecond()))), bench.Median(c.cpuMicros()), float64(peak)/mib)
+	}
 }
 
 // thousands writes a number as people read it.

@@ -44,10 +44,15 @@ func sample() *report {
 	for i, q := range r.FullAudit.Questions {
 		q.TookMS = []float64{float64(i), float64(i) + 0.5, float64(i) + 9}
 	}
+	r.EventAllocations = []float64{0.001, 0, 0.002}
+	r.Writer = &writerRun{Requests: 100_000, Cases: []*writerBouts{
+		{Name: writerCase(0, 1), Rounds: []recorded{{Requests: 100_000, Seconds: 2, CPUMicros: 15.5, PeakBytes: 30 * mib}}},
+		{Name: writerCase(1_000_000, openApart), Rounds: []recorded{{Requests: 100_000, Seconds: 4, CPUMicros: 25.5, PeakBytes: 40 * mib}}},
+	}}
 	for _, shape := range []string{"json", "sse"} {
-		for _, n := range []int{1, 8, 64} {
+		for _, n := range []int{1, 8, 16, 64} {
 			r.Load = append(r.Load, &series{Shape: shape, Connections: n,
-				Rounds: [nPaths][]bench.LoadResult{rounds(20000, 50), rounds(10000, 120), rounds(8000, 200)}})
+				Rounds: [nPaths][]bench.LoadResult{rounds(20000, 50), rounds(10000, 120), rounds(9600, 200)}})
 		}
 	}
 	return r
@@ -81,11 +86,14 @@ func TestReportIsReadable(t *testing.T) {
 // TestEachTargetCanBeMissed spoils one figure at a time.
 func TestEachTargetCanBeMissed(t *testing.T) {
 	for name, spoil := range map[string]func(*report){
-		"median added at 1 connection, JSON":     func(r *report) { r.Load[0].Rounds[gated][0].P50US = 351 },
-		"throughput / ReverseProxy's at 8, SSE":  func(r *report) { r.Load[4].Rounds[gated][0].Requests = 5999 },
+		"median added at 1 connection, JSON":     func(r *report) { r.Load[0].Rounds[gated][0].P50US = 251 },
+		"throughput / ReverseProxy's at 8, SSE":  func(r *report) { r.Load[5].Rounds[gated][0].Requests = 9499 },
 		"tokens per second / the engine's own":   func(r *report) { r.Engine.Rounds[provided][0].Total = 1100 * time.Millisecond },
 		"ready line after the start, slowest":    func(r *report) { r.Ready.Fresh[1] = 201 },
-		"resident memory under load, peak":       func(r *report) { r.Memory.PeakBytes = 81 * mib },
+		"resident memory under load, peak":       func(r *report) { r.Memory.PeakBytes = 61 * mib },
+		"p99 added at 16 connections, JSON":      func(r *report) { r.Load[2].Rounds[gated][0].P99US = 1200 },
+		"allocations per forwarded SSE event":    func(r *report) { r.EventAllocations = []float64{1} },
+		"audit writer: records a second, least":  func(r *report) { r.Writer.Cases[1].Rounds[0].Seconds = 5.1 },
 		"requests found in the database":         func(r *report) { r.Audit.Exact.Rows.Total-- },
 		"full audit: filtered first page":        func(r *report) { slow(r, firstPage, 51) },
 		"full audit: sums":                       func(r *report) { slow(r, sums, 51) },
