@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mlxbar/backend/gateway/httpconn"
 	"mlxbar/backend/gateway/openai"
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/gateway/requestid"
@@ -138,6 +139,7 @@ func (r *relay) events(ctx context.Context, body io.Reader) error {
 			return r.breakOff(fault)
 		}
 		if done {
+			httpconn.Whole(body)
 			r.x.use(r.stream.Usage)
 			r.x.settle(nil)
 		}

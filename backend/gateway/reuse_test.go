@@ -6,8 +6,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
+
+	"mlxbar/backend/settings"
 )
 
 // oneAnswerEach listens as an engine that answers once on each connection, does not say that it
@@ -68,5 +72,33 @@ func TestAnEngineThatClosesAConnectionBetweenTwoRequestsIsAskedOnANewOne(t *test
 	}
 	if n := connections(); n != 4 {
 		t.Errorf("%d connections for four answers", n)
+	}
+}
+
+func TestTheConnectionOfAStreamThatCameToItsEndServesTheNext(t *testing.T) {
+	var connections atomic.Int64
+	far := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "text/event-stream")
+		io.WriteString(w, `data: {"choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":"stop"}]}`+"\n\n")
+		w.(http.Flusher).Flush()
+		io.WriteString(w, "data: [DONE]\n\n") // leaves with the stream's end
+	}))
+	far.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	far.Start()
+	t.Cleanup(far.Close)
+	h := newHouse(t, func(s *settings.Settings) { s.Providers[0].BaseURL = far.URL + "/v1" })
+	for range 3 {
+		events, err := readEvents(h.request("POST", "/v1/chat/completions", chat("far/ok", true)))
+		if err != nil || len(events) != 2 {
+			t.Fatalf("%q, %v", events, err)
+		}
+	}
+	if n := connections.Load(); n != 1 {
+		t.Errorf("%d connections for three streams", n)
 	}
 }

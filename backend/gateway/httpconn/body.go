@@ -37,6 +37,7 @@ const (
 type body struct {
 	cn      *conn // nil afterwards
 	reuse   bool
+	whole   bool // what is still to come matters to nobody
 	chunked bool
 	place   place
 	left    int64 // of the body or of the chunk; -1 until the connection ends
@@ -68,14 +69,22 @@ func (b *body) finish() {
 	}
 }
 
-// Close implements io.Closer. A little that is missing is left to the next use of the
-// connection, which is when it will have come.
+// Whole says of the body of an answer, if it is this package's, that all that matters has been read: when it is
+// closed, what is missing is left to the next use of its connection, by which it will have
+// come. Otherwise an answer that is left is cut off, so that its server stops working on it.
+func Whole(r io.Reader) {
+	if b, ours := r.(*body); ours {
+		b.whole = true
+	}
+}
+
+// Close implements io.Closer.
 func (b *body) Close() error {
 	cn := b.cn
 	if cn == nil {
 		return nil
 	}
-	reuse := b.reuse && b.err == nil && b.left <= maxRest && (b.chunked || b.left >= 0)
+	reuse := b.reuse && b.whole && b.err == nil && b.left <= maxRest && (b.chunked || b.left >= 0)
 	if reuse {
 		cn.rest = *b
 	}

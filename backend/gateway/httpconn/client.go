@@ -50,7 +50,7 @@ func Takes(u *url.URL, size int64) bool {
 }
 
 // RoundTrip asks once, or twice. The body of the answer must be closed; then its
-// connection is kept for others, even if the body was not read to its end and the rest of it has come by the next use.
+// connection is kept for others if the body was read to its end, or is Whole.
 func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !Takes(req.URL, req.ContentLength) || req.Method == http.MethodHead || req.Method == http.MethodConnect {
 		return nil, errors.New("httpconn: not a request for this client")
