@@ -20,8 +20,14 @@ func (m Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	handler, pattern := m.Handler(r)
-	if pattern != "" {
+	switch {
+	case pattern == "":
+	case strings.Contains(pattern, "{"): // the values of its wildcards are found there only
 		m.ServeMux.ServeHTTP(w, r)
+		return
+	default: // which would look for it once more
+		r.Pattern = pattern
+		handler.ServeHTTP(w, r)
 		return
 	}
 	probe := &probe{header: http.Header{}}
