@@ -111,10 +111,11 @@ func (s *Stream) Observe(data []byte) EventKind {
 	if data == nil {
 		return Other
 	}
-	if bytes.Equal(bytes.TrimSpace(data), doneData) {
+	data = bytes.TrimSpace(data)
+	if bytes.Equal(data, doneData) {
 		return Done
 	}
-	if !gjson.ValidBytes(data) || bytes.TrimSpace(data)[0] != '{' {
+	if !gjson.ValidBytes(data) || data[0] != '{' {
 		return Malformed
 	}
 	if ReportsFailure(data) {
