@@ -13,7 +13,7 @@ export const cut = (page: Page): Promise<string[]> =>
     const scrolls = (e: Element | null): boolean =>
       !!e && e.tagName !== 'MAIN' && (/auto|scroll/.test(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
     for (const e of document.querySelectorAll<HTMLElement>('body *')) {
-      if (e.closest('svg, canvas, [hidden], [aria-hidden=true]') || !e.checkVisibility()) continue;
+      if (e.closest('svg, canvas, [hidden], [aria-hidden=true], .sr-only') || !e.checkVisibility()) continue;
       const box = e.getBoundingClientRect();
       if (box.width <= 1 || box.height <= 1) continue; // there for screen readers
       const name = `${e.tagName.toLowerCase()} “${(e.textContent ?? '').trim().slice(0, 40)}”`;
