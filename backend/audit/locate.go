@@ -248,7 +248,7 @@ func (l *locator) byFigure(ctx context.Context, offset int64, limit int) ([]Reco
 	})
 }
 
-// between reads from a run of buckets. The figure's index has them block by block, so that
+// between reads from a run of buckets. The figure's index has them in runs of 1024 ids, so that
 // their ids are found and sorted first, and only the page's records are read.
 func (l *locator) between(ctx context.Context, figure string, low, high, limit int, offset int64) ([]Record, error) {
 	inner, order := l.all(), l.order(l.view.Sort)
@@ -265,11 +265,11 @@ func (l *locator) between(ctx context.Context, figure string, low, high, limit i
 			inner.and(figure+" < ?", lowerBounds[high+1])
 		}
 	}
-	inner.and("id / 8192 = block")
+	inner.and("id / 1024 = run")
 	w := &clause{}
-	w.and(`id IN (WITH RECURSIVE blocks (block) AS (SELECT (SELECT coalesce(min(id), 0) FROM requests) / 8192
-		UNION ALL SELECT block + 1 FROM blocks WHERE block < ? / 8192)
-		SELECT id FROM blocks CROSS JOIN `+inner.from()+inner.sql()+" ORDER BY "+order+" LIMIT ? OFFSET ?)",
+	w.and(`id IN (WITH RECURSIVE runs (run) AS (SELECT (SELECT coalesce(min(id), 0) FROM requests) / 1024
+		UNION ALL SELECT run + 1 FROM runs WHERE run < ? / 1024)
+		SELECT id FROM runs CROSS JOIN `+inner.from()+inner.sql()+" ORDER BY "+order+" LIMIT ? OFFSET ?)",
 		append(append([]any{l.until}, inner.values()...), limit, offset)...)
 	return l.read(ctx, w, order, limit, 0)
 }
