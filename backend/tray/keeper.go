@@ -74,6 +74,7 @@ type keeper struct {
 	warning string // shown where there is nothing newer to say
 
 	job     Action // the one that runs, None when idle
+	next    Action // what was clicked meanwhile, Start or Stop
 	stopJob context.CancelFunc
 	done    chan result
 
@@ -119,6 +120,10 @@ func (k *keeper) loop(ctx context.Context, states <-chan desktop.State, watched 
 				continue
 			}
 			k.finish(r)
+			if next := k.next; next != None {
+				k.next = None
+				k.begin(ctx, next)
+			}
 		}
 	}
 }
@@ -180,6 +185,9 @@ func (k *keeper) click(ctx context.Context, a Action) {
 	case Start, Stop:
 		k.state.Note, k.died = "", false
 		k.pause.Reset()
+		if k.next = None; k.job != None && k.job != a {
+			k.next = a // the menu may show Stop a moment before the start has returned
+		}
 		k.begin(ctx, a)
 	case Quit:
 		k.state.Ending = true

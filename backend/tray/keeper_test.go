@@ -24,6 +24,7 @@ type fakeHost struct {
 	onPurpose bool
 	startErr  error
 	starts    int
+	held      chan struct{} // keeps Start from returning until it is closed; nil does not
 	changed   chan struct{}
 }
 
@@ -61,6 +62,9 @@ func (f *fakeHost) Start(ctx context.Context) (desktop.Server, error) {
 			f.phase, f.onPurpose = desktop.Running, false
 		}
 	})
+	if f.held != nil {
+		<-f.held
+	}
 	return desktop.Server{}, f.startErr
 }
 
@@ -236,6 +240,16 @@ func TestKeeperSaysWhyAndTriesAgain(t *testing.T) {
 	if menu := b.now(); strings.Contains(menu, "taken") {
 		t.Errorf("the word about the port stays: %s", menu)
 	}
+}
+
+// The server can be seen to run before its start has returned, and Stop be clicked then.
+func TestAStopThatIsClickedDuringTheStartIsDoneAfterIt(t *testing.T) {
+	host := &fakeHost{phase: desktop.Stopped, held: make(chan struct{})}
+	b := work(t, host)
+	b.wait("Running · 127.0.0.1:10242")
+	b.click(Stop)
+	close(host.held)
+	b.wait("(Stopped) | — | Start")
 }
 
 func TestAWarningStaysForAsLongAsThereIsNothingNewer(t *testing.T) {
