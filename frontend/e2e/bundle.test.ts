@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import { root } from './support/server';
 
 const dist = join(root, 'frontend/dist');
-const charts = /^plot-/; // they come when they are needed
+const charts = /^(plot|Benchmarks)-/; // they come when they are needed
 
 async function assets(): Promise<{ name: string; text: string }[]> {
   const names = await readdir(join(dist, 'assets')).catch(() => {
@@ -24,8 +24,8 @@ it('is at most 200 kB of scripts and styles, gzipped, without the charts', async
 });
 
 it('does not wait for the charts', async () => {
-  expect(await readFile(join(dist, 'index.html'), 'utf8')).not.toMatch(/plot-/);
-  for (const { name, text } of await assets()) expect(text, name).not.toMatch(/(from|import)\s*"\.\/plot-/);
+  expect(await readFile(join(dist, 'index.html'), 'utf8')).not.toMatch(/(plot|Benchmarks)-/);
+  for (const { name, text } of await assets()) expect(text, name).not.toMatch(/(from|import)\s*"\.\/(plot|Benchmarks)-/);
 });
 
 it('has no parts of the gallery', async () => {
