@@ -67,7 +67,8 @@ func TestForwardingAnEventTakesNoMemory(t *testing.T) {
 			}
 		})
 	}
-	if few, many := allocations(10), allocations(1010); many != few {
+	// What the streams themselves take varies with what is kept from one to the next.
+	if few, many := allocations(10), allocations(1010); many-few > 10 {
 		t.Errorf("a stream of ten takes %v allocations, one of a thousand more %v", few, many)
 	}
 }

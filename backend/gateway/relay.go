@@ -127,6 +127,7 @@ func (r *relay) whole(ctx context.Context, resp *http.Response) error {
 // event, so that a failure before it is a plain error answer.
 func (r *relay) events(ctx context.Context, body io.Reader) error {
 	reader := sse.NewReader(body, maxEvent)
+	defer reader.Release()
 	control := http.NewResponseController(r.x.w)
 	sent := int64(0)
 	for {

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"sync"
 )
 
 // ErrTooLarge means that one event is larger than the reader allows.
@@ -22,11 +23,22 @@ type Reader struct {
 	scanned    int // buf[start:scanned] holds no end of an event
 	max        int
 	err        error
+	borrowed   *[initialBuffer]byte // what buf began as
 }
+
+var buffers = sync.Pool{New: func() any { return new([initialBuffer]byte) }}
 
 // NewReader reads from src events of at most max bytes.
 func NewReader(src io.Reader, max int) *Reader {
-	return &Reader{src: src, buf: make([]byte, min(initialBuffer, max)), max: max}
+	b := buffers.Get().(*[initialBuffer]byte)
+	return &Reader{src: src, buf: b[:min(initialBuffer, max):min(initialBuffer, max)], max: max, borrowed: b}
+}
+
+// Release gives the reader's memory to another one. Neither the reader nor an event of it
+// may be used afterwards.
+func (r *Reader) Release() {
+	buffers.Put(r.borrowed)
+	*r = Reader{err: io.EOF}
 }
 
 // Next returns the next event; the bytes are valid until the call after. At the
