@@ -19,10 +19,11 @@ var mayImport = map[string]string{
 	// Programs
 	".":                 "desktop tray audit audit/export datadir frontend telemetry",
 	"cmd/mlxbar-tray":   "desktop tray datadir telemetry",
-	"cmd/mlxbar":        "server admin desktop datadir audit audit/export gateway/problem models engine/runtime settings storage telemetry keychain",
+	"cmd/mlxbar":        "server admin desktop datadir audit audit/export gateway/problem models engine/runtime settings storage telemetry keychain cpuprofile",
 	"cmd/mlx-benchmark": "bench/cli bench/machine telemetry",
 	"cmd/fakeupstream":  "testkit/upstream",
-	"cmd/gateway-bench": "activity audit bench bench/machine datadir engine engine/llamacpp gateway gateway/problem models settings storage testkit/records",
+	"cmd/gateway-bench": "activity audit bench bench/machine datadir engine engine/llamacpp gateway gateway/problem " +
+		"models settings storage testkit/records bench/results cpuprofile",
 
 	// What the programs are made of
 	"server": "activity admin audit audit/export datadir engine engine/llamacpp engine/runtime frontend gateway gateway/problem gateway/requestid " +
@@ -52,6 +53,7 @@ var mayImport = map[string]string{
 	"telemetry/instruments": "audit engine",
 	"keychain":              "",
 	"activity":              "",
+	"cpuprofile":            "",
 	"models":                "",
 	"settings":              "",
 	"storage":               "",

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
 
+	"mlxbar/backend/cpuprofile"
 	"mlxbar/backend/desktop"
 	"mlxbar/backend/server"
 )
@@ -32,7 +34,11 @@ func serveCommand(f *flags) *cobra.Command {
 			if err := keepNoCore(); err != nil {
 				return err
 			}
-			return server.Run(c.Context(), opts)
+			stop, err := cpuprofile.Start(os.Getenv(cpuprofile.Env))
+			if err != nil {
+				return err
+			}
+			return errors.Join(server.Run(c.Context(), opts), stop())
 		},
 	}
 	c.Flags().StringVar(&addr, "addr", "", "host:port to listen on, port 0 for a free one (default: server.addr of the settings, 127.0.0.1:10242)")
