@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The goals of the Makefile: goal.sh run|setup|build|test|lint|bench|bench-window|screenshots|package
+# The goals of the Makefile: goal.sh run|setup|build|test|lint|bench|bench-window|performance|screenshots|package
 # Each prepares what it needs, and nothing else, and then does its work.
 
 cd "$(dirname "$0")" || exit 1
@@ -73,12 +73,19 @@ goal_lint() {
 	lint
 }
 
-goal_bench() {
-	prepare_sources core bench
+# What measurements need; what is compared with, and what makes models, only where it is asked for.
+prepare_bench() { # WORD...
+	case " $* " in *' compare '*) prepare_sources core bench compare ;; *) prepare_sources core bench ;; esac
 	prepare_uv
+	case " $* " in *' compare '*) prepare_rivals ;; esac
+	case " $* " in *' advise '*) prepare_bench_models ;; esac
 	compile_core
 	compile_test_tools
 	prepare_data "$CACHE/data"
+}
+
+goal_bench() {
+	prepare_bench "${BENCH_ARGS:-}"
 	# shellcheck disable=SC2086 # words, as in: make bench BENCH_ARGS=-quick
 	exec "$BIN/gateway-bench" ${BENCH_ARGS:-}
 }
@@ -88,6 +95,17 @@ goal_bench_window() {
 	prepare_tests
 	# shellcheck disable=SC2086 # words, as in: make bench-window BENCH_ARGS=-benchtime=50x
 	exec go test -run '^$' -bench FirstPaint -benchtime 20x ${BENCH_ARGS:-} -tags "$DESKTOP_TAGS" .
+}
+
+# The figures of docs/PERFORMANCE.md, all of them or the parts that are named: PERFORMANCE_ARGS='-quick sweep'.
+goal_performance() {
+	local argument named=
+	for argument in ${PERFORMANCE_ARGS:-}; do
+		case $argument in -*) ;; *) named="$named $argument" ;; esac
+	done
+	prepare_bench "${named:-compare advise}"
+	# shellcheck disable=SC2086 # words
+	exec "$BIN/gateway-bench" document --docs docs ${PERFORMANCE_ARGS:-}
 }
 
 # The pictures of README and docs, of a running server that really answers.
@@ -105,6 +123,6 @@ goal_package() {
 }
 
 case ${1:-} in
-run | setup | build | test | lint | bench | bench-window | screenshots | package) "goal_${1//-/_}" ;;
-*) fail 'Usage: goal.sh run|setup|build|test|lint|bench|bench-window|screenshots|package' ;;
+run | setup | build | test | lint | bench | bench-window | performance | screenshots | package) "goal_${1//-/_}" ;;
+*) fail 'Usage: goal.sh run|setup|build|test|lint|bench|bench-window|performance|screenshots|package' ;;
 esac

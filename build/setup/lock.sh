@@ -3,8 +3,11 @@
 
 cd "$(dirname "$0")" || exit 1
 . ./lib.sh
-for name in uv client-tests; do
-	"$BIN/uv" pip compile --quiet --universal --generate-hashes --no-header --upgrade --python-version 3.10 \
+for name in uv client-tests litellm bench-models; do
+	options=()
+	# A part of LiteLLM that its proxy does without, and that is not free software.
+	if [ "$name" = litellm ]; then options=(--no-emit-package litellm-enterprise); fi
+	"$BIN/uv" pip compile --quiet --universal --generate-hashes --no-header --upgrade --python-version 3.10 ${options[@]+"${options[@]}"} \
 		"build/setup/$name.in" --output-file "build/setup/$name.lock"
 	done_line "build/setup/$name.lock"
 done

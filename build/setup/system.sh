@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the operating system must provide: Debian packages through apt, or the command line tools of a Mac.
 
-# system_packages PURPOSE...: the Debian packages for `core` (cgo), `window` (GTK, WebKit, the tray), `tests` and `bench`.
+# system_packages PURPOSE...: the Debian packages for `core` (cgo), `window` (GTK, WebKit, the tray), `tests`, `bench` and `compare`.
 system_packages() {
 	local purpose
 	for purpose; do
@@ -10,6 +10,7 @@ system_packages() {
 		window) echo pkg-config libgtk-3-dev libwebkit2gtk-4.1-dev libayatana-appindicator3-dev ;;
 		tests) echo curl xvfb dbus-x11 gnome-keyring xdotool imagemagick chromium ;;
 		bench) echo wrk sqlite3 ;;
+		compare) echo libpcre2-8-0 ;; # what nginx needs; the rest is everywhere
 		esac
 	done
 	# Debian packs pip apart from Python. Without it there is no way to a wheel.
@@ -95,6 +96,31 @@ from_homebrew() {
 # The browser tests drive a Chromium that is installed; Playwright's own download is not used.
 mac_browser_there() { [ -d '/Applications/Google Chrome.app' ] || [ -d '/Applications/Chromium.app' ]; }
 mac_wrk_there() { has wrk; }
+
+# nginx, for the comparison. On Debian its package is unpacked and not installed: installed, it would be a server that starts with
+# the machine and listens on port 80.
+NGINX=$CACHE/nginx/usr/sbin/nginx
+nginx_there() { has nginx || "$NGINX" -v 2>/dev/null; }
+nginx_fetch() {
+	rm -rf "$CACHE/nginx"
+	mkdir -p "$CACHE/nginx"
+	cd "$CACHE/nginx"
+	apt-get download nginx || {
+		apt update
+		apt-get download nginx
+	}
+	dpkg-deb --extract nginx_*.deb .
+}
+
+prepare_nginx() {
+	if on_mac; then
+		from_homebrew nginx 'nginx, to compare with' nginx_there 'install nginx'
+	elif has apt-get; then
+		step nginx title='nginx, to compare with' doing="fetching Debian's package of nginx" from="Debian's package archive" there=nginx_there run=nginx_fetch
+	else
+		has nginx || fail "nginx is missing, to compare with: install it, then run \`$COMMAND\` again."
+	fi
+}
 
 # prepare_system PURPOSE...
 prepare_system() {

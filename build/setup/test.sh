@@ -162,6 +162,25 @@ test_system_packages() {
 	check 'no right to install: what root has to run' says 'as root, run: apt-get install ca-certificates'
 }
 
+# nginx is unpacked: installed, it would be a server that starts with the machine.
+test_nginx() {
+	new_clone nginx
+	fake uname <<<'echo Linux'
+	fake nginx <<<'exit 0'
+	fake apt-get <<<"echo \"\$@\" >>$CLONE/apt.txt; case \"\$*\" in 'download nginx') touch nginx_1_any.deb;; esac"
+	fake dpkg-deb <<<"echo \"\$@\" >>$CLONE/dpkg.txt; mkdir -p usr/sbin; cp $CLONE/fakes/nginx usr/sbin/nginx"
+	in_clone 'prepare_nginx'
+	check 'an nginx that is there: taken' says 'nginx, to compare with (already there)'
+	in_clone 'has() { [ "$1" != nginx ] && command -v "$1" >/dev/null; }; prepare_nginx'
+	check 'no nginx: fetched' [ -x "$CLONE/build/cache/nginx/usr/sbin/nginx" ]
+	check 'no nginx: unpacked' holds "$CLONE/dpkg.txt" '--extract nginx_1_any.deb .'
+	check 'no nginx: nothing is installed' holds "$CLONE/apt.txt" 'download nginx'
+	fake uname <<<'echo Darwin'
+	fake brew <<<"echo \"\$@\" >>$CLONE/brew.txt"
+	in_clone 'nginx_there() { [ -e brew.txt ]; }; prepare_nginx'
+	check 'a Mac: Homebrew installs it' holds "$CLONE/brew.txt" 'install nginx'
+}
+
 test_mac() {
 	new_clone mac
 	fake uname <<<'echo Darwin'
@@ -271,7 +290,7 @@ test_keys() {
 	check 'a name counts' [ "$SAID" != "$before" ]
 }
 
-for name in versions all_problems_at_once all_given out_of_reach system_packages mac skipped_when_done \
+for name in versions all_problems_at_once all_given out_of_reach system_packages nginx mac skipped_when_done \
 	failure_is_not_taken_for_success broken_off_and_repeated counting keys; do
 	"test_$name"
 done

@@ -59,6 +59,32 @@ prepare_client() {
 		key="$(key build/setup/client-tests.lock "$HOST" "$(version_python)")" there=client_there run=client_fetch
 }
 
+# --- What `gateway-bench compare` and `advise` need, each in an environment of its own, fetched when it is asked for.
+
+# locked_env NAME: the Python environment of build/setup/NAME.lock. Bytecode is made at once: a program that is started to be
+# timed is not to compile itself first.
+locked_env() {
+	rm -rf "${CACHE:?}/$1"
+	"$BIN/uv" venv --quiet --no-python-downloads --python "$PYTHON" "$CACHE/$1"
+	"$BIN/uv" pip sync --python "$CACHE/$1/bin/python" --require-hashes --only-binary :all: --compile-bytecode "build/setup/$1.lock"
+}
+
+litellm_there() { "$CACHE/litellm/bin/python" -c 'import importlib.metadata as m; m.version("litellm")' 2>/dev/null; }
+litellm_fetch() { locked_env litellm; }
+bench_models_there() { "$CACHE/bench-models/bin/python" -c 'import gguf, mlx.core' 2>/dev/null; }
+bench_models_fetch() { locked_env bench-models; }
+
+prepare_rivals() {
+	prepare_nginx
+	step litellm title="LiteLLM's proxy" doing="installing LiteLLM's proxy (a minute or more)" from='the Python package index' \
+		key="$(key build/setup/litellm.lock "$HOST" "$(version_python)")" there=litellm_there run=litellm_fetch
+}
+
+prepare_bench_models() {
+	step bench-models title='mlx-lm and gguf, for the benchmark' doing='installing mlx-lm and gguf' from='the Python package index' \
+		key="$(key build/setup/bench-models.lock "$HOST" "$(version_python)")" there=bench_models_there run=bench_models_fetch
+}
+
 # prepare_data [DIRECTORY]: the engine's runtime and the starter model. The program knows best what is there; it shows its own progress.
 prepare_data() {
 	if ! "$BIN/mlxbar" setup ${1+--data-dir "$1"}; then
