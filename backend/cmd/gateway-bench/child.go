@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	startTimeout = 30 * time.Second
+	startTimeout = 3 * time.Minute  // a large Python program on a busy machine
 	stopTimeout  = 45 * time.Second // a drain takes up to 30 s
 )
 

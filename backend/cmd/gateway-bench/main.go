@@ -42,7 +42,7 @@ const limit = 15 * time.Minute
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, limitOf(os.Args[1:]))
 	defer cancel()
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	if errors.Is(err, flag.ErrHelp) {
@@ -66,6 +66,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	if len(args) == 3 && args[0] == allocationsCommand {
 		return runAllocations(ctx, args[1], args[2], stdout)
+	}
+	if command := commandOf(args); command != nil {
+		return command(ctx, args[1:], stdout, stderr)
 	}
 	o, err := parseFlags(args, stderr)
 	if err != nil {
@@ -93,10 +96,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 func parseFlags(args []string, stderr io.Writer) (options, error) {
-	beside := ""
-	if exe, err := os.Executable(); err == nil {
-		beside = filepath.Dir(exe)
-	}
 	o := options{Connections: []int{1, 8, 16, 64}}
 	quick := false
 	f := flag.NewFlagSet("gateway-bench", flag.ContinueOnError)
@@ -114,9 +113,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	f.IntVar(&o.WriterRounds, "writer-rounds", 3, "rounds of the audit's writer")
 	f.BoolVar(&quick, "quick", false, "a short run: two rounds of load, four of the engine")
 	f.StringVar(&o.json, "json", "", "also write the results to this `file`")
-	f.StringVar(&o.mlxbar, "mlxbar", filepath.Join(beside, "mlxbar"), "the `program` to measure")
-	f.StringVar(&o.fakeUpstream, "fakeupstream", filepath.Join(beside, "fakeupstream"), "the `program` that answers")
-	f.StringVar(&o.prepared, "prepared", filepath.Join(beside, "..", "cache", "data"), "a data `folder` that has runtime and starter model")
+	o.programs(f)
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -127,12 +124,28 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	if o.Rounds < 1 || o.Starts < 1 || o.Chunks < 1 || o.Exact < 1 || o.EngineRounds < 0 || o.EngineTokens < 1 || o.Records < 0 || o.AuditRounds < 1 || o.Recorded < 0 || o.WriterRounds < 1 {
 		return o, errors.New("rounds, starts, chunks, tokens, exact, audit-rounds and writer-rounds are at least 1")
 	}
-	for _, program := range []string{o.mlxbar, o.fakeUpstream} {
+	return o, built(o.mlxbar, o.fakeUpstream)
+}
+
+// programs are the flags that name what is measured; by default it lies beside this program.
+func (o *options) programs(f *flag.FlagSet) {
+	beside := ""
+	if exe, err := os.Executable(); err == nil {
+		beside = filepath.Dir(exe)
+	}
+	f.StringVar(&o.mlxbar, "mlxbar", filepath.Join(beside, "mlxbar"), "the `program` to measure")
+	f.StringVar(&o.fakeUpstream, "fakeupstream", filepath.Join(beside, "fakeupstream"), "the `program` that answers")
+	f.StringVar(&o.prepared, "prepared", filepath.Join(beside, "..", "cache", "data"), "a data `folder` that has runtime and starter model")
+}
+
+// built holds that programs are there.
+func built(programs ...string) error {
+	for _, program := range programs {
 		if _, err := os.Stat(program); err != nil {
-			return o, fmt.Errorf("%w; `make bench` builds it", err)
+			return fmt.Errorf("%w; `make bench` builds it", err)
 		}
 	}
-	return o, nil
+	return nil
 }
 
 func (r *report) write(file string) error {

@@ -9,7 +9,10 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"time"
+
+	"mlxbar/backend/cpuprofile"
 )
 
 // proxyCommand is the argument that makes this program a bare reverse proxy.
@@ -18,7 +21,12 @@ const proxyCommand = "reverse-proxy"
 // serveProxy is what Go gives for nothing: httputil.ReverseProxy and no more. Its
 // transport keeps as many idle connections as the gateway's does; with Go's default
 // of two it would spend its time on dialling, and the comparison would flatter us.
-func serveProxy(ctx context.Context, upstream string, stdout io.Writer, stdin io.Reader) error {
+func serveProxy(ctx context.Context, upstream string, stdout io.Writer, stdin io.Reader) (err error) {
+	stop, err := cpuprofile.Start(os.Getenv(cpuprofile.Env))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
 	target, err := url.Parse(upstream)
 	if err != nil {
 		return fmt.Errorf("reverse proxy: %w", err)

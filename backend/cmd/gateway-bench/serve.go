@@ -30,15 +30,29 @@ const settleTime = 20 * time.Second
 // route sends the models that match Model to the upstream at URL.
 type route struct{ Model, URL, Target, KeyEnv string }
 
-// dataFolder makes a data folder whose settings have one provider for each route.
-func dataFolder(dir string, routes ...route) error {
+// dataFolder makes a data folder whose settings have these routes.
+func dataFolder(dir string, routes ...route) error { return writeSettings(dir, withRoutes(routes...)) }
+
+// withRoutes is the settings of a run: a provider for each upstream of the routes.
+func withRoutes(routes ...route) settings.Settings {
 	s := settings.Defaults()
 	s.Audit.MaxSizeMB = 65536 // nothing is to be pruned before it is counted
-	for i, r := range routes {
-		name := fmt.Sprintf("bench%d", i)
-		s.Providers = append(s.Providers, settings.Provider{Name: name, Kind: settings.KindOpenAI, BaseURL: r.URL, APIKeyEnv: r.KeyEnv})
+	names := map[route]string{}
+	for _, r := range routes {
+		upstream := route{URL: r.URL, KeyEnv: r.KeyEnv}
+		name, known := names[upstream]
+		if !known {
+			name = fmt.Sprintf("bench%d", len(names))
+			names[upstream] = name
+			s.Providers = append(s.Providers, settings.Provider{Name: name, Kind: settings.KindOpenAI, BaseURL: r.URL, APIKeyEnv: r.KeyEnv})
+		}
 		s.Routes = append(s.Routes, settings.Route{Model: r.Model, Targets: []settings.Target{{Provider: name, Model: r.Target}}})
 	}
+	return s
+}
+
+// writeSettings makes a data folder with these settings.
+func writeSettings(dir string, s settings.Settings) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
