@@ -27,6 +27,8 @@ func TestGroups(t *testing.T) {
 		{groupAudit, []string{"runtime.mapaccess1_faststr", "mlxbar/backend/storage.(*DB).Write"}},
 		{groupTelemetry, []string{"go.opentelemetry.io/otel/sdk/trace.(*recordingSpan).End", "mlxbar/backend/gateway.x"}},
 		{groupTLS, []string{"crypto/tls.(*Conn).Write", "net/http.(*persistConn).writeLoop"}},
+		{groupTLS, []string{"crypto/internal/fips140/aes/gcm.gcmAesEnc", "crypto/tls.(*halfConn).encrypt", "net/http.(*persistConn).writeLoop"}},
+		{groupRelay, []string{"crypto/internal/sysrand.Read", "crypto/rand.Text", "mlxbar/backend/gateway/requestid.New"}},
 		{groupAlloc, []string{"runtime.nextFreeFast", "runtime.mallocgc", "runtime.newobject", "net/http.readRequest"}},
 		{groupGC, []string{"runtime.scanobject", "runtime.gcDrain", "runtime.gcBgMarkWorker.func2", "runtime.gcBgMarkWorker"}},
 		{groupGC, []string{"runtime.scanobject", "runtime.gcAssistAlloc", "runtime.mallocgc", "net/http.readRequest"}},
