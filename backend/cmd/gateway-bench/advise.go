@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ type advice struct {
 	Trials     []*tried    `json:"trials"`
 	Durability []*durable  `json:"durability"`
 	Versions   []string    `json:"versions"`
+	Threads    int         `json:"threads"` // of the engine where they are not the topic; 0 is its own choice
 	FileBytes  []fileBytes `json:"files"`
 }
 
@@ -59,13 +61,18 @@ func advise(ctx context.Context, m *measuring) (result, error) {
 	if err := m.makeModels(ctx, out); err != nil {
 		return nil, err
 	}
-	server, err := m.startMLX(ctx)
-	if err != nil {
-		return nil, err
-	}
 	all := chosen(trials(m.quick, m.report.Machine.CPUs), m.topic)
 	if len(all) == 0 {
 		return nil, fmt.Errorf("-topic %q is in no topic's title", m.topic)
+	}
+	out.Threads = m.threads
+	var server way
+	if slices.ContainsFunc(all, func(t trial) bool { return t.model == mlxModel }) {
+		s, err := m.startMLX(ctx)
+		if err != nil {
+			return nil, err
+		}
+		server = s
 	}
 	for _, t := range all {
 		out.Trials = append(out.Trials, &tried{Topic: t.topic, Name: t.name})
@@ -83,8 +90,10 @@ func advise(ctx context.Context, m *measuring) (result, error) {
 			}
 		}
 	}
-	if err := m.end(server.child); err != nil {
-		return nil, err
+	if server.child != nil {
+		if err := m.end(server.child); err != nil {
+			return nil, err
+		}
 	}
 	return out, m.tryDurability(ctx, out)
 }
@@ -167,7 +176,11 @@ func (m *measuring) try(ctx context.Context, t trial, into *tried, mlx way) erro
 	if err := linkEntries(filepath.Dir(m.variants()), dir, "models"); err != nil {
 		return err
 	}
-	s := withRoutes(route{Model: mlxModel, URL: mlx.url + "/v1", Target: mlxTarget})
+	s := withRoutes()
+	if t.model == mlxModel {
+		s = withRoutes(route{Model: mlxModel, URL: mlx.url + "/v1", Target: mlxTarget})
+	}
+	s.Engines.LlamaCPP.Threads = m.threads
 	if t.set != nil {
 		t.set(&s.Engines.LlamaCPP)
 	}

@@ -41,10 +41,11 @@ func parts() []part {
 // measuring is a run of a part.
 type measuring struct {
 	*benchmark
-	quick  bool
-	rivals rivals
-	python string // with gguf and mlx-lm
-	topic  string // of trials; "" is all
+	quick   bool
+	rivals  rivals
+	python  string // with gguf and mlx-lm
+	topic   string // words of trials; "" is all
+	threads int    // of the engine where a trial sets none; 0 leaves it to the engine
 }
 
 // rounds gives the number of rounds: few of a quick run.
@@ -109,7 +110,8 @@ func (p part) command(ctx context.Context, args []string, stdout, stderr io.Writ
 	o.programs(f)
 	m.rivals.flags(f, filepath.Dir(o.prepared))
 	f.StringVar(&m.python, "python", filepath.Join(filepath.Dir(o.prepared), "bench-models", "bin", "python"), "a `program` that has gguf and mlx-lm")
-	f.StringVar(&m.topic, "topic", "", "of advise, only the topics whose titles hold this `word`")
+	f.StringVar(&m.topic, "topic", "", "of advise, only the topics whose titles hold one of these `words`, as in slots,weights")
+	f.IntVar(&m.threads, "threads", 0, "of advise, the engine's threads where they are not the topic; 1 on a machine that others use")
 	if err := f.Parse(args); err != nil {
 		return err
 	}

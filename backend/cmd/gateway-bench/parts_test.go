@@ -111,6 +111,18 @@ func TestTrialsCanBeCompared(t *testing.T) {
 	}
 }
 
+func TestTopicsAreChosenByWords(t *testing.T) {
+	all := trials(false, 2)
+	if got := chosen(all, ""); len(got) != len(all) {
+		t.Errorf("without a word %d of %d", len(got), len(all))
+	}
+	for words, want := range map[string]int{"SLOTS": 4 + 3, "weights,engine": 4 + 2, "nope": 0} { // contexts have slots in their title too
+		if got := chosen(all, words); len(got) != want {
+			t.Errorf("%q chooses %d, want %d", words, len(got), want)
+		}
+	}
+}
+
 func madeUp() []result {
 	c := &comparison{Workers: 2, Versions: map[string]string{wayNginx: "1.22.1", wayLiteLLM: "1.2.3"},
 		AnswerMS: map[string][]float64{wayGateway: {30, 20}}, Memory: map[string]memory{wayLiteLLM: {NowBytes: 1000 * mib, PeakBytes: 1100 * mib}}}

@@ -20,6 +20,9 @@ func (a *advice) failure() error {
 
 func (a *advice) print(w io.Writer) {
 	fmt.Fprintf(w, "%s\n", strings.Join(a.Versions, ", "))
+	if a.Threads > 0 {
+		fmt.Fprintf(w, "the engine with threads set to %d where they are not the topic\n", a.Threads)
+	}
 	topic := ""
 	for _, t := range a.Trials {
 		if t.Topic != topic {

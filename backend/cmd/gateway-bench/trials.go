@@ -2,6 +2,7 @@ package main
 
 import (
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,10 +18,10 @@ type trial struct {
 	neighbour          bool // somebody else uses one processor meanwhile
 }
 
-// chosen are the trials whose topic holds a word, in any case.
-func chosen(all []trial, word string) (out []trial) {
+// chosen are the trials whose topic holds one of the words, which commas part, in any case.
+func chosen(all []trial, words string) (out []trial) {
 	for _, t := range all {
-		if strings.Contains(strings.ToLower(t.topic), strings.ToLower(word)) {
+		if slices.ContainsFunc(strings.Split(words, ","), func(w string) bool { return strings.Contains(strings.ToLower(t.topic), strings.ToLower(w)) }) {
 			out = append(out, t)
 		}
 	}
