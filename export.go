@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"sync"
 	"time"
@@ -116,7 +117,7 @@ func (a *App) exportTo(ctx context.Context, dest string, as export.Format, which
 	case ctx.Err() != nil && err != nil:
 		return Exported{Cancelled: true}, nil
 	case err != nil:
-		a.tell.log().Error("an export failed", "cause", err)
+		slog.Error("an export failed", "cause", err) // here only: the path is a person's own
 		return Exported{}, plainly(dest, err)
 	}
 	a.emit(a.ctx, progressEvent, ExportProgress{n, n})

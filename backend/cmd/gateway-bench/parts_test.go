@@ -150,8 +150,8 @@ func madeUp() []result {
 	one := func(v float64) *bench.Distribution { return &bench.Distribution{P50: bench.Estimate{Value: v}} }
 	a := &advice{Versions: []string{"mlx-lm 1"}, FileBytes: []fileBytes{{"m-f16", 258 * mib}},
 		Trials: []*tried{
-			{Topic: "Weights stored as", Name: "F16", Memory: []uint64{400 * mib}, Rounds: []results.Case{{Model: "m-f16", FirstToken: one(55),
-				Reading: &results.Rate{Distribution: *one(900)}, Writing: &results.Rate{Distribution: *one(80)}, Throughput: results.Throughput{TokensPerSecond: 75}}}},
+			{Topic: "Weights stored as", Name: "F16", Memory: []uint64{400 * mib}, Rounds: []results.Case{{CaseSummary: results.CaseSummary{Model: "m-f16", FirstToken: one(55),
+				Reading: &results.Rate{Distribution: *one(900)}, Writing: &results.Rate{Distribution: *one(80)}, Throughput: results.Throughput{TokensPerSecond: 75}}}}},
 			{Topic: "Threads (threads)", Name: "7 of 8, one CPU busy", Memory: []uint64{1}, Rounds: []results.Case{{}}},
 		},
 		Durability: []*durable{{Durability: settings.Batched, Connections: 8, Bouts: bouts(9000, 1)}, {Durability: settings.Strict, Connections: 8, Bouts: bouts(500, 1)}},
