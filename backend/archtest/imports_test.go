@@ -43,7 +43,7 @@ var mayImport = map[string]string{
 	"audit/export":          "audit storage",
 	"audit":                 "storage",
 	"gateway/httpconn":      "",
-	"gateway/openai":        "gateway/problem",
+	"gateway/openai":        "gateway/problem gateway/wire",
 	"gateway/routing":       "settings",
 	"gateway/problem":       "gateway/requestid",
 	"gateway/requestid":     "",

@@ -4,6 +4,8 @@ import (
 	"bytes"
 
 	"github.com/tidwall/gjson"
+
+	"mlxbar/backend/gateway/wire"
 )
 
 // Usage is what an answer says of its tokens and times; nil where it says nothing.
@@ -15,7 +17,7 @@ type Usage struct {
 // ParseAnswer checks the body of an answer that is not streamed and reads its
 // usage. ok is false if the body is no JSON object.
 func ParseAnswer(body []byte) (u Usage, ok bool) {
-	if !gjson.ValidBytes(body) {
+	if !wire.Valid(body) {
 		return u, false
 	}
 	root := gjson.ParseBytes(body)
@@ -115,7 +117,7 @@ func (s *Stream) Observe(data []byte) EventKind {
 	if bytes.Equal(data, doneData) {
 		return Done
 	}
-	if !gjson.ValidBytes(data) || data[0] != '{' {
+	if !wire.Valid(data) || data[0] != '{' {
 		return Malformed
 	}
 	if ReportsFailure(data) {

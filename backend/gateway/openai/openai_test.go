@@ -35,6 +35,21 @@ func TestARequestIsReadAsFarAsAGatewayMust(t *testing.T) {
 	}
 }
 
+// A parser that follows nesting by recursion would run over its stack, and take
+// the whole process with it.
+func TestNestingWithoutEndEndsNothingElse(t *testing.T) {
+	deep := []byte(`{"model":"m","messages":` + strings.Repeat("[", 16<<20))
+	if _, err := ParseRequest(Chat, deep); err == nil || err.Kind != problem.InvalidJSON || !strings.Contains(err.Detail, "deep") {
+		t.Errorf("got %v", err)
+	}
+	if _, ok := ParseAnswer(deep); ok {
+		t.Error("it passed for an answer")
+	}
+	if got := new(Stream).Observe(deep); got != Malformed {
+		t.Errorf("as an event it is %d", got)
+	}
+}
+
 func TestABrokenBodyIsPlacedAndNotQuoted(t *testing.T) {
 	_, err := ParseRequest(Chat, []byte(`{"model":"m","messages":[{"role":"user","content":"canary"}`))
 	if err == nil || err.Kind != problem.InvalidJSON || !strings.Contains(err.Detail, "byte") || strings.Contains(err.Detail, "canary") {

@@ -17,6 +17,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"mlxbar/backend/gateway/problem"
+	"mlxbar/backend/gateway/wire"
 )
 
 const (
@@ -36,6 +37,9 @@ type Request struct {
 func ParseRequest(endpoint Endpoint, body []byte) (Request, *problem.Error) {
 	if len(body) == 0 {
 		return Request{}, problem.New(problem.InvalidJSON, "The request has no body; send a JSON object.")
+	}
+	if fault := wire.CheckDepth(body); fault != nil {
+		return Request{}, fault
 	}
 	if !gjson.ValidBytes(body) {
 		return Request{}, invalidJSON(body)
