@@ -61,8 +61,9 @@ var mayImport = map[string]string{
 	"frontend":              "",
 
 	// Protocols, and the ways between them
-	"gateway/turn": "gateway/problem gateway/wire",
-	"gateway/wire": "gateway/problem",
+	"gateway/anthropic": "gateway/problem gateway/turn gateway/wire",
+	"gateway/turn":      "gateway/problem gateway/wire",
+	"gateway/wire":      "gateway/problem",
 
 	// Tests and measurements
 	"archtest":          "",
@@ -91,7 +92,7 @@ var (
 	// inputOutput is what a converter of wire formats must do without. net/http
 	// is looked at more closely by wrongHTTP: its status constants are harmless.
 	inputOutput = []string{"net", "os", "os/exec", "io/ioutil", "database/sql", "log", "log/slog", "time", "context"}
-	converters  = []string{"gateway/openai", "gateway/turn", "gateway/wire", "gateway/sse"}
+	converters  = []string{"gateway/openai", "gateway/anthropic", "gateway/turn", "gateway/wire", "gateway/sse"}
 
 	// testOnly packages are imported by tests, and by these programs.
 	testOnly      = []string{"testkit", "testkit/canary", "testkit/collector", "testkit/records", "testkit/secrets", "testkit/session", "testkit/upstream"}

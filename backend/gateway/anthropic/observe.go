@@ -1,0 +1,92 @@
+package anthropic
+
+import (
+	"bytes"
+
+	"github.com/tidwall/gjson"
+
+	"mlxbar/backend/gateway/turn"
+	"mlxbar/backend/gateway/wire"
+)
+
+// Usage is what an answer says of its tokens; nil where it says nothing. Prompt
+// holds those of Anthropic's cache too, and Cached those read from it.
+type Usage struct {
+	Prompt, Completion, Total, Cached *int64
+}
+
+func usage(u turn.Usage) Usage {
+	if !u.Known {
+		return Usage{}
+	}
+	total := u.Input + u.Output
+	return Usage{Prompt: &u.Input, Completion: &u.Output, Total: &total, Cached: &u.CacheRead}
+}
+
+// ParseAnswer checks the body of an answer that is not streamed and reads its
+// usage. ok is false if the body is no JSON object.
+func ParseAnswer(body []byte) (u Usage, ok bool) {
+	root, ok := wire.Object(body)
+	if !ok {
+		return u, false
+	}
+	if n := root.Get("input_tokens"); n.Type == gjson.Number { // a count of tokens
+		return usage(addUsage(turn.Usage{}, root)), true
+	}
+	return usage(addUsage(turn.Usage{}, root.Get("usage"))), true
+}
+
+// EventKind says what one event of a stream means for the gateway.
+type EventKind int
+
+// The kinds of event.
+const (
+	Other     EventKind = iota // forward it
+	Token                      // forward it; it carries text, a tool call or thinking
+	Done                       // the stream's last event
+	Failure                    // the upstream reports an error
+	Malformed                  // no JSON object where one belongs
+)
+
+// Stream follows one streamed answer.
+type Stream struct {
+	Finished bool  // a stop_reason was seen; message_stop still ends the stream
+	Tokens   int64 // events that carry some; several tokens in one are usual
+	counted  turn.Usage
+}
+
+// Usage is what the stream has said of its tokens so far.
+func (s *Stream) Usage() Usage { return usage(s.counted) }
+
+var deltaType = []byte(`{"type":"content_block_delta"`)
+
+// Observe takes the data of the next event. Most are tokens in mid-stream, and are
+// known by how they begin.
+func (s *Stream) Observe(data []byte) EventKind {
+	if data == nil {
+		return Other
+	}
+	if !wire.Valid(data) || bytes.TrimSpace(data)[0] != '{' {
+		return Malformed
+	}
+	if bytes.HasPrefix(data, deltaType) {
+		s.Tokens++
+		return Token
+	}
+	root := gjson.Parse(wire.View(data))
+	switch root.Get("type").Str {
+	case "content_block_delta":
+		s.Tokens++
+		return Token
+	case "message_start":
+		s.counted = addUsage(s.counted, root.Get("message.usage"))
+	case "message_delta":
+		s.counted = addUsage(s.counted, root.Get("usage"))
+		s.Finished = s.Finished || root.Get("delta.stop_reason").Type == gjson.String
+	case "message_stop":
+		return Done
+	case "error":
+		return Failure
+	}
+	return Other
+}
