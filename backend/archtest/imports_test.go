@@ -61,6 +61,7 @@ var mayImport = map[string]string{
 	"frontend":              "",
 
 	// Protocols, and the ways between them
+	"gateway/convert":          "gateway/anthropic gateway/openai/chat gateway/openai/responses gateway/problem gateway/turn gateway/wire",
 	"gateway/anthropic":        "gateway/problem gateway/turn gateway/wire",
 	"gateway/openai/chat":      "gateway/openai gateway/problem gateway/turn gateway/wire",
 	"gateway/openai/responses": "gateway/openai gateway/problem gateway/turn gateway/wire",
@@ -94,7 +95,7 @@ var (
 	// inputOutput is what a converter of wire formats must do without. net/http
 	// is looked at more closely by wrongHTTP: its status constants are harmless.
 	inputOutput = []string{"net", "os", "os/exec", "io/ioutil", "database/sql", "log", "log/slog", "time", "context"}
-	converters  = []string{"gateway/openai", "gateway/anthropic", "gateway/openai/chat", "gateway/openai/responses", "gateway/turn", "gateway/wire", "gateway/sse"}
+	converters  = []string{"gateway/openai", "gateway/convert", "gateway/anthropic", "gateway/openai/chat", "gateway/openai/responses", "gateway/turn", "gateway/wire", "gateway/sse"}
 
 	// testOnly packages are imported by tests, and by these programs.
 	testOnly      = []string{"testkit", "testkit/canary", "testkit/collector", "testkit/records", "testkit/secrets", "testkit/session", "testkit/upstream"}
