@@ -62,6 +62,7 @@ var mayImport = map[string]string{
 
 	// Protocols, and the ways between them
 	"gateway/convert":          "gateway/anthropic gateway/openai/chat gateway/openai/responses gateway/problem gateway/turn gateway/wire",
+	"gateway/convert/clients":  "",
 	"gateway/anthropic":        "gateway/problem gateway/turn gateway/wire",
 	"gateway/openai/chat":      "gateway/openai gateway/problem gateway/turn gateway/wire",
 	"gateway/openai/responses": "gateway/openai gateway/problem gateway/turn gateway/wire",
