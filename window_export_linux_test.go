@@ -67,7 +67,7 @@ func TestALongExportIsCancelledFromTheKeyboard(t *testing.T) {
 	n := newNative(t)
 	n.fill(500_000)
 	reader := n.Reader()
-	_, window := n.open()
+	app, window := n.open()
 	n.choose(reader, window, "Audit Logs")
 	button := "Export JSONL"
 	n.walkTo(reader, button)
@@ -76,6 +76,7 @@ func TestALongExportIsCancelledFromTheKeyboard(t *testing.T) {
 	file := filepath.Join(folder, "audit"+export.JSONL.Extension())
 	n.Eventually("the page to say that the export was cancelled", func() bool {
 		n.saveAs(file, func() { n.press("key", "space") })
+		defer n.Hamper(app.Process.Pid)()
 		started := func() bool {
 			_, bar := reader.Find(func(t session.Thing) bool { return t.Role == "progress bar" && t.Name == "Export" && t.Value > 0 })
 			_, cancel := reader.Find(func(t session.Thing) bool { return t.Button("Cancel") })

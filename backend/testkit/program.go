@@ -36,8 +36,7 @@ func Program(t testing.TB, dataDir string, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self, args...)
-	// An empty LOGFIRE_TOKEN keeps it from being looked for in the keychain of who runs the tests.
 	// The race detector would have every process wait for a second before it ends.
-	cmd.Env = append(os.Environ(), asProgram+"=1", "LOGFIRE_TOKEN=", datadir.Env+"="+dataDir, "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
+	cmd.Env = append(os.Environ(), asProgram+"=1", datadir.Env+"="+dataDir, "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	return cmd
 }
