@@ -83,7 +83,7 @@ func TestRequestsRunUntilTheyEnd(t *testing.T) {
 	if list := l.List(); len(list) != 2 || list[0].RequestID != "b" || list[0].Phase != Waiting || list[0].TTFTMS != nil {
 		t.Errorf("running are %+v, want the oldest first", list)
 	}
-	b.ServedBy("model", "engine")
+	b.ServedBy("LOCAL", "model", "engine")
 	b.Begun(12.5)
 	b.Sent(100, 3)
 	b.Sent(150, 5)
@@ -179,7 +179,7 @@ func BenchmarkARequest(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			r := l.Begin(Running{RequestID: "req"}, func(error) {})
-			r.ServedBy("model", "engine")
+			r.ServedBy("LOCAL", "model", "engine")
 			r.Begun(1)
 			for n := range int64(16) {
 				r.Sent(200*n, n)

@@ -71,10 +71,10 @@ func (l *Requests) Begin(facts Running, cancel func(cause error)) *Request {
 }
 
 // ServedBy notes who answers.
-func (r *Request) ServedBy(model, provider string) {
+func (r *Request) ServedBy(backend, model, provider string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.facts.ServedModel, r.facts.Provider = model, provider
+	r.facts.Backend, r.facts.ServedModel, r.facts.Provider = backend, model, provider
 }
 
 // Begun notes the first token of a stream.

@@ -16,6 +16,7 @@ import (
 	"mlxbar/backend/audit"
 	"mlxbar/backend/engine"
 	"mlxbar/backend/gateway/problem"
+	"mlxbar/backend/gateway/routing"
 	"mlxbar/backend/models"
 	"mlxbar/backend/settings"
 )
@@ -46,6 +47,8 @@ type Config struct {
 	Library  Library
 	Audit    Recorder
 	Requests *activity.Requests // those that run
+	// Router chooses targets and knows how they fare; nil makes one.
+	Router *routing.Router
 	// Instruments hear of every request; may be nil.
 	Instruments Instruments
 	Logger      *slog.Logger
@@ -66,6 +69,9 @@ type Gateway struct {
 func New(c Config) *Gateway {
 	if c.Getenv == nil {
 		c.Getenv = os.Getenv
+	}
+	if c.Router == nil {
+		c.Router = routing.NewRouter()
 	}
 	return &Gateway{Config: c, upstream: newUpstreamClient(c.Version, func() settings.Timeouts { return c.Settings().Timeouts })}
 }

@@ -2,21 +2,15 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"net/http"
-	"strings"
 	"time"
-
-	"github.com/tidwall/sjson"
 
 	"mlxbar/backend/activity"
 	"mlxbar/backend/audit"
-	"mlxbar/backend/engine"
 	"mlxbar/backend/gateway/openai"
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/gateway/requestid"
 	"mlxbar/backend/gateway/routing"
-	"mlxbar/backend/models"
 	"mlxbar/backend/settings"
 )
 
@@ -32,15 +26,14 @@ type exchange struct {
 	settings settings.Settings
 	start    time.Time
 
-	body        []byte
-	request     openai.Request
-	destination routing.Destination
-	unroutable  error // why there is no destination
-	record      audit.Record
-	running     *activity.Request // nil until the record is in the audit
-	settled     bool              // and it is complete
-	followed    context.Context   // nil unless Instruments follow it
-	answered    int               // the upstream's status, 0 while there is none
+	body       []byte
+	request    openai.Request
+	plan       routing.Plan
+	unroutable error // why there is no plan
+	record     audit.Record
+	running    *activity.Request // nil until the record is in the audit
+	settled    bool              // and it is complete
+	followed   context.Context   // nil unless Instruments follow it
 }
 
 // inference serves an endpoint: parse, resolve, record, lease, send, relay, record.
@@ -70,8 +63,8 @@ func (g *Gateway) inference(e endpoint) http.HandlerFunc {
 }
 
 // serve returns an error only while nothing of an answer is written.
-func (x *exchange) serve(ctx context.Context, cancel context.CancelCauseFunc, total time.Duration) (err error) {
-	err = x.read(x.start.Add(total))
+func (x *exchange) serve(ctx context.Context, cancel context.CancelCauseFunc, total time.Duration) error {
+	err := x.read(x.start.Add(total))
 	x.describe()
 	beginErr := x.Audit.Begin(ctx, &x.record)
 	ctx = x.follow(ctx, beginErr == nil)
@@ -82,23 +75,7 @@ func (x *exchange) serve(ctx context.Context, cancel context.CancelCauseFunc, to
 	if err != nil {
 		return err
 	}
-	t, release, err := x.target(ctx)
-	if err != nil {
-		return err
-	}
-	defer release()
-
-	rel := newRelay(x, t, cancel)
-	defer rel.stop()
-	ctx = x.attempt(ctx, &t)
-	defer x.attempted(ctx, &err)
-	resp, err := x.upstream.send(ctx, t, x.body, x.request.Stream)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	x.answered = resp.StatusCode
-	return rel.answer(ctx, resp)
+	return x.ask(ctx, x.start.Add(total))
 }
 
 // read takes the body in and checks it.
@@ -131,9 +108,9 @@ func (x *exchange) describe() {
 	if x.request.Model == "" { // it is refused, and a route of * must not claim it
 		return
 	}
-	x.destination, x.unroutable = routing.Resolve(&x.settings, x.request.Model)
-	if p := x.destination.Provider; p != nil {
-		x.record.Backend, x.record.Provider, x.record.ServedModel = backends[p.Kind], p.Name, x.destination.Model
+	x.plan, x.unroutable = x.Router.Plan(&x.settings, x.request.Model)
+	if x.unroutable == nil {
+		x.goesTo(x.plan.Choices[0].Destination)
 	}
 }
 
@@ -150,88 +127,12 @@ func (x *exchange) begin(cancel context.CancelCauseFunc) {
 	})
 }
 
-// servedBy notes who answers.
-func (x *exchange) servedBy(model, provider string) {
-	x.record.ServedModel, x.record.Provider = model, provider
-	x.running.ServedBy(model, provider)
-}
-
 // unrecorded is why a request that could not be recorded is refused.
 func (x *exchange) unrecorded(ctx context.Context, err error) error {
 	if cause := ending(ctx); cause != nil && x.Audit.Err() == nil {
 		return cause
 	}
 	return auditUnavailable(err)
-}
-
-// target is where the route says, else the local engine, which is loaded first if
-// it has to be.
-func (x *exchange) target(ctx context.Context) (target, func(), error) {
-	if x.unroutable != nil {
-		return target{}, nil, problem.New(problem.Internal, "The route of this model names a provider that is not configured.").Because(x.unroutable)
-	}
-	x.record.Attempts = 1
-	if x.destination.Provider == nil {
-		return x.localTarget(ctx, x.destination.Model)
-	}
-	t, err := x.remoteTarget(x.destination)
-	return t, func() {}, err
-}
-
-func (x *exchange) remoteTarget(d routing.Destination) (target, error) {
-	t := target{name: "Provider " + d.Provider.Name, url: under(d.Provider.BaseURL, x.endpoint.Path)}
-	if name := d.Provider.APIKeyEnv; name != "" {
-		if t.key = x.Getenv(name); t.key == "" {
-			return target{}, problem.Newf(problem.UpstreamKey, "Provider %s takes its key from the environment variable %s, which is not set in the server's environment.", d.Provider.Name, name)
-		}
-	}
-	if d.Model != x.request.Model {
-		body, err := sjson.SetBytes(x.body, "model", d.Model)
-		if err != nil {
-			return target{}, problem.New(problem.Internal, "The model's name could not be replaced.").Because(err)
-		}
-		x.body = body
-	}
-	return t, nil
-}
-
-// under puts a path of ours below a provider's base URL, which has the version.
-func under(base, path string) string {
-	return strings.TrimSuffix(base, "/") + strings.TrimPrefix(path, "/v1")
-}
-
-func (x *exchange) localTarget(ctx context.Context, model string) (target, func(), error) {
-	x.waiting.Add(1)
-	lease, err := x.Engines.Acquire(ctx, model)
-	x.waiting.Add(-1)
-	if err != nil {
-		if name := x.Engines.RunnerOf(model); name != "" && !errors.Is(err, engine.ErrUnknownModel) {
-			x.servedBy(models.CleanName(model), name)
-		}
-		return target{}, nil, x.loadFailure(ctx, model, err)
-	}
-	x.servedBy(models.CleanName(model), lease.Engine)
-	t := target{
-		name: "The engine", local: true, url: lease.BaseURL + x.endpoint.Path, key: lease.APIKey,
-		gone: func() bool { return lease.Stopped(200 * time.Millisecond) },
-	}
-	return t, lease.Release, nil
-}
-
-func (x *exchange) loadFailure(ctx context.Context, model string, err error) error {
-	if cause := ending(ctx); cause != nil {
-		return cause
-	}
-	if errors.Is(err, engine.ErrUnknownModel) {
-		return x.unknownModel(model)
-	}
-	if errors.Is(err, engine.ErrClosed) {
-		return problem.New(problem.ShuttingDown, "The server is shutting down.").Because(err)
-	}
-	if load, ok := isLoadError(err); ok {
-		return problem.Newf(problem.EngineUnavailable, "The model %s could not be loaded: %s", model, load.Reason).Because(err)
-	}
-	return err
 }
 
 // fail records err and answers with it.
@@ -288,7 +189,7 @@ func (x *exchange) generated() int64 {
 
 func statusOf(e *problem.Error) audit.Status {
 	switch e.Kind {
-	case problem.Timeout:
+	case problem.Timeout, problem.FirstToken:
 		return audit.TimedOut
 	case problem.Cancelled:
 		return audit.Cancelled

@@ -42,23 +42,23 @@ func (x *exchange) unfollow() {
 	}
 }
 
-// attempt has one try at t followed until attempted.
-func (x *exchange) attempt(ctx context.Context, t *target) context.Context {
+// send has one try at t followed until sent.
+func (x *exchange) send(ctx context.Context, t *target) context.Context {
 	if x.Instruments != nil {
 		ctx, t.header = x.Instruments.Send(ctx, &x.record, t.url)
 	}
 	return ctx
 }
 
-// attempted ends it, deferred: err is the problem of an answer that never began, the record has
-// that of one that broke off.
-func (x *exchange) attempted(ctx context.Context, err *error) {
+// sent ends it: err is the problem of an answer that never began, the record has that of one that
+// broke off.
+func (x *exchange) sent(ctx context.Context, status int, err error) {
 	if x.Instruments == nil {
 		return
 	}
 	kind := x.record.ErrorType
-	if *err != nil {
-		kind = string(problem.From(*err).Kind)
+	if err != nil {
+		kind = string(problem.From(err).Kind)
 	}
-	x.Instruments.Sent(ctx, x.answered, kind)
+	x.Instruments.Sent(ctx, status, kind)
 }

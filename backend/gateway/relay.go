@@ -44,6 +44,7 @@ type relay struct {
 	// started is set at the first token; the timer's goroutine reads it.
 	started atomic.Bool
 	stream  openai.Stream
+	status  int // the upstream's, 0 while there is none
 }
 
 // newRelay starts the clock for the first token.
@@ -60,7 +61,7 @@ func newRelay(x *exchange, t target, cancel context.CancelCauseFunc) *relay {
 // goroutine.
 func (r *relay) silence(first time.Duration) error {
 	if !r.started.Load() {
-		return problem.Newf(problem.Timeout, "%s sent no token within the %s that timeouts.first_token sets.", r.target.name, settings.Duration(first))
+		return problem.Newf(problem.FirstToken, "%s sent no token within the %s that timeouts.first_token sets.", r.target.name, settings.Duration(first))
 	}
 	return problem.Newf(problem.Timeout, "%s sent nothing for the %s that timeouts.idle sets.", r.target.name, settings.Duration(r.idle))
 }

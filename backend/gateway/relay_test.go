@@ -240,7 +240,11 @@ func TestTimeouts(t *testing.T) {
 				} else {
 					doc = readProblem(t, resp)
 				}
-				if doc.Type != "/problems/timeout" || doc.Status != http.StatusGatewayTimeout || !strings.Contains(doc.Detail, c.says) {
+				want := "/problems/timeout"
+				if c.says == "timeouts.first_token" {
+					want = "/problems/first-token-timeout"
+				}
+				if doc.Type != want || doc.Status != http.StatusGatewayTimeout || !strings.Contains(doc.Detail, c.says) {
 					t.Errorf("%+v, want a timeout that names %s", doc, c.says)
 				}
 				if gone := testkit.Receive(t, h.upstream.Gone()); gone.Model != c.model {

@@ -32,6 +32,7 @@ type target struct {
 	name   string // as errors call it: the engine or the provider's name
 	local  bool
 	url    string
+	body   []byte
 	key    string      // "" for none
 	header http.Header // more to send
 	gone   func() bool

@@ -46,6 +46,11 @@ func setText(v reflect.Value, text string) error {
 		v.SetInt(int64(d))
 		return err
 	}
+	if v.Kind() == reflect.Bool {
+		b, err := strconv.ParseBool(text)
+		v.SetBool(b)
+		return err
+	}
 	if v.Kind() == reflect.Int {
 		n, err := strconv.Atoi(text)
 		v.SetInt(int64(n))
@@ -76,7 +81,8 @@ func limits(f reflect.StructField) (lowest, highest int64, ok bool) {
 	return ends[0], ends[1], true
 }
 
-// jsonName is the name of a field in the file.
+// jsonName is the name of a field in the file. An optional one is left out when it is zero, which is
+// then no value of its own.
 func jsonName(f reflect.StructField) (name string, optional bool) {
 	name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 	return name, options == "omitempty"

@@ -186,10 +186,13 @@ func readObject(dec *json.Decoder, at string, depth int) (any, error) {
 
 // decodeObject sets the fields of v from an object.
 func (c *checker) decodeObject(at string, object map[string]any, v reflect.Value) {
-	fields := map[string]reflect.Value{}
+	fields, optional := map[string]reflect.Value{}, map[string]reflect.StructField{}
 	for i := range v.NumField() {
-		name, _ := jsonName(v.Type().Field(i))
+		name, may := jsonName(v.Type().Field(i))
 		fields[name] = v.Field(i)
+		if may {
+			optional[name] = v.Type().Field(i)
+		}
 	}
 	for _, key := range sortedKeys(object) {
 		field, ok := fields[key]
@@ -198,7 +201,11 @@ func (c *checker) decodeObject(at string, object map[string]any, v reflect.Value
 			c.fault(join(at, key), nil, "%s", unknownField(key, sortedKeys(fields)))
 			continue
 		}
+		faults := len(c.faults)
 		c.decode(join(at, key), object[key], field)
+		if f, may := optional[key]; may && field.IsZero() && len(c.faults) == faults { // Validate takes it for left out
+			c.field(join(at, key), f, field)
+		}
 	}
 }
 
@@ -236,6 +243,13 @@ func (c *checker) decode(at string, value any, v reflect.Value) {
 			return
 		}
 		v.SetString(text)
+	case v.Kind() == reflect.Bool:
+		b, ok := value.(bool)
+		if !ok {
+			c.fault(at, scalar(value), "must be true or false, not %s", typeName(value))
+			return
+		}
+		v.SetBool(b)
 	default:
 		number, _ := value.(json.Number)
 		n, ok := wholeNumber(number)

@@ -97,9 +97,19 @@ var files = []struct {
 		want: map[string]string{"providers[1].name": "taken by providers[0]"}, onlyWe: true},
 	{name: "a route to nowhere", text: `{"providers": [{"name": "a", "kind": "openai", "base_url": "http://h"}], "routes": [{"model": "x", "targets": [{"provider": "b"}]}]}`,
 		want: map[string]string{"routes[0].targets[0].provider": "there is a"}, onlyWe: true},
-	{name: "targets", text: `{"providers": [{"name": "a", "kind": "openai", "base_url": "http://h"}], "routes": [{"model": "", "targets": []}, {"model": "x"}, {"model": "y", "targets": [{"provider": "a"}, {"provider": "a"}]}, {"model": "z", "targets": [{}]}]}`,
+	{name: "spread over targets", text: `{"local_only": true, "providers": [{"name": "a", "kind": "openai", "base_url": "http://h"}],
+		"routes": [{"model": "x", "spread": "weight", "targets": [{"provider": "local", "weight": 3}, {"provider": "a"}, {"provider": "a", "model": "y", "weight": 1000}]}]}`},
+	{name: "no spread", text: `{"local_only": "yes", "providers": [{"name": "a", "kind": "openai", "base_url": "http://h"}],
+		"routes": [{"model": "x", "spread": "even", "targets": [{"provider": "local", "weight": 0}, {"provider": "a", "weight": 1001}]}, {"model": "y", "spread": "", "targets": [{"provider": "a", "weight": "2"}]}]}`,
 		want: map[string]string{
-			"routes[0].model": "empty", "routes[0].targets": "exactly one", "routes[1].targets": "exactly one", "routes[2].targets": "exactly one", "routes[3].targets[0].provider": "empty",
+			"local_only": "true or false, not a string", "routes[0].spread": "order or weight or load", "routes[0].targets[0].weight": "from 1 to 1000", "routes[0].targets[1].weight": "from 1 to 1000",
+			"routes[1].spread": "order or weight", "routes[1].targets[0].weight": "whole number, not a string",
+		}},
+	{name: "a target twice", text: `{"routes": [{"model": "x", "targets": [{"provider": "local"}, {"provider": "local", "model": "y"}, {"provider": "local"}]}]}`,
+		want: map[string]string{"routes[0].targets[2]": "same as targets[0]"}, onlyWe: true},
+	{name: "targets", text: `{"providers": [{"name": "a", "kind": "openai", "base_url": "http://h"}], "routes": [{"model": "", "targets": []}, {"model": "x"}, {"model": "y", "targets": [{"provider": "a"}, {"provider": "local"}]}, {"model": "z", "targets": [{}]}]}`,
+		want: map[string]string{
+			"routes[0].model": "empty", "routes[0].targets": "1 to 16 entries", "routes[1].targets": "1 to 16 entries", "routes[3].targets[0].provider": "empty",
 		}},
 }
 

@@ -70,6 +70,8 @@ func schemaOfField(f reflect.StructField, v reflect.Value) object {
 		return s
 	case f.Type.Kind() == reflect.String:
 		return schemaOfText(f)
+	case f.Type.Kind() == reflect.Bool:
+		return object{"type": "boolean"}
 	case f.Name == "Version":
 		return object{"type": "integer", "const": Version}
 	}

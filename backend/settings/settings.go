@@ -5,6 +5,8 @@ package settings
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
+	"strings"
 	"time"
 )
 
@@ -16,7 +18,8 @@ type Settings struct {
 	Timeouts  Timeouts   `json:"timeouts" doc:"How long one request may take, on this machine or at a provider."`
 	Engines   Engines    `json:"engines" doc:"The engines that run models on this machine."`
 	Providers []Provider `json:"providers" doc:"Servers elsewhere that requests may be passed on to."`
-	Routes    []Route    `json:"routes" doc:"Which models go to which provider, in order; without a match a request stays on this machine."`
+	Routes    []Route    `json:"routes" doc:"Which models go where, in order; without a match a request stays on this machine."`
+	LocalOnly bool       `json:"local_only" doc:"Nothing leaves this machine: a request that would is refused." default:"false"`
 	Audit     Audit      `json:"audit" doc:"The record of requests; metadata only, never content."`
 	Telemetry Telemetry  `json:"telemetry" doc:"Where the server tells how it does, for those who watch it with tools of their own; metadata only, never content."`
 }
@@ -63,20 +66,41 @@ type Provider struct {
 // ProviderKind is the protocol of a provider.
 type ProviderKind string
 
+// OnThisMachine says whether p is a server on this machine.
+func (p Provider) OnThisMachine() bool {
+	u, err := url.Parse(p.BaseURL)
+	return err == nil && isLoopbackHost(strings.ToLower(u.Hostname()))
+}
+
 // KindOpenAI is any server that speaks OpenAI's protocol.
 const KindOpenAI ProviderKind = "openai"
 
-// Route sends the models that match a pattern to a provider. In a pattern * stands
+// LocalProvider is what a target names for the engines of this machine.
+const LocalProvider = "local"
+
+// Route sends the models that match a pattern to targets. In a pattern * stands
 // for any characters.
 type Route struct {
 	Model   string   `json:"model" doc:"A model name or a pattern such as gpt-*." rule:"text"`
-	Targets []Target `json:"targets" doc:"Where its requests go: one target." min:"1" max:"1"`
+	Spread  Spread   `json:"spread,omitempty" doc:"Which target is asked first: order, the first one (the usual); weight, each as often as its weight says; load, the one with the fewest requests for its weight. The others are for when it fails." enum:"order,weight,load"`
+	Targets []Target `json:"targets" doc:"Where its requests go: one to sixteen targets." min:"1" max:"16"`
 }
+
+// Spread is how a route's requests are spread over its targets.
+type Spread string
+
+// The ways to spread.
+const (
+	InOrder  Spread = "order"
+	ByWeight Spread = "weight"
+	ByLoad   Spread = "load"
+)
 
 // Target is one end of a route.
 type Target struct {
-	Provider string `json:"provider" doc:"The name of a provider." rule:"text"`
+	Provider string `json:"provider" doc:"The name of a provider, or local for the engines of this machine." rule:"text"`
 	Model    string `json:"model,omitempty" doc:"The model's name there; empty keeps the name asked for."`
+	Weight   int    `json:"weight,omitempty" doc:"Its share when requests are spread (1 to 1000); left out it is 1." min:"1" max:"1000"`
 }
 
 // Audit configures the record of requests.

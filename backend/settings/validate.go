@@ -63,7 +63,10 @@ func (c *checker) err() error {
 func (c *checker) structure(at string, v reflect.Value) {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
-		name, _ := jsonName(f)
+		name, optional := jsonName(f)
+		if optional && v.Field(i).IsZero() {
+			continue
+		}
 		c.field(join(at, name), f, v.Field(i))
 	}
 }
@@ -76,6 +79,7 @@ func (c *checker) field(at string, f reflect.StructField, v reflect.Value) {
 		c.list(at, f, v)
 	case v.Kind() == reflect.String:
 		c.text(at, f, v.String())
+	case v.Kind() == reflect.Bool:
 	default:
 		lowest, highest, ok := limits(f)
 		if ok && (v.Int() < lowest || v.Int() > highest) {
@@ -86,7 +90,7 @@ func (c *checker) field(at string, f reflect.StructField, v reflect.Value) {
 
 func (c *checker) list(at string, f reflect.StructField, v reflect.Value) {
 	if lowest, highest, ok := limits(f); ok && (int64(v.Len()) < lowest || int64(v.Len()) > highest) {
-		c.fault(at, nil, "must have exactly one entry; spreading over several is not supported yet")
+		c.fault(at, nil, "must have %d to %d entries", lowest, highest)
 	}
 	for i := range v.Len() {
 		item := fmt.Sprintf("%s[%d]", at, i)
@@ -132,8 +136,12 @@ func (c *checker) references(s Settings) {
 	}
 	for i, r := range s.Routes {
 		for j, t := range r.Targets {
-			if _, ok := names[t.Provider]; !ok && t.Provider != "" {
-				c.fault(fmt.Sprintf("routes[%d].targets[%d].provider", i, j), t.Provider, "must name a provider; %s", known(s.Providers))
+			at := fmt.Sprintf("routes[%d].targets[%d]", i, j)
+			if _, ok := names[t.Provider]; !ok && t.Provider != "" && t.Provider != LocalProvider {
+				c.fault(at+".provider", t.Provider, "must be local or name a provider; %s", known(s.Providers))
+			}
+			if first := slices.IndexFunc(r.Targets, func(o Target) bool { return o.Provider == t.Provider && o.Model == t.Model }); first < j {
+				c.fault(at, nil, "is the same as targets[%d]", first)
 			}
 		}
 	}

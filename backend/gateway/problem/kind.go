@@ -36,6 +36,9 @@ const (
 	ShuttingDown        Kind = "shutting-down"
 	ServerStopped       Kind = "server-stopped" // said by the window, for the server that is not there
 	Timeout             Kind = "timeout"
+	FirstToken          Kind = "first-token-timeout"
+	LocalOnly           Kind = "local-only"
+	CircuitOpen         Kind = "circuit-open"
 )
 
 // statusClientClosed is nginx's number for a client that left before its
@@ -79,6 +82,9 @@ var table = map[Kind]row{
 	ShuttingDown:        {http.StatusServiceUnavailable, "Shutting down", "server_error", "shutting_down", "The server is stopping and takes no new requests."},
 	ServerStopped:       {http.StatusServiceUnavailable, "Server stopped", "server_error", "server_stopped", "mlxbar's server is not running; start it in the window or the menu, or with mlxbar serve."},
 	Timeout:             {http.StatusGatewayTimeout, "Timeout", "server_error", "timeout", "The request ran over one of the limits in timeouts."},
+	FirstToken:          {http.StatusGatewayTimeout, "No first token in time", "server_error", "first_token_timeout", "The engine or provider sent no token within timeouts.first_token."},
+	LocalOnly:           {http.StatusForbidden, "Nothing may leave this machine", "permission_error", "local_only", "The request would leave this machine, and local_only forbids that."},
+	CircuitOpen:         {http.StatusServiceUnavailable, "Left alone after failures", "server_error", "circuit_open", "Every target of the request failed several times in a row and is left alone for a while; try again after Retry-After."},
 }
 
 // Status is the HTTP status of k; an unknown kind is a defect and answers 500.

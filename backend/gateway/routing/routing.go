@@ -1,42 +1,22 @@
-// Package routing decides where a request goes: the first route whose pattern
-// matches the model, else this machine.
+// Package routing decides where a request goes: to the targets of the first route whose pattern
+// matches the model, else to this machine; in which order they are asked, which are passed over, and
+// what a failure means for the next.
 package routing
 
 import (
-	"fmt"
 	"strings"
 
 	"mlxbar/backend/settings"
 )
 
-// Destination is where a request goes. With a nil Provider it stays here.
+// Destination is where a request goes. With a nil Provider it is an engine of this machine.
 type Destination struct {
 	Provider *settings.Provider
 	Model    string // the name there
 }
 
-// Resolve finds the destination of model. A route whose provider is not
-// configured is an error; validated settings have none.
-func Resolve(s *settings.Settings, model string) (Destination, error) {
-	for _, route := range s.Routes {
-		if !Match(route.Model, model) || len(route.Targets) == 0 {
-			continue
-		}
-		target := route.Targets[0]
-		for i := range s.Providers {
-			if s.Providers[i].Name != target.Provider {
-				continue
-			}
-			d := Destination{Provider: &s.Providers[i], Model: target.Model}
-			if d.Model == "" {
-				d.Model = model
-			}
-			return d, nil
-		}
-		return Destination{}, fmt.Errorf("route %q: no provider is named %q", route.Model, target.Provider)
-	}
-	return Destination{Model: model}, nil
-}
+// Leaves says whether what goes to d leaves this machine.
+func (d Destination) Leaves() bool { return d.Provider != nil && !d.Provider.OnThisMachine() }
 
 // Match says whether name matches pattern, in which * stands for any characters,
 // none included. Case counts.

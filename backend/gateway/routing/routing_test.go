@@ -6,8 +6,6 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
-
-	"mlxbar/backend/settings"
 )
 
 func TestMatch(t *testing.T) {
@@ -35,28 +33,4 @@ func TestMatchIsThatRegularExpression(t *testing.T) {
 			t.Fatalf("Match(%q, %q) = %v, want %v", pattern, name, got, want)
 		}
 	})
-}
-
-func TestTheFirstRouteThatMatchesDecides(t *testing.T) {
-	s := settings.Settings{
-		Providers: []settings.Provider{{Name: "a"}, {Name: "b"}},
-		Routes: []settings.Route{
-			{Model: "x-1", Targets: []settings.Target{{Provider: "b", Model: "y"}}},
-			{Model: "x-*", Targets: []settings.Target{{Provider: "a"}}},
-			{Model: "lost", Targets: []settings.Target{{Provider: "gone"}}},
-		},
-	}
-	for model, want := range map[string]struct{ provider, model string }{"x-1": {"b", "y"}, "x-2": {"a", "x-2"}, "z": {"", "z"}} {
-		d, err := Resolve(&s, model)
-		provider := ""
-		if d.Provider != nil {
-			provider = d.Provider.Name
-		}
-		if err != nil || provider != want.provider || d.Model != want.model {
-			t.Errorf("%s goes to %q as %q, %v", model, provider, d.Model, err)
-		}
-	}
-	if _, err := Resolve(&s, "lost"); err == nil {
-		t.Error("a route without its provider resolved")
-	}
 }

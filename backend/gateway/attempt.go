@@ -1,0 +1,251 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tidwall/sjson"
+
+	"mlxbar/backend/audit"
+	"mlxbar/backend/engine"
+	"mlxbar/backend/gateway/problem"
+	"mlxbar/backend/gateway/routing"
+	"mlxbar/backend/models"
+)
+
+// What an answer says of who gave it.
+const (
+	headerBackend  = "X-Mlxbar-Backend"
+	headerProvider = "X-Mlxbar-Provider"
+	headerModel    = "X-Mlxbar-Model"
+	headerAttempts = "X-Mlxbar-Attempts"
+	// headerFailed lists the targets that were asked before, each with its kind of problem.
+	headerFailed = "X-Mlxbar-Failed"
+)
+
+// ask has the targets of the plan asked, one after the other until one answers, and after a pause once
+// more where that is safe. It returns an error only while nothing of an answer is written.
+func (x *exchange) ask(ctx context.Context, deadline time.Time) error {
+	if x.unroutable != nil {
+		return problem.New(problem.Internal, "The route of this model names a provider that is not configured.").Because(x.unroutable)
+	}
+	pauses := routing.NewPauses()
+	for {
+		last := x.askEach(ctx)
+		if last == nil {
+			return nil
+		}
+		wait, again := pauses.Next(last, time.Until(deadline))
+		if !again || ending(ctx) != nil {
+			return last
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ending(ctx)
+		}
+	}
+}
+
+// askEach asks each target once; nil when one has answered, else the last one's problem.
+func (x *exchange) askEach(ctx context.Context) *problem.Error {
+	var last *problem.Error
+	var asked routing.Destination
+	for _, c := range x.plan.Usable() {
+		done, ok := x.Router.Begin(c.Destination)
+		if !ok {
+			continue
+		}
+		if last != nil {
+			x.passOver(asked, last)
+		}
+		asked = c.Destination
+		err := x.attempt(ctx, asked, done)
+		if err == nil {
+			return nil
+		}
+		if last = problem.From(err); !routing.Judge(last).Elsewhere || ending(ctx) != nil {
+			return last
+		}
+	}
+	if last == nil {
+		return x.nobody()
+	}
+	return last
+}
+
+// nobody is why no target was asked.
+func (x *exchange) nobody() *problem.Error {
+	var soonest time.Time
+	for _, c := range x.plan.Choices {
+		if c.Skip == routing.Open && (soonest.IsZero() || c.Retry.Before(soonest)) {
+			soonest = c.Retry
+		}
+	}
+	if soonest.IsZero() && x.plan.Choices[0].Skip == routing.LocalOnly {
+		return problem.Newf(problem.LocalOnly, "The route %s of this model leads to provider %s, and local_only lets nothing leave this machine.",
+			x.plan.Route, x.plan.Choices[0].Provider.Name)
+	}
+	e := problem.New(problem.CircuitOpen, "Every target of this model failed several times in a row and is left alone for a while.")
+	e.RetryAfter = max(time.Until(soonest), time.Second)
+	return e
+}
+
+// attempt asks one target. done hears once whether that has failed, also when a stream breaks off,
+// which is a panic.
+func (x *exchange) attempt(ctx context.Context, d routing.Destination, done func(failed bool)) (err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer func() { done(x.toBlame(d, err)) }()
+	x.goesTo(d)
+	x.record.Attempts++
+	t, release, err := x.target(ctx, d)
+	if err != nil {
+		return err
+	}
+	defer release()
+	x.tell()
+
+	rel := newRelay(x, t, cancel)
+	defer rel.stop()
+	ctx = x.send(ctx, &t)
+	defer func() { x.sent(ctx, rel.status, err) }()
+	resp, err := x.upstream.send(ctx, t, t.body, x.request.Stream)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	rel.status = resp.StatusCode
+	return rel.answer(ctx, resp)
+}
+
+// toBlame says whether d failed, and not the request, its client or the time that it had. An engine that
+// is the only way has a supervisor of its own, whose reasons say more than an open circuit.
+func (x *exchange) toBlame(d routing.Destination, err error) bool {
+	if d.Provider == nil && len(x.plan.Choices) == 1 {
+		return false
+	}
+	kind := problem.Kind(x.record.ErrorType) // of an answer that broke off
+	if err != nil {
+		kind = problem.From(err).Kind
+	}
+	return kind != "" && routing.Judge(problem.New(kind, "")).Blame
+}
+
+// passOver notes that another target is asked in place of d.
+func (x *exchange) passOver(d routing.Destination, e *problem.Error) {
+	name := "local"
+	if d.Provider != nil {
+		name = d.Provider.Name
+	}
+	h := x.w.Header()
+	h.Set(headerFailed, strings.TrimPrefix(h.Get(headerFailed)+", "+name+"="+string(e.Kind), ", "))
+	x.Logger.InfoContext(x.r.Context(), "a target failed", "request_id", x.record.RequestID, "target", name, "kind", string(e.Kind), "cause", e.Unwrap())
+}
+
+// goesTo notes where the request is sent.
+func (x *exchange) goesTo(d routing.Destination) {
+	x.record.Backend, x.record.Provider, x.record.ServedModel = audit.Local, "", ""
+	if d.Provider != nil {
+		x.record.Backend = backends[d.Provider.Kind]
+		x.servedBy(d.Model, d.Provider.Name)
+	}
+}
+
+// servedBy notes who answers.
+func (x *exchange) servedBy(model, provider string) {
+	x.record.ServedModel, x.record.Provider = model, provider
+	if x.running != nil {
+		x.running.ServedBy(string(x.record.Backend), model, provider)
+	}
+}
+
+// tell puts into the answer's head who gives it.
+func (x *exchange) tell() {
+	h := x.w.Header()
+	h.Set(headerBackend, string(x.record.Backend))
+	h.Set(headerProvider, x.record.Provider)
+	h.Set(headerModel, printable(x.record.ServedModel))
+	h.Set(headerAttempts, strconv.FormatInt(x.record.Attempts, 10))
+}
+
+// target makes d ready to be asked: a local engine is loaded first if it has to be.
+func (x *exchange) target(ctx context.Context, d routing.Destination) (target, func(), error) {
+	if d.Provider == nil {
+		return x.localTarget(ctx, d.Model)
+	}
+	t, err := x.remoteTarget(d)
+	return t, func() {}, err
+}
+
+func (x *exchange) remoteTarget(d routing.Destination) (target, error) {
+	t := target{name: "Provider " + d.Provider.Name, url: under(d.Provider.BaseURL, x.endpoint.Path)}
+	if name := d.Provider.APIKeyEnv; name != "" {
+		if t.key = x.Getenv(name); t.key == "" {
+			return target{}, problem.Newf(problem.UpstreamKey, "Provider %s takes its key from the environment variable %s, which is not set in the server's environment.", d.Provider.Name, name)
+		}
+	}
+	var err error
+	t.body, err = x.bodyFor(d.Model)
+	return t, err
+}
+
+// bodyFor is the request's body with the name that a target has for the model.
+func (x *exchange) bodyFor(model string) ([]byte, error) {
+	if model == x.request.Model {
+		return x.body, nil
+	}
+	body, err := sjson.SetBytes(x.body, "model", model)
+	if err != nil {
+		return nil, problem.New(problem.Internal, "The model's name could not be replaced.").Because(err)
+	}
+	return body, nil
+}
+
+// under puts a path of ours below a provider's base URL, which has the version.
+func under(base, path string) string {
+	return strings.TrimSuffix(base, "/") + strings.TrimPrefix(path, "/v1")
+}
+
+func (x *exchange) localTarget(ctx context.Context, model string) (target, func(), error) {
+	x.waiting.Add(1)
+	lease, err := x.Engines.Acquire(ctx, model)
+	x.waiting.Add(-1)
+	if err != nil {
+		if name := x.Engines.RunnerOf(model); name != "" && !errors.Is(err, engine.ErrUnknownModel) {
+			x.servedBy(models.CleanName(model), name)
+		}
+		return target{}, nil, x.loadFailure(ctx, model, err)
+	}
+	x.servedBy(models.CleanName(model), lease.Engine)
+	body, err := x.bodyFor(model)
+	if err != nil {
+		lease.Release()
+		return target{}, nil, err
+	}
+	t := target{
+		body: body,
+		name: "The engine", local: true, url: lease.BaseURL + x.endpoint.Path, key: lease.APIKey,
+		gone: func() bool { return lease.Stopped(200 * time.Millisecond) },
+	}
+	return t, lease.Release, nil
+}
+
+func (x *exchange) loadFailure(ctx context.Context, model string, err error) error {
+	if cause := ending(ctx); cause != nil {
+		return cause
+	}
+	if errors.Is(err, engine.ErrUnknownModel) {
+		return x.unknownModel(model)
+	}
+	if errors.Is(err, engine.ErrClosed) {
+		return problem.New(problem.ShuttingDown, "The server is shutting down.").Because(err)
+	}
+	if load, ok := isLoadError(err); ok {
+		return problem.Newf(problem.EngineUnavailable, "The model %s could not be loaded: %s", model, load.Reason).Because(err)
+	}
+	return err
+}

@@ -1,0 +1,137 @@
+package routing
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+)
+
+const (
+	// failuresInRow open a target's circuit; openFor is how long it then is left alone before one
+	// request tries it again.
+	failuresInRow = 5
+	openFor       = 30 * time.Second
+	// idleFor is after how long without a request a target is forgotten.
+	idleFor = time.Hour
+)
+
+// Router knows how its targets fare: how many requests each serves, and whether it failed so often that
+// it is better left alone for a while. It is safe for concurrent use and runs nothing of its own.
+type Router struct {
+	now    func() time.Time
+	random func(n int) int
+
+	mu      sync.Mutex
+	targets map[key]*state
+	swept   time.Time
+}
+
+// key names a target: one model of one provider, so that a model that is gone does not close the way to
+// the others.
+type key struct{ provider, address, model string }
+
+type state struct {
+	running  int
+	breaker  *gobreaker.TwoStepCircuitBreaker[struct{}]
+	openedAt time.Time // of the last opening
+	used     time.Time
+}
+
+// NewRouter makes a router that knows of no failure.
+func NewRouter() *Router {
+	return &Router{now: time.Now, random: rand.IntN, targets: map[key]*state{}}
+}
+
+func keyOf(d Destination) key {
+	k := key{model: d.Model}
+	if d.Provider != nil {
+		k.provider, k.address = d.Provider.Name, d.Provider.BaseURL
+	}
+	return k
+}
+
+// Begin notes that d is asked; ok is false when its circuit has opened since the plan was made, or when
+// another request is at trying it again. done is called once, with whether the target failed: that it
+// refused a request, or that a client left, is no failure of its.
+func (r *Router) Begin(d Destination) (done func(failed bool), ok bool) {
+	s := r.state(d)
+	report, err := s.breaker.Allow()
+	if err != nil {
+		return nil, false
+	}
+	r.mu.Lock()
+	s.running++
+	r.mu.Unlock()
+	return func(failed bool) {
+		r.mu.Lock()
+		s.running--
+		s.used = r.now()
+		r.mu.Unlock()
+		if failed {
+			report(errFailed)
+		} else {
+			report(nil)
+		}
+	}, true
+}
+
+// load is how many requests d serves, and until when its circuit is open; zero when it is not.
+func (r *Router) load(d Destination) (running int, until time.Time) {
+	r.mu.Lock()
+	s := r.targets[keyOf(d)]
+	r.mu.Unlock()
+	if s == nil {
+		return 0, time.Time{}
+	}
+	open := s.breaker.State() == gobreaker.StateOpen // it may take the lock to note its opening
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if open {
+		until = s.openedAt.Add(openFor)
+	}
+	return s.running, until
+}
+
+func (r *Router) state(d Destination) *state {
+	k := keyOf(d)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.now()
+	r.sweep(now)
+	s := r.targets[k]
+	if s == nil {
+		s = &state{}
+		s.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+			MaxRequests: 1, Timeout: openFor,
+			ReadyToTrip:   func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= failuresInRow },
+			OnStateChange: func(_ string, _, to gobreaker.State) { r.noteState(s, to) },
+		})
+		r.targets[k] = s
+	}
+	s.used = now
+	return s
+}
+
+func (r *Router) noteState(s *state, to gobreaker.State) {
+	if to == gobreaker.StateOpen {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		s.openedAt = r.now()
+	}
+}
+
+// sweep forgets, with the lock held, targets that nobody asks any more: names of models are made up by
+// clients.
+func (r *Router) sweep(now time.Time) {
+	if now.Sub(r.swept) < idleFor/4 {
+		return
+	}
+	r.swept = now
+	for k, s := range r.targets {
+		if s.running == 0 && now.Sub(s.used) > idleFor {
+			delete(r.targets, k)
+		}
+	}
+}
