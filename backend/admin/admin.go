@@ -63,6 +63,7 @@ type Config struct {
 	Records  *audit.Store
 	Engines  Engines
 	Library  Library
+	Router   Router
 	Requests *activity.Requests
 	Live     *live.Hub
 	// Benchmarks are kept results; Jobs measures anew.
@@ -95,6 +96,7 @@ func Register(mux problem.Mux, c Config) *API {
 	a.registerStatus()
 	a.registerSettings()
 	a.registerModels()
+	a.registerRoutes()
 	a.registerAudit()
 	a.registerActivity()
 	a.registerBenchmarks()

@@ -22,6 +22,7 @@ import (
 	"mlxbar/backend/engine"
 	"mlxbar/backend/gateway"
 	"mlxbar/backend/gateway/problem"
+	"mlxbar/backend/gateway/routing"
 	"mlxbar/backend/live"
 	"mlxbar/backend/models"
 	"mlxbar/backend/settings"
@@ -108,7 +109,7 @@ func newHouse(t *testing.T, change ...func(*admin.Config)) *house {
 	config := admin.Config{
 		Token: token, Version: "test", Settings: set, Recorder: h.recorder, Records: audit.NewStore(h.db), Engines: engines{}, Library: library{},
 		Benchmarks: archive.New(h.db), Jobs: h.jobs,
-		Requests: h.running, Live: h.live, Logger: log, Shutdown: func() { h.shutdowns.Add(1) },
+		Router: routing.NewRouter(), Requests: h.running, Live: h.live, Logger: log, Shutdown: func() { h.shutdowns.Add(1) },
 		Status: func() admin.Status {
 			return admin.Status{Version: "test", State: admin.StateRunning, URL: h.url, Audit: admin.HealthOf(h.recorder.Err()), Engines: engines{}.States()}
 		},

@@ -49,6 +49,9 @@ var routes = []struct {
 	{"unloading", "POST /api/models/{name}/unload", "loaded", "", 204, "", "", ""},
 	{"unloading what is unknown", "POST /api/models/{name}/unload", "nope", "", 0, problem.ModelNotFound, "", `"nope"`},
 
+	{"where a model goes", "GET /api/routes/explain", "?model=idle", "", 200, "", "", `{"model":"idle","route":"","spread":"order","targets":[{"provider":"local","model":"idle","leaves":false,"here":true,"weight":1,"running":0,"skip":"","retry_at":null}]}`},
+	{"where no model goes", "GET /api/routes/explain", "", "", 0, problem.InvalidRequest, "query.model", "required"},
+
 	{"the activity", "GET /api/activity", "", "", 200, "", "", `"engines":[{"model":"loaded","engine":"llamacpp","state":"ready","pid":7,"cpu_percent":0,"memory_bytes":5242880}],"running":[],"history":[{"at":`},
 	{"the running requests, none", "GET /api/requests", "", "", 200, "", "", `{"requests":[]}`},
 	{"cancelling what does not run", "POST /api/requests/{request_id}/cancel", "req_nope", "", 0, problem.NotFound, "", "No request of this id is running."},

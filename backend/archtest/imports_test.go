@@ -33,7 +33,7 @@ var mayImport = map[string]string{
 
 	// Edges of the server
 	"gateway": "activity audit engine models settings gateway/openai gateway/problem gateway/requestid gateway/routing gateway/sse gateway/httpconn",
-	"admin":   "activity audit audit/export bench/archive bench/job bench/results engine live models settings gateway/problem gateway/requestid",
+	"admin":   "activity audit audit/export bench/archive bench/job bench/results engine live models settings gateway/problem gateway/requestid gateway/routing",
 
 	// What the edges use
 	"engine/llamacpp":       "engine engine/runtime models",
@@ -44,7 +44,8 @@ var mayImport = map[string]string{
 	"audit":                 "storage",
 	"gateway/httpconn":      "",
 	"gateway/openai":        "gateway/problem gateway/wire",
-	"gateway/routing":       "settings",
+	"gateway/routing":       "settings gateway/problem",
+	"access":                "storage gateway/routing",
 	"gateway/problem":       "gateway/requestid",
 	"gateway/requestid":     "",
 	"gateway/sse":           "",

@@ -4,28 +4,42 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 )
 
 // LoginLink gives the address of the server's pages with a code that logs a browser in once.
 func (h *Host) LoginLink(ctx context.Context) (string, error) {
-	s, err := h.Find(ctx)
-	if err != nil {
-		return "", err
-	}
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
-	resp, err := h.request(ctx, http.MethodPost, s, "/api/session/link")
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusCreated {
-		return "", fmt.Errorf("ask the server for a link: %s", resp.Status)
-	}
 	var answer struct{ URL string }
-	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+	if err := h.Ask(ctx, http.MethodPost, "/api/session/link", &answer); err != nil {
 		return "", fmt.Errorf("ask the server for a link: %w", err)
 	}
 	return answer.URL, nil
+}
+
+const maxAnswer = 16 << 20
+
+// Ask asks the admin API of the running server, and decodes its answer into answer. An error that the
+// server answers with is told in its own words.
+func (h *Host) Ask(ctx context.Context, method, path string, answer any) error {
+	s, err := h.Find(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	resp, err := h.request(ctx, method, s, path)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body := io.LimitReader(resp.Body, maxAnswer)
+	if resp.StatusCode >= 400 {
+		var doc struct{ Detail string }
+		if err := json.NewDecoder(body).Decode(&doc); err != nil || doc.Detail == "" {
+			return fmt.Errorf("the server answers with %s", resp.Status)
+		}
+		return fmt.Errorf("%s", doc.Detail)
+	}
+	return json.NewDecoder(body).Decode(answer)
 }

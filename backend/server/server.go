@@ -23,6 +23,7 @@ import (
 	"mlxbar/backend/engine"
 	"mlxbar/backend/gateway"
 	"mlxbar/backend/gateway/problem"
+	"mlxbar/backend/gateway/routing"
 	"mlxbar/backend/live"
 	"mlxbar/backend/models"
 	"mlxbar/backend/settings"
@@ -137,9 +138,10 @@ func (s *Server) close() error {
 
 func (s *Server) openHTTP(context.Context) error {
 	s.requests = activity.NewRequests()
+	router := routing.NewRouter()
 	s.gateway = gateway.New(gateway.Config{
 		Settings: s.settings.Current, Engines: s.pool, Library: s.models,
-		Audit: s.recorder, Requests: s.requests, Instruments: s.instruments, Logger: s.log, Version: Version,
+		Audit: s.recorder, Requests: s.requests, Router: router, Instruments: s.instruments, Logger: s.log, Version: Version,
 	})
 	s.onClose(func() error { s.gateway.Close(); return nil })
 
@@ -147,7 +149,7 @@ func (s *Server) openHTTP(context.Context) error {
 	s.gateway.Register(mux)
 	s.admin = admin.Register(mux, admin.Config{
 		Token: s.token, Version: Version, Settings: s.settings, Recorder: s.recorder, Records: s.records, Engines: s.pool,
-		Library: s.models, Requests: s.requests, Live: s.hub, Benchmarks: s.benchmarks, Jobs: s.jobs, Status: s.status, Shutdown: s.Shutdown, Logger: s.log,
+		Library: s.models, Router: router, Requests: s.requests, Live: s.hub, Benchmarks: s.benchmarks, Jobs: s.jobs, Status: s.status, Shutdown: s.Shutdown, Logger: s.log,
 	})
 	registerPages(mux)
 	if err := s.registerMetrics(mux); err != nil {
