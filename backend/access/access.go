@@ -29,9 +29,9 @@ type Key struct {
 
 // Limits are what a key may. Zero values limit nothing.
 type Limits struct {
-	Models            []string `json:"models" nullable:"false" doc:"Names or patterns such as gpt-*; none allows every model."`
-	RequestsPerMinute int      `json:"requests_per_minute" doc:"0 for no limit."`
-	TokensPerDay      int64    `json:"tokens_per_day" doc:"Prompt and answer together, from midnight to midnight on this machine's clock; 0 for no limit."`
+	Models            []string `json:"models" required:"false" nullable:"false" doc:"Names or patterns such as gpt-*; none allows every model."`
+	RequestsPerMinute int      `json:"requests_per_minute" required:"false" doc:"0 for no limit."`
+	TokensPerDay      int64    `json:"tokens_per_day" required:"false" doc:"Prompt and answer together, from midnight to midnight on this machine's clock; 0 for no limit."`
 }
 
 // Allows says whether a key of these limits may ask model.

@@ -94,6 +94,34 @@ func bucket(l Limits) *rate.Limiter {
 	return rate.NewLimiter(rate.Limit(float64(l.RequestsPerMinute)/60), l.RequestsPerMinute)
 }
 
+// List returns all keys, the oldest first.
+func (g *Guard) List(ctx context.Context) ([]Key, error) { return g.store.List(ctx) }
+
+// Create makes a key, which is good at once, and returns its secret, which is told this once.
+func (g *Guard) Create(ctx context.Context, name string, l Limits, now time.Time) (Key, string, error) {
+	k, secret, err := g.store.Create(ctx, name, l, now)
+	if err != nil {
+		return Key{}, "", err
+	}
+	return k, secret, g.Reload(ctx)
+}
+
+// Update changes a key, for the requests that come from then on.
+func (g *Guard) Update(ctx context.Context, id, name string, l Limits) error {
+	if err := g.store.Update(ctx, id, name, l); err != nil {
+		return err
+	}
+	return g.Reload(ctx)
+}
+
+// Delete takes a key back: no request that comes from then on is let through with it.
+func (g *Guard) Delete(ctx context.Context, id string) error {
+	if err := g.store.Delete(ctx, id); err != nil {
+		return err
+	}
+	return g.Reload(ctx)
+}
+
 // Identify finds whose secret it is; ErrUnknown if it is nobody's.
 func (g *Guard) Identify(secret string) (Key, error) {
 	sum := hash(secret)
@@ -176,7 +204,16 @@ func (g *Guard) WriteUse(ctx context.Context) error {
 	if len(used) == 0 {
 		return nil
 	}
-	return g.store.noteUse(ctx, used)
+	if err := g.store.noteUse(ctx, used); err != nil {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		for id, at := range g.used { // what came meanwhile is newer
+			used[id] = at
+		}
+		g.used = used
+		return err
+	}
+	return nil
 }
 
 func midnight(t time.Time) time.Time {

@@ -64,6 +64,7 @@ type Config struct {
 	Engines  Engines
 	Library  Library
 	Router   Router
+	Keys     Keys
 	Requests *activity.Requests
 	Live     *live.Hub
 	// Benchmarks are kept results; Jobs measures anew.
@@ -97,6 +98,7 @@ func Register(mux problem.Mux, c Config) *API {
 	a.registerSettings()
 	a.registerModels()
 	a.registerRoutes()
+	a.registerKeys()
 	a.registerAudit()
 	a.registerActivity()
 	a.registerBenchmarks()

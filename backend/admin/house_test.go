@@ -15,6 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"mlxbar/backend/access"
 	"mlxbar/backend/activity"
 	"mlxbar/backend/admin"
 	"mlxbar/backend/audit"
@@ -106,10 +107,14 @@ func newHouse(t *testing.T, change ...func(*admin.Config)) *house {
 	if h.recorder, err = audit.NewRecorder(t.Context(), h.db, audit.Options{Log: log}); err != nil {
 		t.Fatal(err)
 	}
+	keys, err := access.NewGuard(t.Context(), access.NewStore(h.db))
+	if err != nil {
+		t.Fatal(err)
+	}
 	config := admin.Config{
 		Token: token, Version: "test", Settings: set, Recorder: h.recorder, Records: audit.NewStore(h.db), Engines: engines{}, Library: library{},
 		Benchmarks: archive.New(h.db), Jobs: h.jobs,
-		Router: routing.NewRouter(), Requests: h.running, Live: h.live, Logger: log, Shutdown: func() { h.shutdowns.Add(1) },
+		Router: routing.NewRouter(), Keys: keys, Requests: h.running, Live: h.live, Logger: log, Shutdown: func() { h.shutdowns.Add(1) },
 		Status: func() admin.Status {
 			return admin.Status{Version: "test", State: admin.StateRunning, URL: h.url, Audit: admin.HealthOf(h.recorder.Err()), Engines: engines{}.States()}
 		},

@@ -52,6 +52,14 @@ var routes = []struct {
 	{"where a model goes", "GET /api/routes/explain", "?model=idle", "", 200, "", "", `{"model":"idle","route":"","spread":"order","targets":[{"provider":"local","model":"idle","leaves":false,"here":true,"weight":1,"running":0,"skip":"","retry_at":null}]}`},
 	{"where no model goes", "GET /api/routes/explain", "", "", 0, problem.InvalidRequest, "query.model", "required"},
 
+	{"the keys, none", "GET /api/keys", "", "", 200, "", "", `{"keys":[]}`},
+	{"a key", "POST /api/keys", "", `{"name": "editor", "limits": {"models": ["gpt-*"], "requests_per_minute": 5}}`, 201, "", "", `"secret":"sk-mlxbar-`},
+	{"a key without a name", "POST /api/keys", "", `{"name": " "}`, 0, problem.InvalidRequest, "body.name", "must not be empty"},
+	{"a key with a wrong limit", "POST /api/keys", "", `{"name": "a", "limits": {"tokens_per_day": -1}}`, 0, problem.InvalidRequest, "body.limits.tokens_per_day", "from 0"},
+	{"a key of another type", "POST /api/keys", "", `{"name": 5}`, 0, problem.InvalidRequest, "body.name", "string"},
+	{"a change of no key", "PUT /api/keys/{id}", "key_nope", `{"name": "a"}`, 0, problem.NotFound, "", "no API key of this id"},
+	{"taking no key back", "DELETE /api/keys/{id}", "key_nope", "", 0, problem.NotFound, "", "no API key of this id"},
+
 	{"the activity", "GET /api/activity", "", "", 200, "", "", `"engines":[{"model":"loaded","engine":"llamacpp","state":"ready","pid":7,"cpu_percent":0,"memory_bytes":5242880}],"running":[],"history":[{"at":`},
 	{"the running requests, none", "GET /api/requests", "", "", 200, "", "", `{"requests":[]}`},
 	{"cancelling what does not run", "POST /api/requests/{request_id}/cancel", "req_nope", "", 0, problem.NotFound, "", "No request of this id is running."},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"mlxbar/backend/gateway/problem"
 )
@@ -81,11 +82,18 @@ func (a *API) guard(ctx huma.Context, next func(huma.Context)) {
 }
 
 func (a *API) authorized(ctx huma.Context) bool {
-	if header := ctx.Header("Authorization"); header != "" {
+	r, _ := humago.Unwrap(ctx)
+	return a.Authorized(r)
+}
+
+// Authorized says whether r has the admin token or a session: whether it comes from the owner's own
+// pages or programs.
+func (a *API) Authorized(r *http.Request) bool {
+	if header := r.Header.Get("Authorization"); header != "" {
 		token, ok := strings.CutPrefix(header, "Bearer ")
 		return ok && a.isToken(token)
 	}
-	cookie, err := huma.ReadCookie(ctx, cookieName)
+	cookie, err := r.Cookie(cookieName)
 	return err == nil && a.sessions.valid(cookie.Value, time.Now())
 }
 

@@ -19,21 +19,22 @@ var mayImport = map[string]string{
 	// Programs
 	".":                 "desktop tray audit audit/export datadir frontend telemetry",
 	"cmd/mlxbar-tray":   "desktop tray datadir telemetry",
-	"cmd/mlxbar":        "server admin desktop datadir audit audit/export gateway/problem models engine/runtime settings storage telemetry keychain cpuprofile",
+	"cmd/mlxbar":        "server admin desktop datadir audit audit/export gateway/problem models engine/runtime settings storage telemetry keychain cpuprofile access",
 	"cmd/mlx-benchmark": "bench/cli bench/machine telemetry",
 	"cmd/fakeupstream":  "testkit/upstream",
 	"cmd/gateway-bench": "activity audit bench bench/machine datadir engine engine/llamacpp gateway gateway/problem " +
 		"models settings storage testkit/records bench/results cpuprofile",
 
 	// What the programs are made of
-	"server": "activity admin audit audit/export datadir engine engine/llamacpp engine/runtime frontend gateway gateway/problem gateway/requestid " +
-		"gateway/routing live models settings storage telemetry telemetry/instruments bench/archive bench/job",
+	"server": "activity admin audit audit/export datadir engine engine/llamacpp engine/runtime frontend gateway gateway/problem gateway/requestid gateway/routing " +
+		"live models settings storage telemetry telemetry/instruments bench/archive bench/job access",
 	"desktop": "datadir gateway/problem",
 	"tray":    "desktop",
 
 	// Edges of the server
-	"gateway": "activity audit engine models settings gateway/openai gateway/problem gateway/requestid gateway/routing gateway/sse gateway/httpconn",
-	"admin":   "activity audit audit/export bench/archive bench/job bench/results engine live models settings gateway/problem gateway/requestid gateway/routing",
+	"gateway": "activity audit engine models settings gateway/openai gateway/problem gateway/requestid gateway/routing gateway/sse gateway/httpconn access",
+	"admin": "activity audit audit/export bench/archive bench/job bench/results engine live " +
+		"models settings gateway/problem gateway/requestid gateway/routing access",
 
 	// What the edges use
 	"engine/llamacpp":       "engine engine/runtime models",

@@ -6,6 +6,7 @@
 package desktop
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -114,9 +115,25 @@ func (h *Host) healthy(ctx context.Context, s Server) error {
 
 // request asks the server s, with the admin token where the path needs it.
 func (h *Host) request(ctx context.Context, method string, s Server, path string) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, s.URL+path, nil)
+	return h.send(ctx, method, s, path, nil)
+}
+
+// send is request with a body, as JSON, unless that is nil.
+func (h *Host) send(ctx context.Context, method string, s Server, path string, body any) (*http.Response, error) {
+	var content io.Reader
+	if body != nil {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			return nil, fmt.Errorf("ask the server: %w", err)
+		}
+		content = bytes.NewReader(raw)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, s.URL+path, content)
 	if err != nil {
 		return nil, fmt.Errorf("ask the server: %w", err)
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
 	}
 	if strings.HasPrefix(path, "/api/") {
 		token, err := h.token()

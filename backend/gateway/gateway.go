@@ -49,6 +49,10 @@ type Config struct {
 	Requests *activity.Requests // those that run
 	// Router chooses targets and knows how they fare; nil makes one.
 	Router *routing.Router
+	// Keys are the API keys that were given out; nil for none.
+	Keys Keys
+	// Owner says whether a request comes from the server's own pages; nil says no.
+	Owner func(*http.Request) bool
 	// Instruments hear of every request; may be nil.
 	Instruments Instruments
 	Logger      *slog.Logger
@@ -81,8 +85,8 @@ func (g *Gateway) Register(mux problem.Mux) {
 	for _, e := range endpoints {
 		mux.HandleFunc("POST "+e.Path, g.inference(e))
 	}
-	mux.HandleFunc("GET /v1/models", g.handle(g.listModels))
-	mux.HandleFunc("GET /v1/models/{id...}", g.handle(g.getModel))
+	mux.HandleFunc("GET /v1/models", g.handle(g.keyed(g.listModels)))
+	mux.HandleFunc("GET /v1/models/{id...}", g.handle(g.keyed(g.getModel)))
 	mux.HandleFunc("GET /healthz", g.handle(g.health))
 	mux.HandleFunc("GET /readyz", g.handle(g.ready))
 	mux.HandleFunc("GET /problems/{kind}", g.handle(g.explain))

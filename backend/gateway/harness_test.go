@@ -17,6 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"mlxbar/backend/access"
 	"mlxbar/backend/activity"
 	"mlxbar/backend/audit"
 	"mlxbar/backend/engine"
@@ -47,6 +48,7 @@ type house struct {
 	db       *storage.DB
 	log      *testkit.Output
 	env      map[string]string
+	keys     *access.Guard
 	base     context.CancelCauseFunc
 }
 
@@ -107,6 +109,9 @@ func newHouse(t *testing.T, change func(*settings.Settings), opts ...upstream.Op
 	if h.recorder, err = audit.NewRecorder(t.Context(), db, audit.Options{Log: log}); err != nil {
 		t.Fatal(err)
 	}
+	if h.keys, err = access.NewGuard(t.Context(), access.NewStore(db)); err != nil {
+		t.Fatal(err)
+	}
 	h.engines = &leases{url: strings.TrimSuffix(h.upstream.URL, "/v1"), key: "sk-engine", gone: make(chan struct{})}
 	h.serve(log)
 	return h
@@ -117,6 +122,7 @@ func (h *house) serve(log *slog.Logger) {
 	h.requests = activity.NewRequests()
 	g := gateway.New(gateway.Config{
 		Settings: current, Engines: h.engines, Library: shelf{localModel}, Audit: h.recorder, Requests: h.requests, Logger: log,
+		Keys: h.keys, Owner: func(r *http.Request) bool { return r.Header.Get("Cookie") == "owner=1" },
 		Version: "test", Getenv: func(name string) string { return h.env[name] },
 	})
 	mux := problem.NewMux()

@@ -64,8 +64,11 @@ func (g *Gateway) inference(e endpoint) http.HandlerFunc {
 
 // serve returns an error only while nothing of an answer is written.
 func (x *exchange) serve(ctx context.Context, cancel context.CancelCauseFunc, total time.Duration) error {
-	err := x.read(x.start.Add(total))
-	x.describe()
+	key, err := x.identify(x.r)
+	if err == nil {
+		err = x.read(x.start.Add(total))
+	}
+	x.describe(key.ID)
 	beginErr := x.Audit.Begin(ctx, &x.record)
 	ctx = x.follow(ctx, beginErr == nil)
 	if beginErr != nil {
@@ -73,6 +76,9 @@ func (x *exchange) serve(ctx context.Context, cancel context.CancelCauseFunc, to
 	}
 	x.begin(cancel)
 	if err != nil {
+		return err
+	}
+	if err := x.admit(); err != nil {
 		return err
 	}
 	return x.ask(ctx, x.start.Add(total))
@@ -94,7 +100,7 @@ func (x *exchange) read(deadline time.Time) error {
 }
 
 // describe fills in what is known of the record before the request is served.
-func (x *exchange) describe() {
+func (x *exchange) describe(keyID string) {
 	x.record = audit.Record{
 		RequestID: requestid.From(x.r.Context()),
 		StartedAt: x.start.UTC().Truncate(time.Millisecond),
@@ -104,6 +110,7 @@ func (x *exchange) describe() {
 		Stream:    x.request.Stream,
 		Status:    audit.Running,
 		Client:    clientOf(x.r.UserAgent()),
+		KeyID:     keyID,
 	}
 	if x.request.Model == "" { // it is refused, and a route of * must not claim it
 		return
@@ -161,6 +168,7 @@ func (x *exchange) settle(err error) *problem.Error {
 		return e
 	}
 	x.running.End(x.generated())
+	x.spend()
 	if err := x.Audit.End(&x.record); err != nil {
 		x.Logger.Error("a request could not be recorded", "request_id", x.record.RequestID, "cause", err)
 	}

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mlxbar/backend/access"
 	"mlxbar/backend/activity"
 	"mlxbar/backend/admin"
 	"mlxbar/backend/audit"
@@ -75,6 +76,7 @@ type Server struct {
 	db       *storage.DB
 	recorder *audit.Recorder
 	records  *audit.Store
+	keys     *access.Guard
 	hub      *live.Hub
 	models   *models.Catalog
 	pool     *engine.Pool
@@ -116,7 +118,7 @@ func (s *Server) Shutdown() { s.stopOnce.Do(func() { close(s.stop) }) }
 // start brings the parts up, each with what ends it.
 func (s *Server) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		s.openData, s.openSettings, s.openTelemetry, s.listen, s.openAudit, s.openEngines, s.openBenchmarks, s.openHTTP, s.announce,
+		s.openData, s.openSettings, s.openTelemetry, s.listen, s.openAudit, s.openKeys, s.openEngines, s.openBenchmarks, s.openHTTP, s.announce,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -142,6 +144,7 @@ func (s *Server) openHTTP(context.Context) error {
 	s.gateway = gateway.New(gateway.Config{
 		Settings: s.settings.Current, Engines: s.pool, Library: s.models,
 		Audit: s.recorder, Requests: s.requests, Router: router, Instruments: s.instruments, Logger: s.log, Version: Version,
+		Keys: s.keys, Owner: func(r *http.Request) bool { return s.admin.Authorized(r) },
 	})
 	s.onClose(func() error { s.gateway.Close(); return nil })
 
@@ -149,7 +152,7 @@ func (s *Server) openHTTP(context.Context) error {
 	s.gateway.Register(mux)
 	s.admin = admin.Register(mux, admin.Config{
 		Token: s.token, Version: Version, Settings: s.settings, Recorder: s.recorder, Records: s.records, Engines: s.pool,
-		Library: s.models, Router: router, Requests: s.requests, Live: s.hub, Benchmarks: s.benchmarks, Jobs: s.jobs, Status: s.status, Shutdown: s.Shutdown, Logger: s.log,
+		Library: s.models, Router: router, Keys: s.keys, Requests: s.requests, Live: s.hub, Benchmarks: s.benchmarks, Jobs: s.jobs, Status: s.status, Shutdown: s.Shutdown, Logger: s.log,
 	})
 	registerPages(mux)
 	if err := s.registerMetrics(mux); err != nil {

@@ -14,18 +14,14 @@ func linkCommand(f *flags) *cobra.Command {
 		Short: "Print a link that shows the running server in a browser; it works once",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			paths, err := f.paths()
-			if err != nil {
-				return err
-			}
-			host := desktop.NewHost(paths.Root)
-			defer host.Close()
-			link, err := host.LoginLink(c.Context())
-			if err != nil {
-				return err
-			}
-			fmt.Fprintln(c.OutOrStdout(), link)
-			return nil
+			return f.askServer(func(host *desktop.Host) error {
+				link, err := host.LoginLink(c.Context())
+				if err != nil {
+					return err
+				}
+				fmt.Fprintln(c.OutOrStdout(), link)
+				return nil
+			})
 		},
 	}
 }

@@ -19,17 +19,13 @@ func routeCommand(f *flags) *cobra.Command {
 		Short: "Say where a request for a model would go, and why; nothing is asked",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			paths, err := f.paths()
-			if err != nil {
-				return err
-			}
-			host := desktop.NewHost(paths.Root)
-			defer host.Close()
-			var plan admin.RoutePlan
-			if err := host.Ask(c.Context(), http.MethodGet, "/api/routes/explain?model="+url.QueryEscape(args[0]), &plan); err != nil {
-				return err
-			}
-			return explain(c, plan)
+			return f.askServer(func(host *desktop.Host) error {
+				var plan admin.RoutePlan
+				if err := host.Ask(c.Context(), http.MethodGet, "/api/routes/explain?model="+url.QueryEscape(args[0]), nil, &plan); err != nil {
+					return err
+				}
+				return explain(c, plan)
+			})
 		},
 	})
 }

@@ -39,6 +39,8 @@ const (
 	FirstToken          Kind = "first-token-timeout"
 	LocalOnly           Kind = "local-only"
 	CircuitOpen         Kind = "circuit-open"
+	InvalidKey          Kind = "invalid-api-key"
+	ModelNotAllowed     Kind = "model-not-allowed"
 )
 
 // statusClientClosed is nginx's number for a client that left before its
@@ -83,6 +85,8 @@ var table = map[Kind]row{
 	ServerStopped:       {http.StatusServiceUnavailable, "Server stopped", "server_error", "server_stopped", "mlxbar's server is not running; start it in the window or the menu, or with mlxbar serve."},
 	Timeout:             {http.StatusGatewayTimeout, "Timeout", "server_error", "timeout", "The request ran over one of the limits in timeouts."},
 	FirstToken:          {http.StatusGatewayTimeout, "No first token in time", "server_error", "first_token_timeout", "The engine or provider sent no token within timeouts.first_token."},
+	InvalidKey:          {http.StatusUnauthorized, "Invalid API key", "authentication_error", "invalid_api_key", "server.require_api_key is on: send an API key that mlxbar gave out, as Authorization: Bearer or X-Api-Key."},
+	ModelNotAllowed:     {http.StatusForbidden, "Model not allowed", "permission_error", "model_not_allowed", "The API key was given out for other models."},
 	LocalOnly:           {http.StatusForbidden, "Nothing may leave this machine", "permission_error", "local_only", "The request would leave this machine, and local_only forbids that."},
 	CircuitOpen:         {http.StatusServiceUnavailable, "Left alone after failures", "server_error", "circuit_open", "Every target of the request failed several times in a row and is left alone for a while; try again after Retry-After."},
 }

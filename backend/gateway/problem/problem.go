@@ -168,7 +168,7 @@ func Write(w http.ResponseWriter, r *http.Request, err error) {
 	if len(e.Allow) > 0 {
 		h.Set("Allow", strings.Join(e.Allow, ", "))
 	}
-	if e.Kind == Unauthorized {
+	if e.Kind == Unauthorized || e.Kind == InvalidKey {
 		h.Set("WWW-Authenticate", `Bearer realm="mlxbar"`)
 	}
 	w.WriteHeader(e.Status())

@@ -161,6 +161,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** API keys that were given out */
+        get: operations["getApiKeys"];
+        put?: never;
+        /** Make an API key */
+        post: operations["postApiKeys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Change an API key's name and limits */
+        put: operations["putApiKeysId"];
+        post?: never;
+        /** Take an API key back */
+        delete: operations["deleteApiKeysId"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/live": {
         parameters: {
             query?: never;
@@ -429,6 +465,35 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AccessKey: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description The key's last four characters, to tell it from others. */
+            hint: string;
+            /** @description What records name it by. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description To the minute; null when it was never used.
+             */
+            last_used_at: string | null;
+            limits: components["schemas"]["AccessLimits"];
+            name: string;
+        };
+        AccessLimits: {
+            /** @description Names or patterns such as gpt-*; none allows every model. */
+            models?: string[];
+            /**
+             * Format: int64
+             * @description 0 for no limit.
+             */
+            requests_per_minute?: number;
+            /**
+             * Format: int64
+             * @description Prompt and answer together, from midnight to midnight on this machine's clock; 0 for no limit.
+             */
+            tokens_per_day?: number;
+        };
         Activity: {
             /** Format: date-time */
             at: string;
@@ -662,6 +727,14 @@ export interface components {
             ok: boolean;
             problem: string;
         };
+        KeyRequest: {
+            limits?: components["schemas"]["AccessLimits"];
+            /** @description Who uses it. */
+            name: string;
+        };
+        KeysOutputBody: {
+            keys: components["schemas"]["AccessKey"][];
+        };
         LinkOutputBody: {
             /** @example http://127.0.0.1:10242/login?code=ABC */
             url: string;
@@ -685,6 +758,11 @@ export interface components {
         };
         NamesOutputBody: {
             models: string[];
+        };
+        NewKey: {
+            key: components["schemas"]["AccessKey"];
+            /** @description The key itself: what clients send. It is not kept and cannot be told again. */
+            secret: string;
         };
         ProblemDocument: {
             detail: string;
@@ -894,6 +972,11 @@ export interface components {
                  * @default 64
                  */
                 max_body_mb: number;
+                /**
+                 * @description Requests need an API key that mlxbar gave out.
+                 * @default false
+                 */
+                require_api_key: boolean;
             };
             /** @description Where the server tells how it does, for those who watch it with tools of their own; metadata only, never content. */
             telemetry?: {
@@ -1290,6 +1373,130 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["EnginesOutputBody"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    getApiKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeysOutputBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    postApiKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewKey"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    putApiKeysId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyRequest"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    deleteApiKeysId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {

@@ -1,0 +1,99 @@
+package gateway
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"mlxbar/backend/access"
+	"mlxbar/backend/gateway/problem"
+)
+
+// Keys hold requests to the API keys that were given out.
+type Keys interface {
+	Identify(secret string) (access.Key, error)
+	Admit(id, model string) (access.Allowance, error)
+	Spend(id string, tokens int64)
+}
+
+// keyOf is the API key that a request brings, as OpenAI's or Anthropic's clients send it.
+func keyOf(r *http.Request) string {
+	if key := r.Header.Get("X-Api-Key"); key != "" {
+		return key
+	}
+	key, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	return key
+}
+
+// identify finds whose key a request brings. Where none is required a key that is not known counts for
+// none: clients that were told nothing send something all the same. The house's own pages need none.
+func (g *Gateway) identify(r *http.Request) (access.Key, error) {
+	if g.Keys == nil {
+		return access.Key{}, nil
+	}
+	secret := keyOf(r)
+	key, err := g.Keys.Identify(secret)
+	switch {
+	case err == nil:
+		return key, nil
+	case !g.Settings().Server.RequireAPIKey || g.Owner != nil && g.Owner(r):
+		return access.Key{}, nil
+	case secret == "":
+		return access.Key{}, problem.New(problem.InvalidKey, "The request has no API key; send one as Authorization: Bearer or X-Api-Key.")
+	}
+	return access.Key{}, problem.New(problem.InvalidKey, "The API key is not one that this mlxbar gave out, or it was taken back.")
+}
+
+// keyed serves h to whom it may be served.
+func (g *Gateway) keyed(h func(http.ResponseWriter, *http.Request) error) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if _, err := g.identify(r); err != nil {
+			return err
+		}
+		return h(w, r)
+	}
+}
+
+// admit counts the request for its key, and tells what is left to it.
+func (x *exchange) admit() error {
+	if x.record.KeyID == "" {
+		return nil
+	}
+	left, err := x.Keys.Admit(x.record.KeyID, x.request.Model)
+	tellAllowance(x.w.Header(), left)
+	var over *access.Over
+	var no *access.NotAllowed
+	switch {
+	case errors.As(err, &over):
+		e := problem.Newf(problem.RateLimited, "The API key has used up its limit %s.", over.Limit)
+		e.RetryAfter = over.After
+		return e
+	case errors.As(err, &no):
+		return problem.Newf(problem.ModelNotAllowed, "The API key may not ask this model; it may ask: %s.", strings.Join(no.Models, ", "))
+	case err != nil:
+		return problem.New(problem.InvalidKey, "The API key was taken back.").Because(err)
+	}
+	return nil
+}
+
+// spend counts what the request has used for its key.
+func (x *exchange) spend() {
+	if n := x.record.TotalTokens; x.record.KeyID != "" && n != nil {
+		x.Keys.Spend(x.record.KeyID, *n)
+	}
+}
+
+// tellAllowance sets the headers by which OpenAI's API tells limits.
+func tellAllowance(h http.Header, a access.Allowance) {
+	tell := func(what string, limit, left int64, reset time.Duration) {
+		if limit > 0 {
+			h.Set("X-Ratelimit-Limit-"+what, strconv.FormatInt(limit, 10))
+			h.Set("X-Ratelimit-Remaining-"+what, strconv.FormatInt(left, 10))
+			h.Set("X-Ratelimit-Reset-"+what, reset.Round(time.Millisecond).String())
+		}
+	}
+	tell("Requests", int64(a.Requests), int64(a.RequestsLeft), a.RequestsReset)
+	tell("Tokens", a.Tokens, a.TokensLeft, a.TokensReset)
+}
