@@ -65,10 +65,13 @@ type Provider struct {
 	BaseURL string `json:"base_url"`
 }
 
-// Route sends models to providers.
+// Target is one end of a route.
+type Target struct{ Provider, Model string }
+
+// Route sends models to providers, or to the engines of the machine.
 type Route struct {
 	Model   string // a name, or a pattern with *
-	Targets []struct{ Provider string }
+	Targets []Target
 }
 
 const (
@@ -210,6 +213,9 @@ const (
 	Remote    = "provider"
 )
 
+// hereTarget is what a route's target names for the engines of the machine.
+const hereTarget = "local"
+
 // ownedHere is how an mlxbar marks the models of its own machine.
 const ownedHere = "mlxbar"
 
@@ -220,7 +226,12 @@ func (k *Known) Target(model string) (route, provider string) {
 		if len(r.Targets) > 1 {
 			return Failover, p
 		}
-		if k.Providers[p].Kind == "anthropic" {
+		switch {
+		case p == hereTarget && k.Runs[r.Targets[0].Model] != "":
+			return "local-" + k.Runs[r.Targets[0].Model], p
+		case p == hereTarget:
+			return LlamaCPP, p
+		case k.Providers[p].Kind == "anthropic":
 			return Anthropic, p
 		}
 		return OpenAI, p

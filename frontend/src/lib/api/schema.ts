@@ -144,6 +144,91 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/benchmarks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Kept results of mlx-benchmark, newest first */
+        get: operations["getApiBenchmarks"];
+        put?: never;
+        /**
+         * Keep a results file of mlx-benchmark
+         * @description The body is a file that `mlx-benchmark schema` describes, of 64 MiB at most. A file that was kept before is not kept twice: its id is answered with 200.
+         */
+        post: operations["postApiBenchmarks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/benchmarks/job": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The benchmark that runs, or was the last one */
+        get: operations["getApiBenchmarksJob"];
+        put?: never;
+        /**
+         * Start a benchmark of this server
+         * @description The program mlx-benchmark runs it, one at a time, and keeps its results here. How far it is stands in GET /api/benchmarks/job and comes as the live event benchmark.
+         */
+        post: operations["postApiBenchmarksJob"];
+        /**
+         * Stop the benchmark that runs
+         * @description What was measured until then is kept.
+         */
+        delete: operations["deleteApiBenchmarksJob"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/benchmarks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One results file as a whole, with its samples */
+        get: operations["getApiBenchmarksId"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete kept results
+         * @description They are out of sight at once, and gone for good ten seconds later; until then POST /api/benchmarks/{id}/undelete brings them back.
+         */
+        delete: operations["deleteApiBenchmarksId"];
+        options?: never;
+        head?: never;
+        /** Call kept results something else */
+        patch: operations["patchApiBenchmarksId"];
+        trace?: never;
+    };
+    "/api/benchmarks/{id}/undelete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have deleted results back */
+        post: operations["postApiBenchmarksIdUndelete"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/engines": {
         parameters: {
             query?: never;
@@ -206,7 +291,7 @@ export interface paths {
         };
         /**
          * What happens, as server-sent events
-         * @description Events request.start and request.end (data: a record), state (data: the status), reset (fetch everything anew), and once a second activity (data: an ActivityEvent), which has no id and is never sent again.
+         * @description Events request.start and request.end (data: a record), state (data: the status), reset (fetch everything anew), benchmark (data: a BenchmarkJob, a few times a second at most while one runs, and at its end), export (data: an ExportEvent, how a download with a watch ended), and once a second activity (data: an ActivityEvent), which has no id and is never sent again.
          */
         get: operations["getApiLive"];
         put?: never;
@@ -602,6 +687,14 @@ export interface components {
              */
             ttft_ms: number | null;
         };
+        AddBenchmarkOutputBody: {
+            /** Format: int64 */
+            id: number;
+        };
+        ArchiveServer: {
+            url: string;
+            version?: string;
+        };
         AuditDeletion: {
             /**
              * Format: int64
@@ -610,9 +703,9 @@ export interface components {
             deleted: number;
             /**
              * Format: date-time
-             * @description Until then they can be had back; then they go for good.
+             * @description Until then they can be had back; then they go for good. Left out when nothing was deleted.
              */
-            undo_until: string;
+            undo_until?: string;
         };
         AuditPage: {
             /** @description The cursor of the following page; empty on the last, and in any order but the newest first. */
@@ -685,6 +778,127 @@ export interface components {
             /** Format: int64 */
             unique_models: number;
         };
+        BenchDistribution: {
+            /** Format: double */
+            max: number;
+            /** Format: double */
+            mean: number;
+            /** Format: double */
+            min: number;
+            /** Format: int64 */
+            n: number;
+            p50: components["schemas"]["BenchEstimate"];
+            p90: components["schemas"]["BenchEstimate"];
+            p95: components["schemas"]["BenchEstimate"];
+            p99: components["schemas"]["BenchEstimate"];
+        };
+        BenchEstimate: {
+            /** Format: double */
+            high: number;
+            /** Format: double */
+            low: number;
+            /** Format: double */
+            value: number;
+        };
+        BenchmarkJob: {
+            /** @description Why it failed or is not complete; empty if all is well. */
+            detail: string;
+            /**
+             * Format: int64
+             * @description Requests that have ended.
+             */
+            done: number;
+            id: string;
+            /** @enum {string} */
+            kind: "run" | "suite";
+            /**
+             * Format: int64
+             * @description The id of its results, once they are kept.
+             */
+            run_id: number | null;
+            /** Format: date-time */
+            started_at: string;
+            /** @enum {string} */
+            state: "running" | "stopping" | "done" | "failed";
+            /**
+             * Format: int64
+             * @description Of how many; 0 as long as that is not known.
+             */
+            total: number;
+            /** @description The case at hand, in words; empty before the first one. */
+            what: string;
+        };
+        BenchmarkList: {
+            job: components["schemas"]["BenchmarkJob"] | null;
+            runs: components["schemas"]["BenchmarkRun"][];
+        };
+        BenchmarkRequest: {
+            /** @description Requests at a time, 1 to 64 and no more than runs; each number is a case. Left out: 1. */
+            concurrency?: number[];
+            /**
+             * @description run: one model. suite: all that is set up, providers too, or the one model on all its routes.
+             * @enum {string}
+             */
+            kind: "run" | "suite";
+            /** @description What to call the results: 80 characters at most. */
+            label?: string;
+            /**
+             * Format: int64
+             * @description Tokens of an answer at most.
+             * @default 128
+             */
+            max_tokens: number;
+            /** @description The model to ask; a suite without one asks all. */
+            model?: string;
+            /**
+             * @description What to ask. Left out: short in a run, each of them in a suite.
+             * @enum {string}
+             */
+            prompt?: "short" | "medium" | "long";
+            /**
+             * Format: int64
+             * @description Requests of each case.
+             * @default 10
+             */
+            runs: number;
+            /** @description Ask the very same each time, so that a prompt cache helps. */
+            same_prompt?: boolean;
+            /**
+             * @description Ask for streams; without, there is no time to the first token.
+             * @default true
+             */
+            stream: boolean;
+            /**
+             * Format: int64
+             * @description Requests before them that do not count.
+             * @default 1
+             */
+            warmup: number;
+        };
+        BenchmarkRun: {
+            /** @description Why it is not complete. */
+            broken_off?: string;
+            cases: components["schemas"]["ResultsCaseSummary"][];
+            /** @enum {string} */
+            command: "run" | "suite";
+            /** @description Every case had its turn. */
+            complete: boolean;
+            /** Format: date-time */
+            ended_at: string;
+            /** Format: int64 */
+            id: number;
+            /** @description What a person calls it; may be empty. */
+            label: string;
+            machine: components["schemas"]["Machine"];
+            server: components["schemas"]["ArchiveServer"];
+            settings: components["schemas"]["ResultsSettings"];
+            /** Format: date-time */
+            started_at: string;
+            /** @description The version of mlx-benchmark. */
+            tool: string;
+            /** @description What disturbed the measurement. */
+            warnings: string[];
+        };
         BrokenModel: {
             file: string;
             problem: string;
@@ -723,6 +937,17 @@ export interface components {
         EnginesOutputBody: {
             engines: components["schemas"]["EngineStatus"][];
         };
+        ExportEvent: {
+            /** @description false: the client has gone before the end, or the records could not be read to it. */
+            complete: boolean;
+            /**
+             * Format: int64
+             * @description How many were sent.
+             */
+            records: number;
+            /** @description As the download had it. */
+            watch: string;
+        };
         Health: {
             ok: boolean;
             problem: string;
@@ -742,6 +967,17 @@ export interface components {
         LoginInputBody: {
             /** @description The token in run/admin.token of the data folder. */
             token: string;
+        };
+        Machine: {
+            cpu: string;
+            /** Format: int64 */
+            cpus: number;
+            go: string;
+            /** Format: double */
+            load_before: number;
+            /** Format: int64 */
+            memory_bytes: number;
+            os: string;
         };
         Model: {
             engine: string;
@@ -795,6 +1031,10 @@ export interface components {
         ProvidersOutputBody: {
             providers: components["schemas"]["Provider"][];
         };
+        RenameBenchmarkInputBody: {
+            /** @description What a person calls it: 80 characters at most, none of them a control character; may be empty. */
+            label: string;
+        };
         RequestsOutputBody: {
             requests: components["schemas"]["ActivityRunning"][];
         };
@@ -804,6 +1044,98 @@ export interface components {
              * @description How many records are in sight again.
              */
             restored: number;
+        };
+        ResultsCaseSummary: {
+            /** Format: int64 */
+            answered: number;
+            /** Format: int64 */
+            concurrency: number;
+            errors: components["schemas"]["ResultsError"][];
+            /** Format: int64 */
+            failed: number;
+            fingerprint?: string;
+            first_token_ms: components["schemas"]["BenchDistribution"] | null;
+            generation_tokens_per_second: components["schemas"]["ResultsRate"] | null;
+            ignore_eos: boolean;
+            inter_token_ms: components["schemas"]["BenchDistribution"] | null;
+            model?: string;
+            model_sha256?: string;
+            overhead: components["schemas"]["ResultsOverhead"] | null;
+            prompt: components["schemas"]["ResultsPrompt"];
+            prompt_tokens_per_second: components["schemas"]["ResultsRate"] | null;
+            provider?: string;
+            reason?: string;
+            route: string;
+            /** Format: double */
+            seconds: number;
+            /** @enum {string} */
+            status: "measured" | "failed" | "broken_off" | "skipped" | "not_run";
+            throughput: components["schemas"]["ResultsThroughput"];
+            tokens: components["schemas"]["ResultsTokens"];
+            total_ms: components["schemas"]["BenchDistribution"] | null;
+        };
+        ResultsError: {
+            /** Format: int64 */
+            count: number;
+            detail?: string;
+            kind: string;
+        };
+        ResultsOverhead: {
+            first_token_ms: components["schemas"]["BenchDistribution"] | null;
+            /** Format: int64 */
+            pairs: number;
+            total_ms: components["schemas"]["BenchDistribution"] | null;
+        };
+        ResultsPrompt: {
+            /** Format: int64 */
+            characters: number;
+            name: string;
+        };
+        ResultsRate: {
+            /** Format: double */
+            max: number;
+            /** Format: double */
+            mean: number;
+            /** Format: double */
+            min: number;
+            /** Format: int64 */
+            n: number;
+            p50: components["schemas"]["BenchEstimate"];
+            p90: components["schemas"]["BenchEstimate"];
+            p95: components["schemas"]["BenchEstimate"];
+            p99: components["schemas"]["BenchEstimate"];
+            source: string;
+        };
+        ResultsSettings: {
+            direct_url?: string;
+            /** Format: int64 */
+            max_tokens: number;
+            /** Format: int64 */
+            runs: number;
+            same_prompt: boolean;
+            /** Format: int64 */
+            seed: number;
+            stream: boolean;
+            /** Format: double */
+            temperature: number;
+            /** Format: double */
+            timeout_s: number;
+            /** Format: int64 */
+            warmup: number;
+        };
+        ResultsThroughput: {
+            /** Format: double */
+            answers_per_second: number;
+            /** Format: double */
+            tokens_per_second: number;
+        };
+        ResultsTokens: {
+            /** Format: int64 */
+            cached: number;
+            /** Format: int64 */
+            completion: number;
+            /** Format: int64 */
+            prompt: number;
         };
         RoutePlan: {
             model: string;
@@ -981,7 +1313,7 @@ export interface components {
             /** @description Where the server tells how it does, for those who watch it with tools of their own; metadata only, never content. */
             telemetry?: {
                 /**
-                 * @description The OpenTelemetry collector that traces, metrics and log lines are sent to, such as http://localhost:4318; empty sends nothing. Counts from the server's next start; the variable OTEL_EXPORTER_OTLP_ENDPOINT wins over it.
+                 * @description The OpenTelemetry collector that traces, metrics and log lines are sent to, such as http://localhost:4318; while it is empty they stay here. Counts from the server's next start; the variable OTEL_EXPORTER_OTLP_ENDPOINT wins over it.
                  * @default
                  */
                 otlp_endpoint: string;
@@ -1030,6 +1362,193 @@ export interface components {
              * @constant
              */
             version: 1;
+        };
+        /**
+         * Results of mlx-benchmark
+         * @description What `mlx-benchmark run --format json` and `mlx-benchmark suite` write. Times are in milliseconds; of prompts and answers no word is kept.
+         */
+        BenchmarkFile: {
+            /** @constant */
+            format: "mlx-benchmark";
+            /** @constant */
+            version: 1;
+            /** @description The version of mlx-benchmark. */
+            tool: string;
+            /** @enum {unknown} */
+            command: "run" | "suite";
+            /** Format: date-time */
+            started_at: string;
+            /** Format: date-time */
+            ended_at: string;
+            /** @description Every case had its turn. */
+            complete: boolean;
+            /** @description Why it is not complete. */
+            broken_off?: string;
+            /** @description Where mlx-benchmark ran; so did a server on loopback. */
+            machine: {
+                os: string;
+                cpu: string;
+                cpus: number;
+                memory_bytes: number;
+                go: string;
+                /** @description Load average over a minute before the run. */
+                load_before: number;
+            };
+            server: {
+                url: string;
+                version?: string;
+                /** @description The settings of its engines, where they are known. */
+                engines?: unknown;
+            };
+            settings: {
+                runs: number;
+                warmup: number;
+                max_tokens: number;
+                stream: boolean;
+                temperature: number;
+                /** @description All requests asked the very same, so that a prompt cache could help. */
+                same_prompt: boolean;
+                timeout_s: number;
+                seed: number;
+                direct_url?: string;
+            };
+            warnings: string[];
+            cases: components["schemas"]["BenchmarkFile"]["$defs"]["case"][];
+            $defs: {
+                /** @description A percentile (Hyndman and Fan's seventh definition) and its 95 % interval from the percentile bootstrap over whole requests. */
+                estimate: {
+                    value: number;
+                    low: number;
+                    high: number;
+                };
+                distribution: {
+                    /** @description How many values. */
+                    n: number;
+                    mean: number;
+                    min: number;
+                    max: number;
+                    p50: components["schemas"]["BenchmarkFile"]["$defs"]["estimate"];
+                    p90: components["schemas"]["BenchmarkFile"]["$defs"]["estimate"];
+                    p95: components["schemas"]["BenchmarkFile"]["$defs"]["estimate"];
+                    p99: components["schemas"]["BenchmarkFile"]["$defs"]["estimate"];
+                };
+                /** @description Tokens per second, one value an answer. */
+                rate: {
+                    /**
+                     * @description engine: the engine's own clock, in the answer's timings. usage: tokens as the usage counts them, times as the client saw them. events: no usage, events with content taken for tokens.
+                     * @enum {unknown}
+                     */
+                    source: "engine" | "usage" | "events";
+                    /** @description How many values. */
+                    n: number;
+                    mean: number;
+                    min: number;
+                    max: number;
+                    p50: components["schemas"]["BenchmarkFile"]["$defs"]["estimate"];
+                    p90: components["schemas"]["BenchmarkFile"]["$defs"]["estimate"];
+                    p95: components["schemas"]["BenchmarkFile"]["$defs"]["estimate"];
+                    p99: components["schemas"]["BenchmarkFile"]["$defs"]["estimate"];
+                };
+                /** @description How a request failed. */
+                error: string;
+                sample: {
+                    /** @description When it was sent, since the case began. */
+                    at_ms: number;
+                    error?: components["schemas"]["BenchmarkFile"]["$defs"]["error"];
+                    /** @description From the request to the answer's end. */
+                    total_ms: number;
+                    first_token_ms?: number;
+                    last_token_ms?: number;
+                    /** @description Between one event with content and the next. */
+                    gaps_ms?: number[];
+                    /** @description The answer brought a usage. */
+                    counted: boolean;
+                    prompt_tokens: number;
+                    cached_tokens: number;
+                    completion_tokens: number;
+                    /** @description Events with content; none of an answer in one piece. */
+                    events: number;
+                    /** @description llama.cpp's timings. */
+                    engine?: {
+                        cache_n: number;
+                        prompt_n: number;
+                        prompt_ms: number;
+                        predicted_n: number;
+                        predicted_ms: number;
+                    };
+                    /** @description The other half of a pair, asked without the gateway. */
+                    direct?: {
+                        error?: components["schemas"]["BenchmarkFile"]["$defs"]["error"];
+                        total_ms: number;
+                        first_token_ms?: number;
+                    };
+                };
+                case: {
+                    /** @description local-llamacpp, local-mlx, openai, anthropic or failover; local or provider where no admin token told which. */
+                    route: string;
+                    model?: string;
+                    prompt: {
+                        /** @description short, medium, long or a file's name; empty in a case that was skipped as a whole. */
+                        name: string;
+                        characters: number;
+                    };
+                    /** @description Requests at a time. */
+                    concurrency: number;
+                    /**
+                     * @description measured: every request was sent. failed: not one was answered. broken_off: stopped in the middle. skipped: its target is not set up. not_run: the run ended before its turn.
+                     * @enum {unknown}
+                     */
+                    status: "measured" | "failed" | "broken_off" | "skipped" | "not_run";
+                    /** @description Why it was not measured. */
+                    reason?: string;
+                    /** @description The model's owner as /v1/models names it; mlxbar for a local one. */
+                    provider?: string;
+                    /** @description Of the model's file, when that is on this machine and not above 2 GiB. */
+                    model_sha256?: string;
+                    /** @description system_fingerprint of the answers. */
+                    fingerprint?: string;
+                    /** @description The model was made to speak on to max_tokens. */
+                    ignore_eos: boolean;
+                    /** @description From the first request to the last one's end, warm-up left out. */
+                    seconds: number;
+                    answered: number;
+                    failed: number;
+                    errors: {
+                        kind: components["schemas"]["BenchmarkFile"]["$defs"]["error"];
+                        count: number;
+                        /** @description The first one's, where mlxbar itself said it. */
+                        detail?: string;
+                    }[] | null;
+                    tokens: {
+                        prompt: number;
+                        cached: number;
+                        completion: number;
+                    };
+                    /** @description From the request to the first event with content; null of answers in one piece. */
+                    first_token_ms: components["schemas"]["BenchmarkFile"]["$defs"]["distribution"] | null;
+                    /** @description Between one event with content and the next. */
+                    inter_token_ms: components["schemas"]["BenchmarkFile"]["$defs"]["distribution"] | null;
+                    /** @description From the request to the answer's end. */
+                    total_ms: components["schemas"]["BenchmarkFile"]["$defs"]["distribution"] | null;
+                    /** @description Reading the prompt, without what was in a cache. */
+                    prompt_tokens_per_second: components["schemas"]["BenchmarkFile"]["$defs"]["rate"] | null;
+                    /** @description Writing the answer, after its first token. */
+                    generation_tokens_per_second: components["schemas"]["BenchmarkFile"]["$defs"]["rate"] | null;
+                    throughput: {
+                        answers_per_second: number;
+                        tokens_per_second: number;
+                    };
+                    /** @description Through the gateway less directly, pair by pair. */
+                    overhead: {
+                        pairs: number;
+                        /** @description Added to the first token. */
+                        first_token_ms: components["schemas"]["BenchmarkFile"]["$defs"]["distribution"] | null;
+                        /** @description Added to the whole answer. */
+                        total_ms: components["schemas"]["BenchmarkFile"]["$defs"]["distribution"] | null;
+                    } | null;
+                    samples: components["schemas"]["BenchmarkFile"]["$defs"]["sample"][] | null;
+                };
+            };
         };
     };
     responses: never;
@@ -1084,7 +1603,7 @@ export interface operations {
                 from?: string;
                 /** @description Starts before this, RFC 3339. */
                 to?: string;
-                /** @description started_at (if left out), model, duration_ms or total_tokens. */
+                /** @description started_at (if left out), model, backend, endpoint, duration_ms or total_tokens. */
                 sort?: string;
                 /** @description desc (if left out) or asc. */
                 order?: string;
@@ -1169,6 +1688,8 @@ export interface operations {
                 to?: string;
                 /** @description csv or jsonl. */
                 format: string;
+                /** @description A word of up to 64 letters, digits and hyphens. With it the event export of /api/live tells how the download ended: a page that has a browser download cannot know. */
+                watch?: string;
             };
             header?: never;
             path?: never;
@@ -1344,6 +1865,295 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["AuditRecord"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    getApiBenchmarks: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description The id of an earlier answer's last run, to read on from there. */
+                before?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BenchmarkList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    postApiBenchmarks: {
+        parameters: {
+            query?: {
+                /** @description What a person calls it: 80 characters at most. */
+                label?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BenchmarkFile"];
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddBenchmarkOutputBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    getApiBenchmarksJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BenchmarkJob"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    postApiBenchmarksJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BenchmarkRequest"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BenchmarkJob"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    deleteApiBenchmarksJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BenchmarkJob"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    getApiBenchmarksId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in the list. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file, byte for byte as it was kept. */
+            200: {
+                headers: {
+                    "Content-Type"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BenchmarkFile"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    deleteApiBenchmarksId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in the list. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    patchApiBenchmarksId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in the list. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenameBenchmarkInputBody"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    postApiBenchmarksIdUndelete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As in the list. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
