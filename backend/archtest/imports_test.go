@@ -32,7 +32,8 @@ var mayImport = map[string]string{
 	"tray":    "desktop",
 
 	// Edges of the server
-	"gateway": "activity audit engine models settings gateway/openai gateway/problem gateway/requestid gateway/routing gateway/sse gateway/httpconn access",
+	"gateway": "access activity audit engine models settings gateway/anthropic gateway/convert gateway/httpconn gateway/openai gateway/openai/chat " +
+		"gateway/openai/responses gateway/problem gateway/requestid gateway/routing gateway/sse gateway/turn",
 	"admin": "activity audit audit/export bench/archive bench/job bench/results engine live " +
 		"models settings gateway/problem gateway/requestid gateway/routing access",
 

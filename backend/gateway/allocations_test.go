@@ -57,12 +57,12 @@ func TestForwardingAnEventTakesNoMemory(t *testing.T) {
 			x.request.Stream = true
 			x.settings.Timeouts.Idle, x.settings.Timeouts.FirstToken = 60_000_000_000, 60_000_000_000
 			x.running = requests.Begin(activity.Running{}, func(error) {})
-			rel := newRelay(x, target{}, func(error) {})
+			rel := newRelay(x, target{dialect: chatDialect}, func(error) {})
 			defer rel.stop()
 			if err := rel.events(t.Context(), &oneByOne{events}); err != nil {
 				t.Error(err)
 			}
-			if n := rel.stream.Tokens; n < int64(tokens) {
+			if n := rel.stream.seen().tokens; n < int64(tokens) {
 				t.Errorf("%d of %d tokens", n, tokens)
 			}
 		})

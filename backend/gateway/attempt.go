@@ -113,9 +113,19 @@ func (x *exchange) attempt(ctx context.Context, d routing.Destination, done func
 	defer rel.stop()
 	ctx = x.send(ctx, &t)
 	defer func() { x.sent(ctx, rel.status, err) }()
-	resp, err := x.upstream.send(ctx, t, t.body, x.request.Stream)
+	resp, err := x.upstream.send(ctx, t, x.request.Stream)
 	if err != nil {
 		return err
+	}
+	if x.isLacking(t, resp) {
+		resp.Body.Close()
+		if t, err = x.remoteTarget(d); err != nil { // by the endpoint that it has
+			return err
+		}
+		rel.target = t
+		if resp, err = x.upstream.send(ctx, t, x.request.Stream); err != nil {
+			return err
+		}
 	}
 	defer resp.Body.Close()
 	rel.status = resp.StatusCode
@@ -181,18 +191,6 @@ func (x *exchange) target(ctx context.Context, d routing.Destination) (target, f
 	return t, func() {}, err
 }
 
-func (x *exchange) remoteTarget(d routing.Destination) (target, error) {
-	t := target{name: "Provider " + d.Provider.Name, url: under(d.Provider.BaseURL, x.endpoint.Path)}
-	if name := d.Provider.APIKeyEnv; name != "" {
-		if t.key = x.Getenv(name); t.key == "" {
-			return target{}, problem.Newf(problem.UpstreamKey, "Provider %s takes its key from the environment variable %s, which is not set in the server's environment.", d.Provider.Name, name)
-		}
-	}
-	var err error
-	t.body, err = x.bodyFor(d.Model)
-	return t, err
-}
-
 // bodyFor is the request's body with the name that a target has for the model.
 func (x *exchange) bodyFor(model string) ([]byte, error) {
 	if model == x.request.Model {
@@ -228,7 +226,7 @@ func (x *exchange) localTarget(ctx context.Context, model string) (target, func(
 	}
 	t := target{
 		body: body,
-		name: "The engine", local: true, url: lease.BaseURL + x.endpoint.Path, key: lease.APIKey,
+		name: "The engine", local: true, dialect: x.endpoint.dialect, url: lease.BaseURL + x.endpoint.path, key: lease.APIKey,
 		gone: func() bool { return lease.Stopped(200 * time.Millisecond) },
 	}
 	return t, lease.Release, nil

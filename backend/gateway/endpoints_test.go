@@ -15,10 +15,10 @@ func TestEveryEndpointIsBoundByTheSettingThatItNames(t *testing.T) {
 	for _, e := range endpoints {
 		s, err := settings.Parse(fmt.Appendf(nil, `{"timeouts": {%q: "7m"}}`, e.limit))
 		if err != nil {
-			t.Fatalf("%s: timeouts has no %q: %v", e.Path, e.limit, err)
+			t.Fatalf("%s: timeouts has no %q: %v", e.path, e.limit, err)
 		}
 		if got := time.Duration(e.total(s.Timeouts)); got != 7*time.Minute {
-			t.Errorf("%s: with timeouts.%s of 7m its total is %s", e.Path, e.limit, got)
+			t.Errorf("%s: with timeouts.%s of 7m its total is %s", e.path, e.limit, got)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 
 	"mlxbar/backend/activity"
@@ -67,6 +68,7 @@ type Gateway struct {
 	upstream *upstreamClient
 	inFlight atomic.Int64
 	waiting  atomic.Int64
+	lacking  sync.Map // addresses of endpoints that providers do not have
 }
 
 // New makes a gateway. Close it when its last request has ended.
@@ -83,7 +85,7 @@ func New(c Config) *Gateway {
 // Register adds the gateway's routes to mux: with endpoints, the index of what it serves.
 func (g *Gateway) Register(mux problem.Mux) {
 	for _, e := range endpoints {
-		mux.HandleFunc("POST "+e.Path, g.inference(e))
+		mux.HandleFunc("POST "+e.path, g.inference(e))
 	}
 	mux.HandleFunc("GET /v1/models", g.handle(g.keyed(g.listModels)))
 	mux.HandleFunc("GET /v1/models/{id...}", g.handle(g.keyed(g.getModel)))

@@ -91,7 +91,7 @@ func (x *exchange) read(deadline time.Time) error {
 		return err
 	}
 	x.body = body
-	request, fault := openai.ParseRequest(x.endpoint.Endpoint, body)
+	request, fault := x.endpoint.parse(body)
 	x.request = request
 	if fault != nil {
 		return fault
@@ -106,7 +106,7 @@ func (x *exchange) describe(keyID string) {
 		StartedAt: x.start.UTC().Truncate(time.Millisecond),
 		Model:     x.request.Model,
 		Backend:   audit.Local,
-		Endpoint:  x.endpoint.Path,
+		Endpoint:  x.endpoint.path,
 		Stream:    x.request.Stream,
 		Status:    audit.Running,
 		Client:    clientOf(x.r.UserAgent()),
@@ -197,7 +197,7 @@ func (x *exchange) generated() int64 {
 
 func statusOf(e *problem.Error) audit.Status {
 	switch e.Kind {
-	case problem.Timeout, problem.FirstToken:
+	case problem.Timeout, problem.FirstToken, problem.ConnectTimeout:
 		return audit.TimedOut
 	case problem.Cancelled:
 		return audit.Cancelled

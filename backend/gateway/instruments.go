@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"time"
 
@@ -45,7 +46,13 @@ func (x *exchange) unfollow() {
 // send has one try at t followed until sent.
 func (x *exchange) send(ctx context.Context, t *target) context.Context {
 	if x.Instruments != nil {
-		ctx, t.header = x.Instruments.Send(ctx, &x.record, t.url)
+		var trace http.Header
+		ctx, trace = x.Instruments.Send(ctx, &x.record, t.url)
+		if t.header == nil {
+			t.header = trace
+		} else {
+			maps.Copy(t.header, trace)
+		}
 	}
 	return ctx
 }

@@ -1,14 +1,13 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/gateway/requestid"
 	"mlxbar/backend/gateway/sse"
+	"mlxbar/backend/gateway/turn"
 	"mlxbar/backend/settings"
 )
 
@@ -43,8 +43,10 @@ type relay struct {
 	begun  bool // the client has the head of a stream
 	// started is set at the first token; the timer's goroutine reads it.
 	started atomic.Bool
-	stream  openai.Stream
-	status  int // the upstream's, 0 while there is none
+	stream  observer        // nil until a stream has begun
+	convert *turn.Converter // nil unless the stream is converted
+	status  int             // the upstream's, 0 while there is none
+	head    http.Header     // of the upstream's answer
 }
 
 // newRelay starts the clock for the first token.
@@ -77,6 +79,7 @@ func (r *relay) answer(ctx context.Context, resp *http.Response) error {
 	if resp.StatusCode != http.StatusOK {
 		return r.target.refused(ctx, resp)
 	}
+	r.head = resp.Header
 	media := resp.Header.Get("Content-Type")
 	if media != "application/json" && media != "text/event-stream" {
 		media, _, _ = mime.ParseMediaType(media)
@@ -104,19 +107,26 @@ func (r *relay) whole(ctx context.Context, resp *http.Response) error {
 	if len(body) > maxAnswer {
 		return problem.Newf(problem.UpstreamMalformed, "%s answered with more than %d MiB.", r.target.name, maxAnswer>>20)
 	}
-	usage, ok := openai.ParseAnswer(body)
+	usage, ok := r.target.answer(body)
 	if !ok {
 		return problem.Newf(problem.UpstreamMalformed, "%s answered with something that is not a JSON object.", r.target.name)
 	}
-	if openai.ReportsFailure(body) { // its message may quote the provider's key
-		return openai.ParseReported(r.target.name, body)
+	if r.target.failed(body) { // its message may quote the provider's key
+		return r.target.reported(r.target.name, body)
 	}
 	if cause := ending(ctx); cause != nil {
 		return cause
 	}
+	if c := r.target.conversion; c != nil {
+		var fault *problem.Error
+		if body, fault = c.Answer(body); fault != nil {
+			return fault
+		}
+	}
 	r.x.use(usage)
 	r.x.settle(nil)
 	h := r.x.w.Header()
+	r.passHead(h)
 	h["Content-Type"] = jsonType
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	r.x.w.WriteHeader(http.StatusOK)
@@ -129,38 +139,73 @@ func (r *relay) whole(ctx context.Context, resp *http.Response) error {
 func (r *relay) events(ctx context.Context, body io.Reader) error {
 	reader := sse.NewReader(body, maxEvent)
 	defer reader.Release()
+	r.stream = r.target.observe()
+	if c := r.target.conversion; c != nil {
+		r.convert = c.NewStream()
+	}
 	control := http.NewResponseController(r.x.w)
+	var converted []byte // one event's, in memory that the next one uses again
 	sent := int64(0)
 	for {
 		event, err := reader.Next()
 		if err != nil {
 			return r.end(ctx, err)
 		}
-		done, fault := r.observe(sse.Data(event))
+		data := sse.Data(event)
+		done, fault := r.observe(data)
 		if fault != nil {
-			return r.breakOff(fault)
+			return r.breakOff(fault, nil)
+		}
+		out := event
+		switch {
+		case r.convert != nil:
+			if converted, fault = r.feed(converted[:0], data); fault != nil {
+				return r.breakOff(fault, converted)
+			}
+			out = converted
+		case r.target.hidesUsage && usageOnly(data):
+			out = nil
 		}
 		if done {
 			httpconn.Whole(body)
-			r.x.use(r.stream.Usage)
-			r.x.settle(nil)
+			r.complete()
 		}
-		r.begin()
-		if _, err := r.x.w.Write(event); err != nil {
-			return r.breakOff(r.clientGone(ctx, err))
+		if len(out) > 0 {
+			r.begin()
+			if _, err := r.x.w.Write(out); err != nil {
+				return r.breakOff(r.clientGone(ctx, err), nil)
+			}
+			sent += int64(len(out))
 		}
-		sent += int64(len(event))
-		if !done && reader.Pending() {
+		if !done && (reader.Pending() || len(out) == 0) {
 			continue // one flush for what came together
 		}
 		if err := control.Flush(); err != nil {
-			return r.breakOff(r.clientGone(ctx, err))
+			return r.breakOff(r.clientGone(ctx, err), nil)
 		}
-		r.x.running.Sent(sent, r.stream.Tokens)
+		r.x.running.Sent(sent, r.stream.seen().tokens)
 		if done {
 			return nil
 		}
 	}
+}
+
+// feed appends what an event is in the client's protocol, which may be nothing.
+func (r *relay) feed(out, data []byte) ([]byte, error) {
+	if data == nil { // a comment
+		return out, nil
+	}
+	out, fault := r.convert.Feed(out, data)
+	if fault != nil {
+		return out, fault
+	}
+	return out, nil
+}
+
+// complete records an answer that is whole.
+func (r *relay) complete() {
+	r.x.use(r.stream.seen().usage)
+	r.x.settle(nil)
 }
 
 // observe looks at the data of an event: is it the end, is it a failure.
@@ -169,7 +214,7 @@ func (r *relay) observe(data []byte) (done bool, fault error) {
 	case openai.Done:
 		return true, nil
 	case openai.Failure:
-		return false, openai.ParseReported(r.target.name, data)
+		return false, r.target.reported(r.target.name, data)
 	case openai.Malformed:
 		return false, problem.Newf(problem.UpstreamMalformed, "%s sent an event that is not of its protocol.", r.target.name)
 	case openai.Token:
@@ -183,18 +228,34 @@ func (r *relay) observe(data []byte) (done bool, fault error) {
 	return false, nil
 }
 
-// end is the end of the upstream's stream without [DONE]. If a finish_reason
-// came, the answer is whole all the same, as with servers that leave it out.
+// end is the end of the upstream's stream without its last event. If it said before why the
+// answer ends, the answer is whole all the same, as with servers that leave [DONE] out.
 func (r *relay) end(ctx context.Context, err error) error {
-	if errors.Is(err, io.EOF) && r.stream.Finished {
-		r.x.use(r.stream.Usage)
-		r.x.settle(nil)
-		return nil
+	if errors.Is(err, io.EOF) && r.stream.seen().finished {
+		return r.endConverted(ctx)
 	}
 	if errors.Is(err, sse.ErrTooLarge) {
-		return r.breakOff(problem.Newf(problem.UpstreamMalformed, "%s sent an event of more than %d MiB.", r.target.name, maxEvent>>20))
+		return r.breakOff(problem.Newf(problem.UpstreamMalformed, "%s sent an event of more than %d MiB.", r.target.name, maxEvent>>20), nil)
 	}
-	return r.breakOff(r.target.broken(ctx, err))
+	return r.breakOff(r.target.broken(ctx, err), nil)
+}
+
+// endConverted ends a whole answer, with what the client's protocol has at its end.
+func (r *relay) endConverted(ctx context.Context) error {
+	if r.convert != nil {
+		out, fault := r.convert.Close(nil)
+		if fault != nil {
+			return r.breakOff(fault, out)
+		}
+		r.complete()
+		r.begin()
+		if _, err := r.x.w.Write(out); err != nil {
+			return r.breakOff(r.clientGone(ctx, err), nil)
+		}
+		return nil
+	}
+	r.complete()
+	return nil
 }
 
 func (r *relay) begin() {
@@ -203,6 +264,7 @@ func (r *relay) begin() {
 	}
 	r.begun = true
 	h := r.x.w.Header()
+	r.passHead(h)
 	h["Content-Type"], h["Cache-Control"], h["X-Accel-Buffering"] = eventStreamType, noStore, noBuffering
 	r.x.w.WriteHeader(http.StatusOK)
 }
@@ -214,23 +276,34 @@ func (r *relay) clientGone(ctx context.Context, err error) error {
 	return problem.New(problem.Cancelled, "The client left before its answer was complete.").Because(err)
 }
 
+// passHead passes on what a provider of the client's own protocol says in the head of its answer.
+func (r *relay) passHead(to http.Header) {
+	if !r.target.passes {
+		return
+	}
+	for name, values := range r.head {
+		if strings.HasPrefix(name, passedOn[r.target.kind]) {
+			to[name] = values
+		}
+	}
+}
+
 // breakOff ends a stream that failed: with a plain error answer if nothing was
-// sent, else with an error event, after which the connection is cut, so that no
+// sent, else with what is left to send and an error event, after which the connection is cut, so that no
 // client takes the answer for whole. What was counted of a broken answer is not
 // recorded as its usage.
-func (r *relay) breakOff(fault error) error {
+func (r *relay) breakOff(fault error, out []byte) error {
 	if !r.begun {
 		return fault
 	}
 	e := r.x.settle(fault)
-	doc := e.Document(r.x.r.URL.Path, requestid.From(r.x.r.Context()))
-	if raw, err := json.Marshal(doc); err == nil {
-		var event bytes.Buffer
-		event.WriteString("data: ")
-		event.Write(raw)
-		event.WriteString("\n\n")
-		r.x.w.Write(event.Bytes())
-		http.NewResponseController(r.x.w).Flush()
+	id := requestid.From(r.x.r.Context())
+	if r.convert != nil {
+		out = r.convert.Fail(out, e, id)
+	} else {
+		out = r.x.endpoint.fail(out, e, r.x.r.URL.Path, id)
 	}
+	r.x.w.Write(out) // a client that has left needs no error
+	http.NewResponseController(r.x.w).Flush()
 	panic(http.ErrAbortHandler)
 }

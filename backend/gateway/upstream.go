@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"mlxbar/backend/gateway/anthropic"
+	"mlxbar/backend/gateway/convert"
 	"mlxbar/backend/gateway/httpconn"
 	"mlxbar/backend/gateway/openai"
 	"mlxbar/backend/gateway/problem"
@@ -36,6 +38,12 @@ type target struct {
 	key    string      // "" for none
 	header http.Header // more to send
 	gone   func() bool
+
+	*dialect                         // that it is asked in
+	kind       settings.ProviderKind // of a provider
+	passes     bool                  // it is asked as the client asked
+	conversion *convert.Conversion   // nil where it is
+	hidesUsage bool                  // the usage of its stream was asked for by the gateway
 }
 
 var acceptEvents = []string{"text/event-stream"}
@@ -98,10 +106,10 @@ func proxied(req *http.Request) bool {
 	return proxy != nil || err != nil
 }
 
-// send posts body to t and returns the answer, whatever its status. The error is
+// send posts t's body to it and returns the answer, whatever its status. The error is
 // a problem; the caller closes the body.
-func (c *upstreamClient) send(ctx context.Context, t target, body []byte, stream bool) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url, bytes.NewReader(body))
+func (c *upstreamClient) send(ctx context.Context, t target, stream bool) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url, bytes.NewReader(t.body))
 	if err != nil {
 		return nil, problem.New(problem.Internal, "The request to the upstream could not be made.").Because(err)
 	}
@@ -110,9 +118,17 @@ func (c *upstreamClient) send(ctx context.Context, t target, body []byte, stream
 	if stream {
 		h["Accept"] = acceptEvents
 	}
-	maps.Copy(req.Header, t.header)
-	if t.key != "" {
-		req.Header.Set("Authorization", "Bearer "+t.key)
+	maps.Copy(h, t.header)
+	switch {
+	case t.kind == settings.KindAnthropic:
+		if t.key != "" {
+			h.Set("X-Api-Key", t.key)
+		}
+		if h.Get("Anthropic-Version") == "" {
+			h.Set("Anthropic-Version", anthropicVersion)
+		}
+	case t.key != "":
+		h.Set("Authorization", "Bearer "+t.key)
 	}
 	if t.local {
 		// llama.cpp's server closes a connection after a hundred requests and does not say so. A
@@ -150,7 +166,7 @@ func (t target) unreachable(ctx context.Context, err error, connected bool) erro
 	case t.gone != nil && t.gone():
 		return problem.Newf(problem.EngineStopped, "The engine of the model ended before it answered.").Because(unquoted(err))
 	case !connected && errors.As(err, &timeout) && timeout.Timeout():
-		return problem.Newf(problem.Timeout, "%s took no connection within the limit timeouts.connect.", t.name).Because(unquoted(err))
+		return problem.Newf(problem.ConnectTimeout, "%s took no connection within the limit timeouts.connect.", t.name).Because(unquoted(err))
 	case !connected:
 		return problem.Newf(problem.UpstreamUnreachable, "%s cannot be reached.", t.name).Because(unquoted(err))
 	}
@@ -184,10 +200,17 @@ func (t target) refused(ctx context.Context, resp *http.Response) error {
 	if err != nil && ending(ctx) != nil {
 		return ending(ctx)
 	}
+	if resp.StatusCode == http.StatusNotImplemented {
+		return problem.Newf(problem.NotOffered, "%s does not do that with this model (501).", t.name)
+	}
 	if resp.StatusCode < 400 {
 		return problem.Newf(problem.UpstreamMalformed, "%s answered with status %d, which is no answer to this request.", t.name, resp.StatusCode)
 	}
-	p := openai.ParseFailure(t.name, resp.StatusCode, body)
+	parse := openai.ParseFailure
+	if t.kind == settings.KindAnthropic {
+		parse = anthropic.ParseFailure
+	}
+	p := parse(t.name, resp.StatusCode, body)
 	if after, err := time.ParseDuration(strings.TrimSpace(resp.Header.Get("Retry-After")) + "s"); err == nil && after > 0 {
 		p.RetryAfter = after
 	}

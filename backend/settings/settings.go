@@ -59,7 +59,7 @@ type LlamaCPP struct {
 // the environment variable that holds it.
 type Provider struct {
 	Name      string       `json:"name" doc:"The name that routes use." rule:"provider"`
-	Kind      ProviderKind `json:"kind" doc:"The protocol that it speaks: openai." enum:"openai"`
+	Kind      ProviderKind `json:"kind" doc:"The protocol that it speaks: openai or anthropic." enum:"openai,anthropic"`
 	BaseURL   string       `json:"base_url" doc:"Its address with the version, such as https://api.openai.com/v1." rule:"base-url"`
 	APIKeyEnv string       `json:"api_key_env,omitempty" doc:"The environment variable that holds its API key; empty sends none." rule:"env"`
 }
@@ -73,8 +73,11 @@ func (p Provider) OnThisMachine() bool {
 	return err == nil && isLoopbackHost(strings.ToLower(u.Hostname()))
 }
 
-// KindOpenAI is any server that speaks OpenAI's protocol.
-const KindOpenAI ProviderKind = "openai"
+// KindOpenAI is any server that speaks OpenAI's protocol, KindAnthropic any that speaks Anthropic's.
+const (
+	KindOpenAI    ProviderKind = "openai"
+	KindAnthropic ProviderKind = "anthropic"
+)
 
 // LocalProvider is what a target names for the engines of this machine.
 const LocalProvider = "local"

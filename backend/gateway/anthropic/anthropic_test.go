@@ -169,7 +169,7 @@ func TestEveryProblemHasAnthropicsType(t *testing.T) {
 		problem.Internal: "api_error", problem.UpstreamCut: "api_error", problem.EngineUnavailable: "overloaded_error", problem.Timeout: "timeout_error",
 		problem.ContextExceeded: "invalid_request_error",
 	} {
-		if got := ErrorType(problem.New(kind, "x")); got != want {
+		if got := problem.New(kind, "x").AnthropicType(); got != want {
 			t.Errorf("%s is %s, want %s", kind, got, want)
 		}
 	}

@@ -15,34 +15,10 @@ import (
 // statusOverloaded is Anthropic's own.
 const statusOverloaded = 529
 
-// ErrorType gives the error.type that Anthropic's documents pair with the status of
-// a problem.
-func ErrorType(p *problem.Error) string {
-	switch status := p.Status(); {
-	case status == http.StatusUnauthorized:
-		return "authentication_error"
-	case status == http.StatusForbidden:
-		return "permission_error"
-	case status == http.StatusNotFound:
-		return "not_found_error"
-	case status == http.StatusRequestEntityTooLarge:
-		return "request_too_large"
-	case status == http.StatusTooManyRequests:
-		return "rate_limit_error"
-	case status == http.StatusServiceUnavailable || status == statusOverloaded:
-		return "overloaded_error"
-	case status == http.StatusGatewayTimeout:
-		return "timeout_error"
-	case status >= 500:
-		return "api_error"
-	}
-	return "invalid_request_error"
-}
-
 // EncodeError writes a problem as Anthropic's error answer.
 func EncodeError(p *problem.Error, requestID string) []byte {
 	w := wire.Writer{}
-	w.Obj().Key("type").Str("error").Key("error").Obj().Key("type").Str(ErrorType(p)).Key("message").Str(p.Detail).EndObj()
+	w.Obj().Key("type").Str("error").Key("error").Obj().Key("type").Str(p.AnthropicType()).Key("message").Str(p.Detail).EndObj()
 	return w.Key("request_id").Str(requestID).EndObj().B
 }
 

@@ -30,4 +30,12 @@ var (
 		Path:    "/v1/embeddings",
 		content: "input", what: "a string or an array", check: (*parser).text,
 	}
+	Responses = Endpoint{
+		Path: "/v1/responses", Streams: true,
+		content: "input", what: "a string or an array of items", check: (*parser).text, leastTokens: 1,
+	}
+	Rerank = Endpoint{
+		Path:    "/v1/rerank",
+		content: "documents", what: "an array of texts", check: (*parser).text,
+	}
 )

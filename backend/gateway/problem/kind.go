@@ -37,15 +37,20 @@ const (
 	ServerStopped       Kind = "server-stopped" // said by the window, for the server that is not there
 	Timeout             Kind = "timeout"
 	FirstToken          Kind = "first-token-timeout"
+	ConnectTimeout      Kind = "connect-timeout"
 	LocalOnly           Kind = "local-only"
 	CircuitOpen         Kind = "circuit-open"
 	InvalidKey          Kind = "invalid-api-key"
 	ModelNotAllowed     Kind = "model-not-allowed"
+	NotOffered          Kind = "not-offered"
 )
 
 // statusClientClosed is nginx's number for a client that left before its
 // answer; no client ever reads it, the audit does.
 const statusClientClosed = 499
+
+// statusOverloaded is Anthropic's number for too many requests of all its clients.
+const statusOverloaded = 529
 
 type row struct {
 	status     int
@@ -87,6 +92,8 @@ var table = map[Kind]row{
 	FirstToken:          {http.StatusGatewayTimeout, "No first token in time", "server_error", "first_token_timeout", "The engine or provider sent no token within timeouts.first_token."},
 	InvalidKey:          {http.StatusUnauthorized, "Invalid API key", "authentication_error", "invalid_api_key", "server.require_api_key is on: send an API key that mlxbar gave out, as Authorization: Bearer or X-Api-Key."},
 	ModelNotAllowed:     {http.StatusForbidden, "Model not allowed", "permission_error", "model_not_allowed", "The API key was given out for other models."},
+	NotOffered:          {http.StatusBadRequest, "Not offered", "invalid_request_error", "not_offered", "The provider of the model speaks a protocol that has no such endpoint."},
+	ConnectTimeout:      {http.StatusGatewayTimeout, "No connection in time", "server_error", "connect_timeout", "The engine or provider took no connection within timeouts.connect."},
 	LocalOnly:           {http.StatusForbidden, "Nothing may leave this machine", "permission_error", "local_only", "The request would leave this machine, and local_only forbids that."},
 	CircuitOpen:         {http.StatusServiceUnavailable, "Left alone after failures", "server_error", "circuit_open", "Every target of the request failed several times in a row and is left alone for a while; try again after Retry-After."},
 }

@@ -112,7 +112,30 @@ type Document struct {
 	Error     *SDKError `json:"error,omitempty"`
 }
 
-// SDKError is OpenAI's error object.
+// AnthropicType is the error.type that Anthropic's documents pair with the status of e.
+func (e *Error) AnthropicType() string {
+	switch status := e.Status(); {
+	case status == http.StatusUnauthorized:
+		return "authentication_error"
+	case status == http.StatusForbidden:
+		return "permission_error"
+	case status == http.StatusNotFound:
+		return "not_found_error"
+	case status == http.StatusRequestEntityTooLarge:
+		return "request_too_large"
+	case status == http.StatusTooManyRequests:
+		return "rate_limit_error"
+	case status == http.StatusServiceUnavailable || status == statusOverloaded:
+		return "overloaded_error"
+	case status == http.StatusGatewayTimeout:
+		return "timeout_error"
+	case status >= 500:
+		return "api_error"
+	}
+	return "invalid_request_error"
+}
+
+// SDKError is OpenAI's error object, which Anthropic's SDKs read as well.
 type SDKError struct {
 	Message string  `json:"message"`
 	Type    string  `json:"type"`
@@ -126,7 +149,11 @@ func (e *Error) Document(path, requestID string) Document {
 		Type: "/problems/" + string(e.Kind), Title: e.Kind.Title(), Status: e.Status(),
 		Detail: e.Detail, Instance: path, RequestID: requestID, Errors: e.Fields,
 	}
-	if path == "/v1" || strings.HasPrefix(path, "/v1/") {
+	switch {
+	case path == "/v1/messages" || strings.HasPrefix(path, "/v1/messages/"):
+		d.Error = e.sdkError()
+		d.Error.Type = e.AnthropicType()
+	case path == "/v1" || strings.HasPrefix(path, "/v1/"):
 		d.Error = e.sdkError()
 	}
 	return d

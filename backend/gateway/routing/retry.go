@@ -33,11 +33,11 @@ type Verdict struct {
 // Judge tells what an attempt's end by e means.
 func Judge(e *problem.Error) Verdict {
 	switch e.Kind {
-	case problem.UpstreamUnreachable, problem.RateLimited:
-		return Verdict{Blame: e.Kind == problem.UpstreamUnreachable, Elsewhere: true, Again: true}
+	case problem.UpstreamUnreachable, problem.ConnectTimeout, problem.RateLimited:
+		return Verdict{Blame: e.Kind != problem.RateLimited, Elsewhere: true, Again: true}
 	case problem.UpstreamFailed, problem.UpstreamCut, problem.UpstreamMalformed, problem.EngineStopped, problem.EngineUnavailable:
 		return Verdict{Blame: true, Elsewhere: true}
-	case problem.UpstreamKey, problem.ModelNotFound: // no pause mends these
+	case problem.UpstreamKey, problem.ModelNotFound, problem.NotOffered: // no pause mends these
 		return Verdict{Elsewhere: true}
 	case problem.FirstToken:
 		return Verdict{Blame: true, Elsewhere: true}

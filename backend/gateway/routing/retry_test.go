@@ -13,6 +13,7 @@ func TestWhatAFailureMeans(t *testing.T) {
 		want Verdict
 	}{
 		{problem.UpstreamUnreachable, Verdict{Blame: true, Elsewhere: true, Again: true}},
+		{problem.ConnectTimeout, Verdict{Blame: true, Elsewhere: true, Again: true}},
 		{problem.RateLimited, Verdict{Elsewhere: true, Again: true}},
 		{problem.UpstreamFailed, Verdict{Blame: true, Elsewhere: true}},
 		{problem.UpstreamCut, Verdict{Blame: true, Elsewhere: true}},
@@ -22,6 +23,7 @@ func TestWhatAFailureMeans(t *testing.T) {
 		{problem.FirstToken, Verdict{Blame: true, Elsewhere: true}},
 		{problem.UpstreamKey, Verdict{Elsewhere: true}},
 		{problem.ModelNotFound, Verdict{Elsewhere: true}},
+		{problem.NotOffered, Verdict{Elsewhere: true}},
 		{problem.Timeout, Verdict{}},
 		{problem.Cancelled, Verdict{}},
 		{problem.InvalidRequest, Verdict{}},

@@ -96,12 +96,19 @@ func (x *exchange) built(n int) *built {
 	if b, ok := x.server.answers.Load(key); ok {
 		return b.(*built)
 	}
-	a := build(x.ask, pieces(n), nil)
+	a := x.build(pieces(n))
 	b := &built{answer: a, events: a.all(x.usage)}
 	if n <= 4096 {
 		x.server.answers.Store(key, b)
 	}
 	return b
+}
+
+func (x *exchange) build(tokens []string) *answer {
+	if x.endpoint == messages {
+		return buildMessage(x.ask, tokens)
+	}
+	return build(x.ask, tokens, nil)
 }
 
 func pieces(n int) []string {

@@ -260,19 +260,19 @@ func (x *exchange) quote(kind, code string) apiError {
 func errorEvent(x *exchange) {
 	e := x.quote("server_error", "internal_error")
 	if !x.stream {
-		x.json(e.body())
+		x.json(x.fault(e))
 		return
 	}
 	a := x.built(max(x.n, x.server.options.chunks)).answer
 	x.streamHead()
 	if x.firstPart(a) {
-		x.send(sse(e.body()))
+		x.send(x.faultEvent(e))
 	}
 }
 
 func hugeEvent(x *exchange) {
 	big := Marker + strings.Repeat("x", x.n<<10)
-	x.transformed(build(x.ask, []string{big}, nil), x.usage, unchanged)
+	x.transformed(x.build([]string{big}), x.usage, unchanged)
 }
 
 func redirect(x *exchange) {
@@ -300,7 +300,7 @@ func status(x *exchange) {
 	if x.n < 200 || x.n > 599 {
 		x.n = http.StatusInternalServerError
 	}
-	writeError(x.w, x.n, e)
+	x.refuse(x.n, e)
 }
 
 func toolCall(x *exchange) {
@@ -309,7 +309,11 @@ func toolCall(x *exchange) {
 	choice := map[string]any{"index": 0, "logprobs": nil}
 	whole := x.envelope(x.stream)
 	whole["choices"] = []any{choice}
-	if x.endpoint != chat {
+	switch x.endpoint {
+	case messages:
+		messageTool(x)
+		return
+	case completions, embeddings:
 		ok(x)
 		return
 	}

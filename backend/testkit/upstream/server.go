@@ -1,4 +1,4 @@
-// Package upstream is a scripted server of OpenAI's protocol over a real socket:
+// Package upstream is a scripted server of OpenAI's and Anthropic's protocols over a real socket:
 // the far end that the gateway's tests and its benchmark need, well behaved or
 // broken on purpose.
 //
@@ -175,11 +175,12 @@ func (s *Server) routes() http.Handler {
 	})
 	mux.HandleFunc("GET /v1/models", s.guarded(s.models))
 	mux.HandleFunc("GET /v1/models/{id}", s.guarded(s.model))
-	for _, e := range []endpoint{chat, completions, embeddings} {
+	for _, e := range []endpoint{chat, completions, embeddings, messages} {
 		mux.HandleFunc("POST "+string(e), s.guarded(func(w http.ResponseWriter, r *http.Request, body []byte) {
 			s.infer(w, r, e, body)
 		}))
 	}
+	mux.HandleFunc("POST "+string(countTokens), s.guarded(s.counted))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusNotFound, apiError{
 			Message: fmt.Sprintf("Unknown request URL: %s %s.", r.Method, r.URL.Path), Type: "invalid_request_error", Code: "unknown_url"})
@@ -201,7 +202,7 @@ func (s *Server) guarded(next func(http.ResponseWriter, *http.Request, []byte)) 
 		}
 		s.record(r, body)
 		given := r.Header.Get("Authorization")
-		if s.options.key != "" && given != "Bearer "+s.options.key {
+		if s.options.key != "" && given != "Bearer "+s.options.key && r.Header.Get("X-Api-Key") != s.options.key {
 			writeError(w, http.StatusUnauthorized, apiError{
 				Message: "Incorrect API key provided: " + given + ".", Type: "invalid_request_error", Code: "invalid_api_key"})
 			return

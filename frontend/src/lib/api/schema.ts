@@ -1258,10 +1258,10 @@ export interface components {
                 /** @description Its address with the version, such as https://api.openai.com/v1. */
                 base_url: string;
                 /**
-                 * @description The protocol that it speaks: openai.
+                 * @description The protocol that it speaks: openai or anthropic.
                  * @enum {string}
                  */
-                kind: "openai";
+                kind: "openai" | "anthropic";
                 /** @description The name that routes use. */
                 name: string;
             }[];

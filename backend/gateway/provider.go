@@ -1,0 +1,137 @@
+package gateway
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/tidwall/gjson"
+	"github.com/tidwall/sjson"
+
+	"mlxbar/backend/gateway/convert"
+	"mlxbar/backend/gateway/openai/chat"
+	"mlxbar/backend/gateway/problem"
+	"mlxbar/backend/gateway/routing"
+	"mlxbar/backend/gateway/turn"
+	"mlxbar/backend/settings"
+)
+
+const (
+	// headerDropped lists the fields of a request that another protocol has no place for.
+	headerDropped = "X-Mlxbar-Dropped"
+	// anthropicVersion is sent for clients that name none, because their own protocol has no such thing.
+	anthropicVersion = "2023-06-01"
+)
+
+// passedOn begins the headers that a provider of the client's own protocol is sent as they came, and whose
+// answers' are passed back.
+var passedOn = map[settings.ProviderKind]string{settings.KindOpenAI: "Openai-", settings.KindAnthropic: "Anthropic-"}
+
+// remoteTarget is how the request is put to a provider: as it came where it speaks the client's protocol, else converted.
+func (x *exchange) remoteTarget(d routing.Destination) (target, error) {
+	p := d.Provider
+	t := target{name: "Provider " + p.Name, kind: p.Kind, dialect: x.endpoint.dialect, header: http.Header{}}
+	if name := p.APIKeyEnv; name != "" {
+		if t.key = x.Getenv(name); t.key == "" {
+			return target{}, problem.Newf(problem.UpstreamKey, "Provider %s takes its key from the environment variable %s, which is not set in the server's environment.", p.Name, name)
+		}
+	}
+	t.url = under(p.BaseURL, x.endpoint.path)
+	var err error
+	switch {
+	case x.endpoint.kind == p.Kind && !(x.endpoint.dialect == responseDialect && x.lacks(t)):
+		t.passes = true
+		x.passOn(&t)
+		t.body, err = x.bodyFor(d.Model)
+		if err == nil && t.dialect == chatDialect && x.request.Stream {
+			err = askUsage(&t)
+		}
+	case x.endpoint.turn != nil:
+		err = x.converted(&t, d)
+	default:
+		err = problem.Newf(problem.NotOffered, "Provider %s speaks %s's protocol, which has no %s.", p.Name, title[p.Kind], strings.TrimPrefix(x.endpoint.path, "/v1/"))
+	}
+	return t, err
+}
+
+var title = map[settings.ProviderKind]string{settings.KindOpenAI: "OpenAI", settings.KindAnthropic: "Anthropic"}
+
+// passOn adds the headers of the client's that are of its protocol.
+func (x *exchange) passOn(t *target) {
+	for name, values := range x.r.Header {
+		if strings.HasPrefix(name, passedOn[t.kind]) {
+			t.header[name] = values
+		}
+	}
+}
+
+// converted puts the request into t's own protocol.
+func (x *exchange) converted(t *target, d routing.Destination) error {
+	to := native[t.kind]
+	c, fault := convert.New(*x.endpoint.turn, to.as, x.body, convert.Options{
+		Upstream: t.name, Model: d.Model, ID: strings.TrimPrefix(x.record.RequestID, "req_"), Created: x.start.Unix(), Served: x.request.Model,
+		Chat: chat.Options{Extended: d.Provider.OnThisMachine()},
+	})
+	if fault != nil {
+		return fault
+	}
+	t.dialect, t.url, t.body, t.conversion = to.dialect, under(d.Provider.BaseURL, to.path), c.Body, c
+	x.w.Header().Del(headerDropped)
+	if len(c.Notes) > 0 {
+		x.w.Header().Set(headerDropped, turn.Header(c.Notes))
+	}
+	if t.dialect == chatDialect && x.request.Stream {
+		return askUsage(t) // the converter takes it out again
+	}
+	return nil
+}
+
+// askUsage has a provider tell the tokens of a stream, for the record, where the client did not ask for them.
+// The event that tells them is then kept from the client.
+func askUsage(t *target) error {
+	if asked := gjson.GetBytes(t.body, "stream_options.include_usage"); asked.Type == gjson.True {
+		return nil
+	}
+	body, err := sjson.SetBytes(t.body, "stream_options.include_usage", true)
+	if err != nil {
+		return problem.New(problem.Internal, "The usage of the stream could not be asked for.").Because(err)
+	}
+	t.body, t.hidesUsage = body, true
+	return nil
+}
+
+// lacks says whether the upstream was found to have no such endpoint.
+func (x *exchange) lacks(t target) bool {
+	_, lacks := x.lacking.Load(t.url)
+	return lacks
+}
+
+// isLacking finds out whether an upstream has no Responses, which is then remembered. That a model is not there says
+// nothing of the endpoint.
+func (x *exchange) isLacking(t target, resp *http.Response) bool {
+	if t.local || t.dialect != responseDialect {
+		return false
+	}
+	switch resp.StatusCode {
+	case http.StatusNotFound:
+		body, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+		resp.Body = &readAgain{bytes.NewReader(body), resp.Body}
+		if err != nil || gjson.GetBytes(body, "error.code").Str == "model_not_found" {
+			return false
+		}
+	case http.StatusMethodNotAllowed, http.StatusNotImplemented:
+	default:
+		return false
+	}
+	x.lacking.Store(t.url, true)
+	return true
+}
+
+// readAgain is a body whose beginning was looked at.
+type readAgain struct {
+	io.Reader
+	body io.Closer
+}
+
+func (b *readAgain) Close() error { return b.body.Close() }
