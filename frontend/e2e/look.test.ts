@@ -36,7 +36,7 @@ const boxes = () =>
       if (width > 0) found.push([name, Math.round(left), Math.round(width)]);
     };
     for (const e of document.querySelectorAll('main, main > div, #app > div > header')) add(e.tagName.toLowerCase(), e);
-    for (const e of document.querySelectorAll('main section')) add(`section ${e.querySelector('h3')?.textContent ?? ''}`, e);
+    for (const e of document.querySelectorAll('main section')) add(`section ${(e.querySelector('h3')?.textContent ?? '').replace(/\d\d:\d\d:\d\d/, 'run')}`, e);
     for (const e of document.querySelectorAll('main [data-spot] input:not([type=radio]), main textarea')) {
       const label = e.getAttribute('aria-label') ?? (e as HTMLInputElement).labels?.[0]?.textContent ?? '';
       if (!e.closest('[aria-labelledby] [role=region], dl')) add(`field ${label.trim()}`, e);
