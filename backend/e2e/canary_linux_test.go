@@ -21,6 +21,7 @@ import (
 // of another kind joins by a line.
 var canaryProviders = []settings.Provider{
 	{Name: "wrongkey", Kind: settings.KindOpenAI, APIKeyEnv: "WRONG_KEY"}, // refused by the scripted upstream, in words that quote the key
+	{Name: "claude", Kind: settings.KindAnthropic, APIKeyEnv: "FAR_KEY"},
 	{Name: "keyless", Kind: settings.KindOpenAI, APIKeyEnv: "NO_SUCH_KEY"},
 	{Name: "gone", Kind: settings.KindOpenAI, BaseURL: "http://127.0.0.1:1/v1", APIKeyEnv: "FAR_KEY"},
 }
@@ -48,6 +49,9 @@ func TestNothingKeepsWhatWasAskedOrAnswered(t *testing.T) {
 			}
 			s.Providers = append(s.Providers, p)
 			s.Routes = append(s.Routes, settings.Route{Model: p.Name, Targets: []settings.Target{{Provider: p.Name, Model: "ok=1ms"}}})
+		}
+		for _, script := range canary.Failures {
+			s.Routes = append(s.Routes, settings.Route{Model: "claude/" + script, Targets: []settings.Target{{Provider: "claude", Model: script + "=1ms"}}})
 		}
 	})
 	c := &watch{house: h, words: h.secrets.words, to: to}
@@ -109,7 +113,7 @@ func (c *watch) askEverything() {
 	answered := 0
 	models := []string{local, "no-such-model"}
 	for _, script := range canary.Failures {
-		models = append(models, script+"=1ms")
+		models = append(models, script+"=1ms", "claude/"+script)
 	}
 	for _, p := range canaryProviders {
 		models = append(models, p.Name)

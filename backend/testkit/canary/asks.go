@@ -27,6 +27,15 @@ var endpoints = []struct {
 		"tools": [{"type": "function", "function": {"name": "note", "description": "DESCRIPTION", "parameters": {"type": "object", "properties": {"PARAMETER": {"type": "string"}}}}}]}`},
 	{"/v1/completions", true, `{"model": MODEL, "stream": STREAM, "max_tokens": 8, "prompt": "PROMPT", "suffix": "SUFFIX"}`},
 	{"/v1/embeddings", false, `{"model": MODEL, "input": ["PROMPT", "INPUT"]}`},
+	{"/v1/rerank", false, `{"model": MODEL, "query": "PROMPT", "documents": ["INPUT", "PART"]}`},
+	{"/v1/responses", true, `{"model": MODEL, "stream": STREAM, "max_output_tokens": 8, "instructions": "SYSTEM", "user": "USER", "input": [{"role": "user", "content": "Repeat this: PROMPT"},
+		{"type": "function_call", "call_id": "call_1", "name": "note", "arguments": "{\"text\": \"TOOL\"}"}, {"type": "function_call_output", "call_id": "call_1", "output": "RESULT"}],
+		"tools": [{"type": "function", "name": "note", "strict": false, "description": "DESCRIPTION", "parameters": {"type": "object", "properties": {"PARAMETER": {"type": "string"}}}}]}`},
+	{"/v1/messages", true, `{"model": MODEL, "stream": STREAM, "max_tokens": 8, "system": "SYSTEM", "metadata": {"user_id": "USER"}, "messages": [{"role": "user", "content": "Repeat this: PROMPT"},
+		{"role": "assistant", "content": [{"type": "tool_use", "id": "call_1", "name": "note", "input": {"text": "TOOL"}}]},
+		{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "call_1", "content": "RESULT"}, {"type": "text", "text": "PART"}]}],
+		"tools": [{"name": "note", "description": "DESCRIPTION", "input_schema": {"type": "object", "properties": {"PARAMETER": {"type": "string"}}}}]}`},
+	{"/v1/messages/count_tokens", false, `{"model": MODEL, "messages": [{"role": "user", "content": "PROMPT"}]}`},
 }
 
 // Failures are the scripts of testkit/upstream that a provider goes through, right answers
@@ -73,13 +82,15 @@ func (w *Words) header() map[string]string {
 	return map[string]string{
 		"Content-Type": "application/json", "Authorization": "Bearer sk-" + w.Word("key"), "X-Api-Key": w.Word("key"),
 		"User-Agent": "Tool/1.0 (" + w.Word("agent") + ")", "Cookie": "session=" + w.Word("cookie"), "Referer": "http://127.0.0.1/" + w.Word("referer"),
-		"Baggage": "a=" + w.Word("baggage"), "Traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+		"Anthropic-Beta": w.Word("beta"), "Openai-Organization": w.Word("organization"), "Baggage": "a=" + w.Word("baggage"), "Traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 	}
 }
 
 // Asks are the requests to a model, at each endpoint, in one piece and streamed.
 func (w *Words) Asks(model string) (asks []Ask) {
-	for _, e := range endpoints {
+	for i, e := range endpoints {
+		// A target that fails again and again is left alone, so each endpoint has one of its own: a script's pause tells them apart.
+		model := strings.Replace(model, "=1ms", fmt.Sprintf("=%dms", i+1), 1)
 		for _, stream := range []bool{false, true} {
 			if stream && !e.streams {
 				continue
