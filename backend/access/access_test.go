@@ -242,3 +242,32 @@ func TestTheLastUseIsKept(t *testing.T) {
 		t.Errorf("to be written again: %v", r.guard.used)
 	}
 }
+
+// Whoever takes a key back may leave before that is done: the key is of no use all the same.
+func TestAKeyIsTakenBackThoughItsOwnerLeaves(t *testing.T) {
+	r := newRig(t)
+	k, secret := r.key(Limits{})
+	ctx, leave := context.WithCancel(t.Context())
+	err := r.guard.changed(ctx, func() error {
+		if err := r.store.Delete(ctx, k.ID); err != nil {
+			return err
+		}
+		leave()
+		return nil
+	})
+	if _, known := r.guard.Identify(secret); err != nil || !errors.Is(known, ErrUnknown) {
+		t.Errorf("%v, %v", err, known)
+	}
+}
+
+// What was used up yesterday is not carried into today by a change of the keys.
+func TestTheFirstChangeOfTheDayBeginsItsCount(t *testing.T) {
+	r := newRig(t)
+	k, _ := r.key(Limits{TokensPerDay: 100})
+	r.guard.Spend(k.ID, 200)
+	r.time = r.time.Add(13 * time.Hour)
+	r.reload()
+	if a, err := r.guard.Admit(k.ID, "m"); err != nil || a.TokensLeft != 100 {
+		t.Errorf("%+v, %v", a, err)
+	}
+}

@@ -15,11 +15,12 @@ type Guard struct {
 	store *Store
 	now   func() time.Time
 
-	mu     sync.Mutex
-	byHash map[[32]byte]*holder
-	byID   map[string]*holder
-	day    time.Time // the midnight that tokens are counted from
-	used   map[string]time.Time
+	changing sync.Mutex // held from a change of the store until it is known here
+	mu       sync.Mutex
+	byHash   map[[32]byte]*holder
+	byID     map[string]*holder
+	day      time.Time // the midnight that tokens are counted from
+	used     map[string]time.Time
 }
 
 type holder struct {
@@ -60,19 +61,41 @@ func NewGuard(ctx context.Context, s *Store) (*Guard, error) {
 
 // Reload reads the keys anew, after they were changed. Counts go on.
 func (g *Guard) Reload(ctx context.Context) error {
+	g.changing.Lock()
+	defer g.changing.Unlock()
+	return g.reload(ctx)
+}
+
+// reloadTime bounds what is read after a change that is made already.
+const reloadTime = 30 * time.Second
+
+// changed takes a change of the store in, even if who asked for it has left.
+func (g *Guard) changed(ctx context.Context, change func() error) error {
+	g.changing.Lock()
+	defer g.changing.Unlock()
+	if err := change(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reloadTime)
+	defer cancel()
+	return g.reload(ctx)
+}
+
+func (g *Guard) reload(ctx context.Context) error {
+	now := g.now()
 	all, err := g.store.load(ctx)
 	if err != nil {
 		return err
 	}
-	sums, err := g.store.tokensSince(ctx, midnight(g.now()))
+	sums, err := g.store.tokensSince(ctx, midnight(now))
 	if err != nil {
 		return err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.turn(now) // what was used yesterday does not count today
 	before := g.byID
 	g.byHash, g.byID = make(map[[32]byte]*holder, len(all)), make(map[string]*holder, len(all))
-	g.day = midnight(g.now())
 	for _, k := range all {
 		h := &holder{key: k.Key, tokens: sums[k.ID], bucket: bucket(k.Limits)}
 		if old := before[k.ID]; old != nil {
@@ -99,27 +122,41 @@ func (g *Guard) List(ctx context.Context) ([]Key, error) { return g.store.List(c
 
 // Create makes a key, which is good at once, and returns its secret, which is told this once.
 func (g *Guard) Create(ctx context.Context, name string, l Limits, now time.Time) (Key, string, error) {
-	k, secret, err := g.store.Create(ctx, name, l, now)
-	if err != nil {
-		return Key{}, "", err
-	}
-	return k, secret, g.Reload(ctx)
+	var k Key
+	var secret string
+	err := g.changed(ctx, func() (err error) {
+		k, secret, err = g.store.Create(ctx, name, l, now)
+		return err
+	})
+	return k, secret, err
 }
 
 // Update changes a key, for the requests that come from then on.
 func (g *Guard) Update(ctx context.Context, id, name string, l Limits) error {
-	if err := g.store.Update(ctx, id, name, l); err != nil {
-		return err
-	}
-	return g.Reload(ctx)
+	return g.changed(ctx, func() error { return g.store.Update(ctx, id, name, l) })
 }
 
 // Delete takes a key back: no request that comes from then on is let through with it.
 func (g *Guard) Delete(ctx context.Context, id string) error {
-	if err := g.store.Delete(ctx, id); err != nil {
-		return err
+	return g.changed(ctx, func() error {
+		if err := g.store.Delete(ctx, id); err != nil {
+			return err
+		}
+		g.forget(id)
+		return nil
+	})
+}
+
+// forget lets no request through with a key any more, whatever becomes of reading the others.
+func (g *Guard) forget(id string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for sum, h := range g.byHash {
+		if h.key.ID == id {
+			delete(g.byHash, sum)
+		}
 	}
-	return g.Reload(ctx)
+	delete(g.byID, id)
 }
 
 // Identify finds whose secret it is; ErrUnknown if it is nobody's.

@@ -149,6 +149,9 @@ func (c *watch) inFlight(ctx context.Context, models ...string) (ended chan stru
 	n, left := 0, make(chan struct{})
 	for _, model := range models {
 		for _, a := range c.words.Asks(model) {
+			if a.Path == "/v1/rerank" || strings.HasSuffix(a.Path, "/count_tokens") { // answered at once, or refused
+				continue
+			}
 			n++
 			go func() { c.do(ctx, a, false); left <- struct{}{} }()
 		}

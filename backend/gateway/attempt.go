@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -32,15 +33,26 @@ func (x *exchange) ask(ctx context.Context, deadline time.Time) error {
 	if x.unroutable != nil {
 		return problem.New(problem.Internal, "The route of this model names a provider that is not configured.").Because(x.unroutable)
 	}
-	pauses := routing.NewPauses()
+	pauses, left := routing.NewPauses(), x.plan.Usable()
+	var first *problem.Error // of a round before, which says more than that a circuit has opened since
 	for {
-		last := x.askEach(ctx)
+		last, again := x.askEach(ctx, left)
 		if last == nil {
 			return nil
 		}
-		wait, again := pauses.Next(last, time.Until(deadline))
-		if !again || ending(ctx) != nil {
+		if last.Kind == problem.CircuitOpen && first != nil {
+			return first
+		}
+		if len(again) == 0 || ending(ctx) != nil {
 			return last
+		}
+		wait, ok := pauses.Next(again[len(again)-1].failed, time.Until(deadline))
+		if !ok {
+			return last
+		}
+		first, left = last, left[:0:0]
+		for _, a := range again {
+			left = append(left, a.choice)
 		}
 		select {
 		case <-time.After(wait):
@@ -50,11 +62,17 @@ func (x *exchange) ask(ctx context.Context, deadline time.Time) error {
 	}
 }
 
-// askEach asks each target once; nil when one has answered, else the last one's problem.
-func (x *exchange) askEach(ctx context.Context) *problem.Error {
-	var last *problem.Error
+// retriable is a target that cannot have begun to answer, with how it failed.
+type retriable struct {
+	choice routing.Choice
+	failed *problem.Error
+}
+
+// askEach asks each of choices once; nil when one has answered, else the last one's problem, and those
+// that may be asked again.
+func (x *exchange) askEach(ctx context.Context, choices []routing.Choice) (last *problem.Error, again []retriable) {
 	var asked routing.Destination
-	for _, c := range x.plan.Usable() {
+	for _, c := range choices {
 		done, ok := x.Router.Begin(c.Destination)
 		if !ok {
 			continue
@@ -65,16 +83,21 @@ func (x *exchange) askEach(ctx context.Context) *problem.Error {
 		asked = c.Destination
 		err := x.attempt(ctx, asked, done)
 		if err == nil {
-			return nil
+			return nil, nil
 		}
-		if last = problem.From(err); !routing.Judge(last).Elsewhere || ending(ctx) != nil {
-			return last
+		last = problem.From(err)
+		verdict := routing.Judge(last)
+		if !verdict.Elsewhere || ending(ctx) != nil {
+			return last, nil
+		}
+		if verdict.Again {
+			again = append(again, retriable{c, last})
 		}
 	}
 	if last == nil {
-		return x.nobody()
+		return x.nobody(), nil
 	}
-	return last
+	return last, again
 }
 
 // nobody is why no target was asked.
@@ -94,14 +117,15 @@ func (x *exchange) nobody() *problem.Error {
 	return e
 }
 
-// attempt asks one target. done hears once whether that has failed, also when a stream breaks off,
-// which is a panic.
-func (x *exchange) attempt(ctx context.Context, d routing.Destination, done func(failed bool)) (err error) {
+// attempt asks one target. done hears once how that went, also when a stream breaks off, which is a panic.
+func (x *exchange) attempt(ctx context.Context, d routing.Destination, done func(routing.Outcome)) (err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer func() { done(x.toBlame(d, err)) }()
+	defer func() { done(x.outcome(d, err)) }()
+	x.w.Header().Del(headerDropped) // of a target before
 	x.goesTo(d)
 	x.record.Attempts++
+	x.tell()
 	t, release, err := x.target(ctx, d)
 	if err != nil {
 		return err
@@ -117,11 +141,15 @@ func (x *exchange) attempt(ctx context.Context, d routing.Destination, done func
 	if err != nil {
 		return err
 	}
-	if x.isLacking(t, resp) {
+	lacking := ""
+	if x.seemsLacking(t, resp) {
+		lacking, x.withoutResponses = t.url, true
 		resp.Body.Close()
+		header := t.header
 		if t, err = x.remoteTarget(d); err != nil { // by the endpoint that it has
 			return err
 		}
+		maps.Copy(t.header, header) // its place in a trace, too
 		rel.target = t
 		if resp, err = x.upstream.send(ctx, t, x.request.Stream); err != nil {
 			return err
@@ -129,20 +157,27 @@ func (x *exchange) attempt(ctx context.Context, d routing.Destination, done func
 	}
 	defer resp.Body.Close()
 	rel.status = resp.StatusCode
-	return rel.answer(ctx, resp)
+	if err := rel.answer(ctx, resp); err != nil {
+		return err
+	}
+	x.knows(lacking)
+	return nil
 }
 
-// toBlame says whether d failed, and not the request, its client or the time that it had. An engine that
-// is the only way has a supervisor of its own, whose reasons say more than an open circuit.
-func (x *exchange) toBlame(d routing.Destination, err error) bool {
-	if d.Provider == nil && len(x.plan.Choices) == 1 {
-		return false
-	}
+// outcome is what the attempt tells of d. An engine that is the only way has a supervisor of its own, whose reasons
+// say more than an open circuit.
+func (x *exchange) outcome(d routing.Destination, err error) routing.Outcome {
 	kind := problem.Kind(x.record.ErrorType) // of an answer that broke off
 	if err != nil {
 		kind = problem.From(err).Kind
 	}
-	return kind != "" && routing.Judge(problem.New(kind, "")).Blame
+	switch {
+	case kind == "":
+		return routing.Answered
+	case routing.Judge(problem.New(kind, "")).Blame && (d.Provider != nil || len(x.plan.Choices) > 1):
+		return routing.Failed
+	}
+	return routing.Nothing
 }
 
 // passOver notes that another target is asked in place of d.
@@ -162,6 +197,8 @@ func (x *exchange) goesTo(d routing.Destination) {
 	if d.Provider != nil {
 		x.record.Backend = backends[d.Provider.Kind]
 		x.servedBy(d.Model, d.Provider.Name)
+	} else if x.record.Attempts > 0 {
+		x.servedBy("", "")
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 
+	"github.com/tidwall/gjson"
+
 	"mlxbar/backend/gateway/anthropic"
 	"mlxbar/backend/gateway/openai"
 	"mlxbar/backend/gateway/openai/responses"
@@ -69,7 +71,17 @@ func anthropicAt(e anthropic.Endpoint) *dialect {
 
 // The dialects that are spoken at more than one place.
 var (
-	chatDialect     = openAI(openai.Chat)
+	chatDialect       = openAI(openai.Chat)
+	completionDialect = openAI(openai.Completions)
+	countDialect      = func() *dialect {
+		d := anthropicAt(anthropic.CountTokens)
+		count := d.answer
+		d.answer = func(body []byte) (openai.Usage, bool) { // what is counted is not used
+			_, ok := count(body)
+			return openai.Usage{}, ok
+		}
+		return d
+	}()
 	messagesDialect = anthropicAt(anthropic.Messages)
 	responseDialect = func() *dialect {
 		d := openAI(openai.Responses)
@@ -127,5 +139,9 @@ func failResponses(dst []byte, e *problem.Error, _, requestID string) []byte {
 // usageOnly says whether an event of a chat brings a usage and nothing else: the one that OpenAI's API sends
 // at the end to who asks for it.
 func usageOnly(data []byte) bool {
-	return bytes.Contains(data, []byte(`"choices":[]`)) && bytes.Contains(data, []byte(`"usage":{`))
+	if !bytes.Contains(data, []byte(`"usage"`)) {
+		return false
+	}
+	choices := gjson.GetBytes(data, "choices")
+	return choices.IsArray() && !choices.Get("0").Exists() && gjson.GetBytes(data, "usage").IsObject()
 }

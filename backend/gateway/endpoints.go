@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"mlxbar/backend/audit"
-	"mlxbar/backend/gateway/anthropic"
 	"mlxbar/backend/gateway/convert"
 	"mlxbar/backend/gateway/openai"
 	"mlxbar/backend/settings"
@@ -23,12 +22,12 @@ type endpoint struct {
 // and nowhere else.
 var endpoints = []endpoint{
 	{chatDialect, settings.KindOpenAI, turnOf(convert.Chat), "chat", chatLimit},
-	{openAI(openai.Completions), settings.KindOpenAI, nil, "completions", func(t settings.Timeouts) settings.Duration { return t.Completions }},
+	{completionDialect, settings.KindOpenAI, nil, "completions", func(t settings.Timeouts) settings.Duration { return t.Completions }},
 	{openAI(openai.Embeddings), settings.KindOpenAI, nil, "embeddings", embeddingsLimit},
 	{openAI(openai.Rerank), settings.KindOpenAI, nil, "embeddings", embeddingsLimit},
 	{responseDialect, settings.KindOpenAI, turnOf(convert.Responses), "chat", chatLimit},
 	{messagesDialect, settings.KindAnthropic, turnOf(convert.Messages), "chat", chatLimit},
-	{anthropicAt(anthropic.CountTokens), settings.KindAnthropic, nil, "embeddings", embeddingsLimit},
+	{countDialect, settings.KindAnthropic, nil, "embeddings", embeddingsLimit},
 }
 
 func turnOf(p convert.Protocol) *convert.Protocol { return &p }

@@ -45,3 +45,18 @@ func TestABaseURLMayEndInASlash(t *testing.T) {
 		}
 	}
 }
+
+func TestAnEventOfUsageAloneIsKnownHoweverItIsWritten(t *testing.T) {
+	for data, want := range map[string]bool{
+		`{"choices":[],"usage":{"total_tokens":1}}`:             true,
+		`{"choices": [], "usage": {"total_tokens": 1}}`:         true,
+		`{"choices":[{"delta":{}}],"usage":{"total_tokens":1}}`: false,
+		`{"choices":[],"usage":null}`:                           false,
+		`{"choices":[{"delta":{"content":"\"usage\":{}"}}]}`:    false,
+		`[DONE]`: false,
+	} {
+		if got := usageOnly([]byte(data)); got != want {
+			t.Errorf("%s: %v", data, got)
+		}
+	}
+}

@@ -216,3 +216,15 @@ func TestACancelledRequestAsksNobodyElse(t *testing.T) {
 		t.Errorf("the upstream was asked for %q", got)
 	}
 }
+
+// A target that had taken the prompt is not given it again because another one is busy.
+func TestOnlyATargetThatCannotHaveBegunIsAskedAgain(t *testing.T) {
+	h := routed(t, far("cut-headers"), gone)
+	readProblem(t, h.request("POST", "/v1/chat/completions", chat("any", false)))
+	if got := h.asked(); !slices.Equal(got, []string{"cut-headers"}) {
+		t.Errorf("the upstream was asked for %q", got)
+	}
+	if rec := h.only(); rec.Attempts != 4 { // the first one, and three for the one that nobody reaches
+		t.Errorf("record %+v", rec)
+	}
+}

@@ -80,9 +80,14 @@ func (x *exchange) admit() error {
 
 // spend counts what the request has used for its key.
 func (x *exchange) spend() {
-	if n := x.record.TotalTokens; x.record.KeyID != "" && n != nil {
-		x.Keys.Spend(x.record.KeyID, *n)
+	if x.record.KeyID == "" {
+		return
 	}
+	n := x.streamed // of an answer that broke off or that its client left
+	if total := x.record.TotalTokens; total != nil {
+		n = *total
+	}
+	x.Keys.Spend(x.record.KeyID, n)
 }
 
 // tellAllowance sets the headers by which OpenAI's API tells limits.

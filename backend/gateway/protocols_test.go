@@ -248,3 +248,15 @@ func TestUsageIsAskedForTheRecordAlone(t *testing.T) {
 		t.Errorf("record %+v", rec)
 	}
 }
+
+// What one target's protocol cannot say another target's can.
+func TestATargetThatCannotSayItIsPassedOver(t *testing.T) {
+	h := bilingual(t)
+	s := *h.settings.Load()
+	s.Routes = []settings.Route{{Model: "any", Targets: []settings.Target{{Provider: "claude", Model: "ok"}, {Provider: "far", Model: "ok"}}}}
+	h.settings.Store(&s)
+	resp := h.request("POST", chatPath, `{"model": "any", "n": 2, "messages": [{"role": "user", "content": "canary-prompt"}]}`)
+	if body := readBody(t, resp); resp.StatusCode != http.StatusOK || resp.Header.Get("X-Mlxbar-Failed") != "claude=invalid-request" {
+		t.Errorf("%d %q %s", resp.StatusCode, resp.Header.Get("X-Mlxbar-Failed"), body)
+	}
+}

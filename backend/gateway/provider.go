@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/tidwall/gjson"
 	"github.com/tidwall/sjson"
@@ -40,11 +41,11 @@ func (x *exchange) remoteTarget(d routing.Destination) (target, error) {
 	t.url = under(p.BaseURL, x.endpoint.path)
 	var err error
 	switch {
-	case x.endpoint.kind == p.Kind && !(x.endpoint.dialect == responseDialect && x.lacks(t)):
+	case x.endpoint.kind == p.Kind && !x.converts(t):
 		t.passes = true
 		x.passOn(&t)
 		t.body, err = x.bodyFor(d.Model)
-		if err == nil && t.dialect == chatDialect && x.request.Stream {
+		if err == nil && (t.dialect == chatDialect || t.dialect == completionDialect) && x.request.Stream {
 			err = askUsage(&t)
 		}
 	case x.endpoint.turn != nil:
@@ -53,6 +54,11 @@ func (x *exchange) remoteTarget(d routing.Destination) (target, error) {
 		err = problem.Newf(problem.NotOffered, "Provider %s speaks %s's protocol, which has no %s.", p.Name, title[p.Kind], strings.TrimPrefix(x.endpoint.path, "/v1/"))
 	}
 	return t, err
+}
+
+// converts says whether a provider of the client's protocol is asked by another endpoint all the same.
+func (x *exchange) converts(t target) bool {
+	return x.endpoint.dialect == responseDialect && (x.lacks(t) || x.withoutResponses)
 }
 
 var title = map[settings.ProviderKind]string{settings.KindOpenAI: "OpenAI", settings.KindAnthropic: "Anthropic"}
@@ -74,10 +80,10 @@ func (x *exchange) converted(t *target, d routing.Destination) error {
 		Chat: chat.Options{Extended: d.Provider.OnThisMachine()},
 	})
 	if fault != nil {
+		fault.Elsewhere = true // a target of the client's own protocol can say it
 		return fault
 	}
 	t.dialect, t.url, t.body, t.conversion = to.dialect, under(d.Provider.BaseURL, to.path), c.Body, c
-	x.w.Header().Del(headerDropped)
 	if len(c.Notes) > 0 {
 		x.w.Header().Set(headerDropped, turn.Header(c.Notes))
 	}
@@ -101,15 +107,18 @@ func askUsage(t *target) error {
 	return nil
 }
 
-// lacks says whether the upstream was found to have no such endpoint.
+// lackingFor is how long it is believed that an upstream has no such endpoint.
+const lackingFor = 10 * time.Minute
+
+// lacks says whether the upstream was found to have no such endpoint of late.
 func (x *exchange) lacks(t target) bool {
-	_, lacks := x.lacking.Load(t.url)
-	return lacks
+	since, found := x.lacking.Load(t.url)
+	return found && time.Since(since.(time.Time)) < lackingFor
 }
 
-// isLacking finds out whether an upstream has no Responses, which is then remembered. That a model is not there says
-// nothing of the endpoint.
-func (x *exchange) isLacking(t target, resp *http.Response) bool {
+// seemsLacking says whether an upstream's answer can mean that it has no Responses. It may as well mean that something
+// that the request names is not there, which the same request by Chat Completions then shows.
+func (x *exchange) seemsLacking(t target, resp *http.Response) bool {
 	if t.local || t.dialect != responseDialect {
 		return false
 	}
@@ -117,15 +126,18 @@ func (x *exchange) isLacking(t target, resp *http.Response) bool {
 	case http.StatusNotFound:
 		body, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 		resp.Body = &readAgain{bytes.NewReader(body), resp.Body}
-		if err != nil || gjson.GetBytes(body, "error.code").Str == "model_not_found" {
-			return false
-		}
+		return err == nil && gjson.GetBytes(body, "error.code").Str != "model_not_found"
 	case http.StatusMethodNotAllowed, http.StatusNotImplemented:
-	default:
-		return false
+		return true
 	}
-	x.lacking.Store(t.url, true)
-	return true
+	return false
+}
+
+// knows remembers that an upstream has no such endpoint, once the same request was answered by another.
+func (x *exchange) knows(lacking string) {
+	if lacking != "" {
+		x.lacking.Store(lacking, time.Now())
+	}
 }
 
 // readAgain is a body whose beginning was looked at.

@@ -38,6 +38,7 @@ var (
 type relay struct {
 	x      *exchange
 	target target
+	name   string      // the target's, for the timer's goroutine
 	silent *time.Timer // first token, then idle; nil unless streamed
 	idle   time.Duration
 	begun  bool // the client has the head of a stream
@@ -51,7 +52,7 @@ type relay struct {
 
 // newRelay starts the clock for the first token.
 func newRelay(x *exchange, t target, cancel context.CancelCauseFunc) *relay {
-	r := &relay{x: x, target: t, idle: time.Duration(x.settings.Timeouts.Idle)}
+	r := &relay{x: x, target: t, name: t.name, idle: time.Duration(x.settings.Timeouts.Idle)}
 	if x.request.Stream {
 		first := time.Duration(x.settings.Timeouts.FirstToken)
 		r.silent = time.AfterFunc(first, func() { cancel(r.silence(first)) })
@@ -63,9 +64,9 @@ func newRelay(x *exchange, t target, cancel context.CancelCauseFunc) *relay {
 // goroutine.
 func (r *relay) silence(first time.Duration) error {
 	if !r.started.Load() {
-		return problem.Newf(problem.FirstToken, "%s sent no token within the %s that timeouts.first_token sets.", r.target.name, settings.Duration(first))
+		return problem.Newf(problem.FirstToken, "%s sent no token within the %s that timeouts.first_token sets.", r.name, settings.Duration(first))
 	}
-	return problem.Newf(problem.Timeout, "%s sent nothing for the %s that timeouts.idle sets.", r.target.name, settings.Duration(r.idle))
+	return problem.Newf(problem.Timeout, "%s sent nothing for the %s that timeouts.idle sets.", r.name, settings.Duration(r.idle))
 }
 
 func (r *relay) stop() {
@@ -145,7 +146,7 @@ func (r *relay) events(ctx context.Context, body io.Reader) error {
 	}
 	control := http.NewResponseController(r.x.w)
 	var converted []byte // one event's, in memory that the next one uses again
-	sent := int64(0)
+	sent, unflushed := int64(0), false
 	for {
 		event, err := reader.Next()
 		if err != nil {
@@ -176,14 +177,17 @@ func (r *relay) events(ctx context.Context, body io.Reader) error {
 				return r.breakOff(r.clientGone(ctx, err), nil)
 			}
 			sent += int64(len(out))
+			unflushed = true
 		}
-		if !done && (reader.Pending() || len(out) == 0) {
+		if !done && (reader.Pending() || !unflushed) {
 			continue // one flush for what came together
 		}
+		unflushed = false
 		if err := control.Flush(); err != nil {
 			return r.breakOff(r.clientGone(ctx, err), nil)
 		}
-		r.x.running.Sent(sent, r.stream.seen().tokens)
+		r.x.streamed = r.stream.seen().tokens
+		r.x.running.Sent(sent, r.x.streamed)
 		if done {
 			return nil
 		}

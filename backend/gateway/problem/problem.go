@@ -32,7 +32,9 @@ type Error struct {
 	// Code overrides the kind's OpenAI code where the upstream gave a finer one.
 	Code string
 	// Upstream is the status of a provider's refusal, kept for the client if it is a 4xx.
-	Upstream   int
+	Upstream int
+	// Elsewhere says that another upstream could do what was asked, though this one cannot.
+	Elsewhere  bool
 	RetryAfter time.Duration
 	Allow      []string // methods, for MethodNotAllowed
 	cause      error

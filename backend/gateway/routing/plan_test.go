@@ -81,7 +81,7 @@ func (c *clock) fail(t *testing.T, d Destination, times int) {
 		if !ok {
 			t.Fatal("the circuit is open already")
 		}
-		done(true)
+		done(Failed)
 	}
 }
 
@@ -149,7 +149,7 @@ func TestWeightsAreShares(t *testing.T) {
 func TestTheLeastLoadedIsAskedFirst(t *testing.T) {
 	at := newClock()
 	a, b := Destination{Provider: &house.Providers[0], Model: "loaded"}, Destination{Provider: &house.Providers[1], Model: "loaded"}
-	var ends []func(bool)
+	var ends []func(Outcome)
 	for i, want := range []Destination{a, b, b, a, b, b} { // b takes two for each of a's
 		p, err := at.Plan(&house, "loaded")
 		if err != nil {
@@ -162,7 +162,7 @@ func TestTheLeastLoadedIsAskedFirst(t *testing.T) {
 		ends = append(ends, done)
 	}
 	for _, end := range ends {
-		end(false)
+		end(Answered)
 	}
 	if p, _ := at.Plan(&house, "loaded"); p.Choices[0].Running+p.Choices[1].Running != 0 {
 		t.Errorf("requests that have ended still count: %+v", p.Choices)
@@ -178,8 +178,11 @@ func TestACircuitOpensAndIsTriedAgain(t *testing.T) {
 		t.Errorf("after %d failures: %s", failuresInRow-1, got)
 	}
 	done, _ := at.Begin(small)
-	done(false)
-	at.fail(t, small, failuresInRow-1)
+	done(Answered)
+	at.fail(t, small, failuresInRow-2)
+	done, _ = at.Begin(small)
+	done(Nothing) // a client that left in between is no success
+	at.fail(t, small, 1)
 	if got := at.plan(t, house, "x-2"); got != "here/small a/x-2 near/x-2" {
 		t.Errorf("a success between failures does not count: %s", got)
 	}
@@ -207,13 +210,13 @@ func TestNamesThatClientsMakeUpAreForgotten(t *testing.T) {
 	busy, _ := at.Begin(Destination{Model: "busy"})
 	for i := range 1000 {
 		done, _ := at.Begin(Destination{Model: fmt.Sprint(i)})
-		done(false)
+		done(Answered)
 	}
 	at.time = at.time.Add(2 * idleFor)
 	done, _ := at.Begin(Destination{Model: "new"})
 	if n := len(at.targets); n != 2 {
 		t.Errorf("%d targets are remembered", n)
 	}
-	done(false)
-	busy(false)
+	done(Answered)
+	busy(Answered)
 }

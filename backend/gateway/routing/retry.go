@@ -17,7 +17,10 @@ const (
 	longestPause = 5 * time.Second
 )
 
-var errFailed = errors.New("the target failed")
+var (
+	errFailed  = errors.New("the target failed")
+	errNothing = errors.New("the attempt says nothing of its target")
+)
 
 // Verdict is what a failed attempt means for those that may follow. Nothing of an answer has reached
 // the client.
@@ -42,7 +45,7 @@ func Judge(e *problem.Error) Verdict {
 	case problem.FirstToken:
 		return Verdict{Blame: true, Elsewhere: true}
 	}
-	return Verdict{} // the request's own fault, its client's wish or its time's end
+	return Verdict{Elsewhere: e.Elsewhere} // the request's own fault, its client's wish or its time's end
 }
 
 // Pauses are the waits between the rounds of one request.

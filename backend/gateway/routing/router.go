@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -28,6 +29,16 @@ type Router struct {
 	swept   time.Time
 }
 
+// Outcome is what an attempt tells of its target.
+type Outcome int
+
+// The outcomes. That a client left, or that the target refused the request, says nothing of how it fares.
+const (
+	Answered Outcome = iota
+	Failed
+	Nothing
+)
+
 // key names a target: one model of one provider, so that a model that is gone does not close the way to
 // the others.
 type key struct{ provider, address, model string }
@@ -53,9 +64,8 @@ func keyOf(d Destination) key {
 }
 
 // Begin notes that d is asked; ok is false when its circuit has opened since the plan was made, or when
-// another request is at trying it again. done is called once, with whether the target failed: that it
-// refused a request, or that a client left, is no failure of its.
-func (r *Router) Begin(d Destination) (done func(failed bool), ok bool) {
+// another request is at trying it again. done is called once, with how it went.
+func (r *Router) Begin(d Destination) (done func(Outcome), ok bool) {
 	s := r.state(d)
 	report, err := s.breaker.Allow()
 	if err != nil {
@@ -64,16 +74,12 @@ func (r *Router) Begin(d Destination) (done func(failed bool), ok bool) {
 	r.mu.Lock()
 	s.running++
 	r.mu.Unlock()
-	return func(failed bool) {
+	return func(how Outcome) {
 		r.mu.Lock()
 		s.running--
 		s.used = r.now()
 		r.mu.Unlock()
-		if failed {
-			report(errFailed)
-		} else {
-			report(nil)
-		}
+		report(map[Outcome]error{Answered: nil, Failed: errFailed, Nothing: errNothing}[how])
 	}, true
 }
 
@@ -105,6 +111,7 @@ func (r *Router) state(d Destination) *state {
 		s = &state{}
 		s.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 			MaxRequests: 1, Timeout: openFor,
+			IsExcluded:    func(err error) bool { return errors.Is(err, errNothing) },
 			ReadyToTrip:   func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= failuresInRow },
 			OnStateChange: func(_ string, _, to gobreaker.State) { r.noteState(s, to) },
 		})

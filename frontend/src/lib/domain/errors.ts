@@ -32,6 +32,13 @@ const known: Record<string, Explanation> = {
   'engine-stopped': { what: 'The engine ended while it answered.', todo: 'Try again: it is started anew. If it goes on, the model may need more memory than there is.' },
   'audit-unavailable': { what: 'The audit could not be written, and nothing is answered unrecorded.', todo: 'See whether the disk of the data folder is full.' },
   'shutting-down': { what: 'The server was stopping.', todo: 'Start it and try again.' },
+  'first-token-timeout': { what: 'No token came in time.', todo: 'A model that is loaded first, or a long prompt, takes a while: raise First token under Request Timeouts, or ask again.' },
+  'connect-timeout': { what: 'The provider took no connection in time.', todo: 'Check the network and the provider’s address, or raise Connect under Request Timeouts.' },
+  'local-only': { what: 'The request would have left this machine, and Local only forbids that.', todo: 'Choose a model of this machine, or switch Local only off under Privacy and Retention.' },
+  'circuit-open': { what: 'Every way to the model failed several times in a row, so it is left alone for half a minute.', todo: 'See what failed before; mend that, or add another target to the route.' },
+  'invalid-api-key': { what: 'The tool sent no API key, or one that mlxbar did not give out.', todo: 'Give the tool a key: mlxbar keys create makes one.' },
+  'model-not-allowed': { what: 'The tool’s API key is for other models.', todo: 'Choose one of its models, or make a key that may ask this one.' },
+  'not-offered': { what: 'The provider, or the model, has no such endpoint.', todo: 'Use a model that has it: embeddings, for one, need a model of their own.' },
   timeout: { what: 'The request took longer than its limit.', todo: 'Raise the limit under Request Timeouts, or ask for a shorter answer.' },
 };
 

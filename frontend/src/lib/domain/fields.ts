@@ -37,6 +37,7 @@ export const sections: readonly SectionSpec[] = [
         placeholder: '127.0.0.1:10242',
         note: 'Tools must be told of another one; requests that run finish at the old one.',
       },
+      { path: 'server.require_api_key', label: 'Require an API key', kind: 'switch', note: '`mlxbar keys create NAME` makes one.' },
       { path: 'server.allowed_origins', label: 'Allowed web origins', kind: 'list', placeholder: 'http://localhost:3000' },
       { path: 'server.max_body_mb', label: 'Largest request', kind: 'number', unit: 'MiB' },
     ],
@@ -68,6 +69,7 @@ export const sections: readonly SectionSpec[] = [
     name: 'privacy',
     title: 'Privacy and Retention',
     fields: [
+      { path: 'local_only', label: 'Local only', kind: 'switch' },
       { path: 'audit.retention_days', label: 'Keep records for', kind: 'number', unit: 'days' },
       { path: 'audit.max_size_mb', label: 'Largest database', kind: 'number', unit: 'MiB' },
       {

@@ -14,12 +14,13 @@ export function facts(schema: Json | undefined, path: string): Facts {
   return { description: typeof text === 'string' ? text : '', default: valueAt(found, 'default') ?? null };
 }
 
-export type Kind = 'text' | 'number' | 'duration' | 'list' | 'choice';
+export type Kind = 'text' | 'number' | 'duration' | 'list' | 'choice' | 'switch';
 
 /** The default as a sentence: Default: 64 MiB. */
 export function defaultOf(value: Json, kind: Kind, unit = ''): string {
   if (value === null || value === '' || (Array.isArray(value) && value.length === 0)) return 'Default: none.';
   if (Array.isArray(value)) return `Default: ${value.join(', ')}.`;
+  if (typeof value === 'boolean') return `Default: ${value ? 'on' : 'off'}.`;
   return `Default: ${kind === 'duration' ? spoken(String(value)) : [value, unit].filter((v) => v !== '').join(' ')}.`;
 }
 
