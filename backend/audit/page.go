@@ -129,17 +129,20 @@ func (s *Store) Query(ctx context.Context, f Filter, v View) (Page, error) {
 }
 
 func (s *Store) query(ctx context.Context, f Filter, v View, before int64) (Page, error) {
-	page := Page{}
+	var newest int64
+	if err := s.db.Readers.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) FROM requests").Scan(&newest); err != nil {
+		return Page{}, err
+	}
+	page := Page{Until: newest}
 	if v.Until != nil {
 		page.Until = *v.Until
-	} else if err := s.db.Readers.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) FROM requests").Scan(&page.Until); err != nil {
-		return Page{}, err
 	}
 	h, err := readHidden(ctx, s.db.Readers)
 	if err != nil {
 		return Page{}, err
 	}
-	l := locator{store: s, filter: f, view: v, until: min(page.Until, before-1), hidden: h}
+	// What is asked for may lie far behind the newest record, and the locator walks up to its until.
+	l := locator{store: s, filter: f, view: v, until: min(page.Until, newest, before-1), hidden: h}
 	records, err := l.find(ctx, v.Offset, v.Limit+1) // one more tells whether there is a next page
 	if err != nil {
 		return Page{}, err

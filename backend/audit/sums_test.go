@@ -213,7 +213,7 @@ func (l *ledger) checkView(f Filter, want []Record) {
 	}
 	all := slices.Clone(want)
 	if rapid.Bool().Draw(l.t, "v.hasUntil") {
-		until := rapid.Int64Range(0, l.next).Draw(l.t, "v.until")
+		until := rapid.OneOf(rapid.Int64Range(0, l.next), rapid.Just[int64](1<<53-1)).Draw(l.t, "v.until")
 		v.Until = &until
 		all = slices.DeleteFunc(all, func(r Record) bool { return r.ID > until })
 	}
@@ -228,6 +228,9 @@ func (l *ledger) checkView(f Filter, want []Record) {
 	page, err := l.store.Query(context.Background(), f, v)
 	if diff := gocmp.Diff(append([]Record{}, all[:min(v.Limit, len(all))]...), page.Records); err != nil || diff != "" {
 		l.t.Fatalf("filter %+v, view %+v: %v (-want +got)\n%s", f, v, err, diff)
+	}
+	if v.Until != nil && page.Until != *v.Until {
+		l.t.Fatalf("until is %d, asked for was %d", page.Until, *v.Until)
 	}
 }
 
