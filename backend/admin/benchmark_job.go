@@ -81,6 +81,7 @@ func (a *API) startBenchmark(_ context.Context, in *benchmarkJobInput) (*benchma
 
 func jobProblem(err error) error {
 	var missing *job.MissingError
+	var broken *job.StartError
 	switch {
 	case errors.Is(err, job.ErrBusy):
 		return problem.New(problem.Conflict, "A benchmark is running already. Wait for its end, or stop it.")
@@ -90,6 +91,8 @@ func jobProblem(err error) error {
 		return problem.New(problem.ShuttingDown, "The server is stopping and starts no benchmark.")
 	case errors.As(err, &missing):
 		return problem.Newf(problem.Conflict, "No benchmark can be run: the program %s is not there. It belongs beside mlxbar; install both together.", missing.Program).Because(err)
+	case errors.As(err, &broken):
+		return problem.Newf(problem.Conflict, "No benchmark can be run: the program %s cannot be started. It may be damaged, or made for another kind of machine; install mlxbar and it together.", broken.Program).Because(err)
 	}
 	return err
 }

@@ -164,6 +164,7 @@ func TestWhyNoBenchmarkCanBeStarted(t *testing.T) {
 		says string
 	}{
 		{&job.MissingError{Program: "/opt/mlxbar/mlx-benchmark"}, problem.Conflict, "/opt/mlxbar/mlx-benchmark is not there"},
+		{&job.StartError{Program: "/opt/mlxbar/mlx-benchmark"}, problem.Conflict, "/opt/mlxbar/mlx-benchmark cannot be started"},
 		{job.ErrClosed, problem.ShuttingDown, "starts no benchmark"},
 		{errInside, problem.Internal, "its log has the cause"},
 	} {

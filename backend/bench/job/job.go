@@ -93,3 +93,16 @@ func (e *MissingError) Error() string {
 
 // Unwrap gives the cause.
 func (e *MissingError) Unwrap() error { return e.cause }
+
+// StartError says that the program is there and cannot be run.
+type StartError struct {
+	Program string
+	cause   error
+}
+
+func (e *StartError) Error() string {
+	return fmt.Sprintf("job: start %s: %v", e.Program, e.cause)
+}
+
+// Unwrap gives the cause.
+func (e *StartError) Unwrap() error { return e.cause }

@@ -70,11 +70,12 @@ func (r *Runner) Start(what Request) (Job, error) {
 	}
 	cmd := exec.Command(r.cfg.Program, what.args(r.cfg.DataDir)...)
 	cmd.Env = environment(os.Environ())
-	r.said, r.stop, r.ended = "", make(chan struct{}), make(chan struct{})
 	c, err := child.Start(cmd, child.Ears{Started: func(int) {}, Stdout: func([]byte) {}, Stderr: r.hear, Ended: func(*os.ProcessState) {}})
 	if err != nil {
-		return Job{}, fmt.Errorf("start %s: %w", r.cfg.Program, err)
+		return Job{}, &StartError{r.cfg.Program, err}
 	}
+	// Not before it runs: Close waits for ended, which only a job that began closes.
+	r.said, r.stop, r.ended = "", make(chan struct{}), make(chan struct{})
 	r.child = c
 	r.job = &Job{ID: "bench_" + strings.ToLower(rand.Text()[:16]), State: Running, Kind: what.Kind, StartedAt: time.Now().UTC().Truncate(time.Millisecond)}
 	r.cfg.Log.Info("a benchmark began", "job", r.job.ID, "pid", c.PID())

@@ -268,6 +268,25 @@ func TestAMissingProgramIsNamed(t *testing.T) {
 	}
 }
 
+// Close hangs, and with it the server's end, if a start that failed left something to wait for.
+func TestAProgramThatCannotBeRunIsNamed(t *testing.T) {
+	garbage := filepath.Join(t.TempDir(), "garbage")
+	if err := os.WriteFile(garbage, []byte("\x00no program"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r := New(Config{Program: garbage, OnChange: func(Job) { t.Error("a job") }, Log: slog.New(slog.DiscardHandler)})
+	var broken *StartError
+	if _, err := r.Start(Request{Kind: Run}); !errors.As(err, &broken) || broken.Program != garbage || !errors.Is(err, syscall.ENOEXEC) {
+		t.Errorf("%v", err)
+	}
+	if j, ok := r.Current(); ok {
+		t.Errorf("a job: %+v", j)
+	}
+	closed := make(chan bool, 1)
+	go func() { r.Close(); closed <- true }()
+	testkit.Receive(t, closed)
+}
+
 func TestSentence(t *testing.T) {
 	for said, want := range map[string]string{
 		"": "", "no": "No.", "Whole.": "Whole.", "überall": "Überall.", strings.Repeat("é", 2000): "É" + strings.Repeat("é", maxSaid-1) + "…",
