@@ -37,6 +37,7 @@ type options struct {
 	prompts    []workload.Prompt
 	server     workload.Server
 	tokenFound bool // in the data folder, not named by the person
+	keyIsToken bool // of the own server, for which no key was named
 	direct     *workload.Direct
 }
 

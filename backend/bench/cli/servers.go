@@ -37,6 +37,9 @@ func (o *options) servers(getenv func(string) string) error {
 	if o.server.Token == "" && o.server.URL == running { // a token goes to its own server only
 		o.server.Token, o.tokenFound = token, true
 	}
+	if o.server.Key == "" && o.server.URL == running && o.server.Here() { // it may require a key, and lets its owner in with the token
+		o.server.Key, o.keyIsToken = o.server.Token, o.server.Token != ""
+	}
 	if o.directURL == "" {
 		if o.directModel != "" || o.directKeyEnv != "" {
 			return usage("--direct-model and --direct-key-env say how to ask --direct, which names no address")

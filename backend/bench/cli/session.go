@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -96,8 +95,15 @@ func (s *session) warn(text string) {
 func (s *session) look(ctx context.Context) (err error) {
 	o := s.options
 	s.known, err = workload.Look(ctx, s.runner.Client, o.server)
+	if o.keyIsToken && errors.Is(err, workload.ErrForbidden) {
+		err = workload.ErrToken
+	}
 	if errors.Is(err, workload.ErrToken) && o.tokenFound { // left behind by a server that was there before
 		o.server.Token = ""
+		if o.keyIsToken {
+			o.server.Key = ""
+		}
+		s.runner.Server = o.server
 		s.known, err = workload.Look(ctx, s.runner.Client, o.server)
 	}
 	at := results.CleanURL(o.server.URL)
@@ -163,9 +169,7 @@ func (s *session) measure(ctx context.Context, specs []workload.Spec, kept func(
 
 // hash names the model's file, where the server runs on this machine.
 func (s *session) hash(ctx context.Context, spec workload.Spec) string {
-	u, err := url.Parse(s.options.server.URL)
-	here := err == nil && slices.Contains([]string{"127.0.0.1", "localhost", "::1"}, u.Hostname())
-	if !here || !spec.IgnoreEOS {
+	if !s.options.server.Here() || !spec.IgnoreEOS {
 		return ""
 	}
 	if _, done := s.hashes[spec.Model]; !done {

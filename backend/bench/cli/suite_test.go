@@ -6,11 +6,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -26,9 +29,37 @@ type gateway struct {
 	asked atomic.Int64
 	dies  int64 // at that request; 0: never
 
+	requires string // this key under /v1; "": none
+	mu       sync.Mutex
+	given    map[string]bool // the methods and keys of requests under /v1
+
 	kept   []keptFile
 	old    bool   // keeps nothing
 	refuse string // why it keeps nothing, as a problem's detail
+}
+
+// keyed holds what is under /v1 to the key that is required.
+func (g *gateway) keyed(serve http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		key := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		g.mu.Lock()
+		g.given[r.Method+" "+key] = true
+		g.mu.Unlock()
+		if g.requires != "" && key != g.requires {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		serve(w, r)
+	}
+}
+
+// keys gives what was brought since it was called last.
+func (g *gateway) keys() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	keys := slices.Sorted(maps.Keys(g.given))
+	clear(g.given)
+	return keys
 }
 
 // keptFile is what the gateway was told to keep.
@@ -63,7 +94,7 @@ func newGateway(t *testing.T, token string) *gateway {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gateway{}
+	g := &gateway{given: map[string]bool{}}
 	proxy := httputil.NewSingleHostReverseProxy(up)
 	transport := &http.Transport{}
 	proxy.Transport = transport
@@ -85,17 +116,17 @@ func newGateway(t *testing.T, token string) *gateway {
 	admin("/api/models", `{"models": [{"name": "ok-3", "engine": "llamacpp"}]}`)
 	admin("/api/settings", `{"providers": [{"name": "far", "kind": "openai", "base_url": "http://far.example/v1"}],
 		"routes": [{"model": "ok-4", "targets": [{"provider": "far"}]}], "engines": {"llamacpp": {"parallel": 4}}}`)
-	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /v1/models", g.keyed(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, `{"data": [{"id": "ok-3", "owned_by": "mlxbar"}, {"id": "ok-4", "owned_by": "far"}]}`)
-	})
-	mux.HandleFunc("POST /v1/", func(w http.ResponseWriter, r *http.Request) {
+	}))
+	mux.HandleFunc("POST /v1/", g.keyed(func(w http.ResponseWriter, r *http.Request) {
 		if g.asked.Add(1) == g.dies {
 			g.Listener.Close() // no new connections; this one is cut
 			panic(http.ErrAbortHandler)
 		}
 		w.Header().Set("Connection", "close")
 		proxy.ServeHTTP(w, r)
-	})
+	}))
 	g.Server = httptest.NewServer(mux)
 	t.Cleanup(func() { g.Close(); transport.CloseIdleConnections() })
 	return g
@@ -165,6 +196,46 @@ func TestTheTokenGoesToItsOwnServerOnly(t *testing.T) {
 	if got := d.good("run", "--model", "ok-3", "--runs", "1"); !strings.Contains(got, "local, ok-3") {
 		t.Errorf("with a token that no longer holds:\n%s", got)
 	}
+}
+
+func TestAServerThatRequiresAKeyIsAskedWithItsOwnToken(t *testing.T) {
+	d := newDesk(t)
+	g, other := newGateway(t, "token"), newGateway(t, "token")
+	d.running(g, "token")
+	g.requires, other.requires = "token", "token"
+	ask := []string{"run", "--model", "ok-3", "--runs", "1"}
+	if got := d.good(ask...); !strings.Contains(got, "local-llamacpp, ok-3") || !slices.Equal(g.keys(), []string{"GET token", "POST token"}) {
+		t.Errorf("%s", got)
+	}
+	d.refused(codeFailure, append(ask, "--url", other.URL), "wants a key", "--api-key-env")
+	d.env["TOKEN"], d.env["KEY"], d.env["OLD"] = "token", "key", "old"
+	d.refused(codeFailure, append(ask, "--url", other.URL, "--admin-token-env", "TOKEN"), "wants a key", "--api-key-env")
+	if keys := other.keys(); !slices.Equal(keys, []string{"GET "}) {
+		t.Errorf("another server was given %q", keys)
+	}
+	other.requires = ""
+	d.good(append(ask, "--direct", other.URL)...)
+	if keys := other.keys(); !slices.Equal(keys, []string{"POST "}) {
+		t.Errorf("the server of --direct was given %q", keys)
+	}
+	g.keys()
+	g.requires = "key"
+	d.good(append(ask, "--api-key-env", "KEY")...)
+	if keys := g.keys(); !slices.Equal(keys, []string{"GET key", "POST key"}) {
+		t.Errorf("instead of the key that was named, %q", keys)
+	}
+	d.refused(codeUsage, append(ask, "--admin-token-env", "OLD"), "--admin-token-env OLD", "refuses that token")
+
+	g.keys()
+	g.requires = ""
+	d.running(g, "left behind")
+	d.good(ask...)
+	if keys := g.keys(); !slices.Equal(keys, []string{"GET ", "GET left behind", "POST "}) {
+		t.Errorf("%q", keys)
+	}
+	g.requires = "key"
+	d.refused(codeFailure, ask, "wants a key", "--api-key-env")
+	d.good(append(ask, "--api-key-env", "KEY")...)
 }
 
 func TestASuiteWithNothingSetUpIsAFailure(t *testing.T) {

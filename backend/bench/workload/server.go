@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -28,6 +29,16 @@ type Server struct {
 
 // BaseURL is where the inference API begins.
 func (s Server) BaseURL() string { return s.URL + "/v1" }
+
+// Here says whether the address is one of this machine alone.
+func (s Server) Here() bool {
+	u, err := url.Parse(s.URL)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
+}
 
 // What may be wrong with an address before anything is measured.
 var (

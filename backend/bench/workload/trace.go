@@ -2,7 +2,6 @@ package workload
 
 import (
 	"context"
-	"net/netip"
 	"net/url"
 	"strconv"
 
@@ -74,12 +73,7 @@ func endRequest(span trace.Span, a bench.Answer, err error) {
 
 // traceparent names the request's trace to a server of this machine; no other needs to know of it.
 func traceparent(ctx context.Context, to Server) string {
-	u, err := url.Parse(to.URL)
-	if err != nil {
-		return ""
-	}
-	ip, err := netip.ParseAddr(u.Hostname())
-	if u.Hostname() != "localhost" && (err != nil || !ip.IsLoopback()) {
+	if !to.Here() {
 		return ""
 	}
 	carrier := propagation.MapCarrier{}
