@@ -124,7 +124,8 @@ func (s *session) look(ctx context.Context) (err error) {
 	return failed("%w", err)
 }
 
-// measure runs the specs one after another, and calls kept after each.
+// measure runs the specs one after another, and calls kept after each. When that fails it goes on,
+// since what was measured can still be printed; its error is the first, unless kept succeeds at the end.
 func (s *session) measure(ctx context.Context, specs []workload.Spec, kept func() error) error {
 	total := 0
 	for _, spec := range specs {
@@ -143,6 +144,15 @@ func (s *session) measure(ctx context.Context, specs []workload.Spec, kept func(
 	}
 	s.file.BrokenOff = "it ended before its last case"
 	broken := ""
+	var unkept error
+	keep := func() error {
+		err := kept()
+		if err != nil && unkept == nil {
+			unkept = err
+			s.tells.say(fmt.Sprintf("warning: %v; it goes on, and prints the results at the end", err))
+		}
+		return err
+	}
 	for i, spec := range specs {
 		if broken != "" {
 			s.file.Cases = append(s.file.Cases, spec.NotRun(broken))
@@ -159,12 +169,13 @@ func (s *session) measure(ctx context.Context, specs []workload.Spec, kept func(
 			broken = "the server stopped answering"
 		}
 		s.file.EndedAt = time.Now().UTC().Truncate(time.Second)
-		if err := kept(); err != nil {
-			return err
-		}
+		keep()
 	}
 	s.file.Complete, s.file.BrokenOff = broken == "", broken
-	return kept()
+	if keep() != nil {
+		return unkept
+	}
+	return nil
 }
 
 // hash names the model's file, where the server runs on this machine.

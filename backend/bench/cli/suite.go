@@ -60,17 +60,20 @@ func (a *App) suite(ctx context.Context, o *options, routes []string) error {
 		}
 	}
 	specs := s.known.Matrix(routes, o.models, o.prompts, o.concurrency)
-	if err := s.measure(ctx, specs, s.keep); err != nil {
-		return err
-	}
+	unkept := s.measure(ctx, specs, s.keep)
 	unsaved := s.save(ctx)
 	if err := s.deliver(o.format, ""); err != nil {
 		return err
 	}
-	if o.output != "" {
+	if unkept == nil && o.output != "" {
 		s.tells.note("results written to " + o.output)
 	}
-	if unsaved != nil {
+	switch {
+	case unkept != nil && unsaved != nil:
+		return failed("%w; %w", unkept, unsaved)
+	case unkept != nil:
+		return unkept
+	case unsaved != nil:
 		return unsaved
 	}
 	return s.verdict()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -11,6 +12,8 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -27,7 +30,8 @@ import (
 type gateway struct {
 	*httptest.Server
 	asked atomic.Int64
-	dies  int64 // at that request; 0: never
+	dies  int64               // at that request; 0: never
+	at    func(request int64) // called before each is answered; nil: nothing
 
 	requires string // this key under /v1; "": none
 	mu       sync.Mutex
@@ -120,7 +124,11 @@ func newGateway(t *testing.T, token string) *gateway {
 		fmt.Fprint(w, `{"data": [{"id": "ok-3", "owned_by": "mlxbar"}, {"id": "ok-4", "owned_by": "far"}]}`)
 	}))
 	mux.HandleFunc("POST /v1/", g.keyed(func(w http.ResponseWriter, r *http.Request) {
-		if g.asked.Add(1) == g.dies {
+		n := g.asked.Add(1)
+		if g.at != nil {
+			g.at(n)
+		}
+		if n == g.dies {
 			g.Listener.Close() // no new connections; this one is cut
 			panic(http.ErrAbortHandler)
 		}
@@ -276,6 +284,41 @@ func TestASuiteWhoseServerDiesKeepsWhatItMeasured(t *testing.T) {
 	for _, c := range f.Cases[2:] {
 		if c.Status != results.NotRun && c.Status != results.Skipped || c.Reason == "" {
 			t.Errorf("%+v", c)
+		}
+	}
+}
+
+func TestASuiteWhoseFolderGoesIsMeasuredPrintedAndKeptAllTheSame(t *testing.T) {
+	for back, want := range map[int64]int{0: codeFailure, 8: 0} { // the folder is there again at that request; 0: never
+		d := newDesk(t)
+		g := newGateway(t, "token")
+		d.running(g, "token")
+		folder := filepath.Dir(d.write("out/empty", ""))
+		var faults []error
+		g.at = func(n int64) {
+			switch n {
+			case 2:
+				faults = append(faults, os.RemoveAll(folder))
+			case back:
+				faults = append(faults, os.Mkdir(folder, 0o700))
+			}
+		}
+		out := filepath.Join(folder, "results.json")
+		o := d.run("suite", "--output", out, "--runs", "2", "--prompt", "short", "--concurrency", "1,2", "--save")
+		if err := errors.Join(faults...); err != nil {
+			t.Fatal(err)
+		}
+		if o.code != want || !strings.Contains(o.stdout, "openai, ok-4") || strings.Count(o.stderr, "warning: write the results") != 1 {
+			t.Errorf("%+v", o)
+		}
+		if _, f := d.lastKept(g); !f.Complete || g.asked.Load() != 12 {
+			t.Errorf("%d requests, %+v", g.asked.Load(), f)
+		}
+		switch said := strings.Contains(o.stderr, "results written to "+out); {
+		case back == 0 && (said || !strings.Contains(o.stderr, "\nmlx-benchmark: write the results: ") || !strings.Contains(o.stderr, "no such file")):
+			t.Errorf("%s", o.stderr)
+		case back > 0 && (!said || !d.read(out).Complete):
+			t.Errorf("%s", o.stderr)
 		}
 	}
 }
