@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"mlxbar/backend/bench/machine"
@@ -73,6 +74,7 @@ func summaryOf(f *results.File) Summary {
 
 // Archive is safe for concurrent use.
 type Archive struct {
+	adding sync.Mutex // a large file takes many times its size while it is read: one at a time
 	db   *storage.DB
 	wake chan struct{} // a token: something was deleted
 }
@@ -81,8 +83,10 @@ type Archive struct {
 func New(db *storage.DB) *Archive { return &Archive{db: db, wake: make(chan struct{}, 1)} }
 
 // Add keeps a results file. When the same was kept before, it gives that one's id, and has
-// it back if it was deleted. What is wrong with raw is a *results.Fault.
+// it back if it was deleted; that one's label is set only where it has none. What is wrong with raw is a *results.Fault.
 func (a *Archive) Add(ctx context.Context, raw []byte, label string) (id int64, added bool, err error) {
+	a.adding.Lock()
+	defer a.adding.Unlock()
 	f, err := results.Parse(raw)
 	if err != nil {
 		return 0, false, err
@@ -96,7 +100,7 @@ func (a *Archive) Add(ctx context.Context, raw []byte, label string) (id int64, 
 		return 0, false, fmt.Errorf("keep a benchmark: %w", err)
 	}
 	err = a.write(ctx, func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, "UPDATE benchmarks SET deleted_at = NULL WHERE hash = ? RETURNING id", hash).Scan(&id)
+		err := tx.QueryRowContext(ctx, "UPDATE benchmarks SET deleted_at = NULL, label = iif(label = '', ?, label) WHERE hash = ? RETURNING id", label, hash).Scan(&id)
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}

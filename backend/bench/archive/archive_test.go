@@ -136,6 +136,20 @@ func TestTheSameFileIsKeptOnce(t *testing.T) {
 	}
 }
 
+func TestALabelIsGivenToAFileThatIsKeptWithoutOne(t *testing.T) {
+	a := open(t)
+	same := raw(t, file(0))
+	id := add(t, a, same, "")
+	for _, c := range []struct{ given, want string }{{"", ""}, {"before the change", "before the change"}, {"another", "before the change"}, {"", "before the change"}} {
+		if got, added, err := a.Add(t.Context(), same, c.given); got != id || added || err != nil {
+			t.Fatalf("%d, added %v, %v", got, added, err)
+		}
+		if runs, err := a.List(t.Context(), 1, 0); err != nil || len(runs) != 1 || runs[0].Label != c.want {
+			t.Errorf("given %q: %+v, %v", c.given, runs, err)
+		}
+	}
+}
+
 func TestWhatIsNoResultsFileIsRefusedWithItsPlace(t *testing.T) {
 	a := open(t)
 	good := string(raw(t, file(0)))
