@@ -12,12 +12,14 @@ export type Mark =
 export const fontSize = 11;
 const letter = 6.2; // pixels, about
 
-export const textWidth = (text: string): number => text.length * letter;
+// Counted and cut by code points: half of a surrogate pair is no text, and no file takes it.
+export const textWidth = (text: string): number => [...text].length * letter;
 
 /** As much of a text as there is room for. */
 export function fitted(text: string, room: number): string {
   const most = Math.floor(room / letter);
-  return text.length <= most ? text : `${text.slice(0, Math.max(1, most - 1)).trimEnd()}…`;
+  const points = [...text];
+  return points.length <= most ? text : `${points.slice(0, Math.max(1, most - 1)).join('').trimEnd()}…`;
 }
 
 /** Half pixels: hairlines are sharp there. */

@@ -53,6 +53,8 @@ describe('a layout', () => {
   it('shortens names for which there is no room', () => {
     expect(fitted('a model with quite a long name', 62)).toBe('a model w…');
     expect(fitted('short', 62)).toBe('short');
+    expect(fitted('🦙🦙🦙🦙', 25)).toBe('🦙🦙🦙🦙');
+    for (let room = 0; room < 62; room++) expect(() => encodeURIComponent(fitted('a🦙b🦙🦙c🦙', room))).not.toThrow();
     expect(text(layout(rows, 320, 80).marks).some((t) => t.endsWith('…'))).toBe(true);
     expect(layout(rows, 320, 80).places[0]?.rows[0]?.text).toBe('50 ms, interval 40 ms to 60 ms');
   });
