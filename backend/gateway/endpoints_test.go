@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mlxbar/backend/settings"
+	"mlxbar/backend/telemetry/instruments"
 )
 
 func TestEveryEndpointIsBoundByTheSettingThatItNames(t *testing.T) {
@@ -57,6 +58,14 @@ func TestAnEventOfUsageAloneIsKnownHoweverItIsWritten(t *testing.T) {
 	} {
 		if got := usageOnly([]byte(data)); got != want {
 			t.Errorf("%s: %v", data, got)
+		}
+	}
+}
+
+func TestTelemetryKnowsEveryEndpoint(t *testing.T) {
+	for _, e := range endpoints {
+		if instruments.Operation(e.path) == "" {
+			t.Errorf("%s has no operation in spans and metrics", e.path)
 		}
 	}
 }

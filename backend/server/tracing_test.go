@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -243,5 +244,33 @@ func TestALoadIsPartOfTheRequestThatCausedIt(t *testing.T) {
 	}
 	if m := families["mlxbar_engine_memory_bytes"].GetMetric(); len(m) != 1 || m[0].GetGauge().GetValue() < 10<<20 {
 		t.Errorf("the engine's memory is %v", m)
+	}
+}
+
+// Spans and metrics name what was asked for, also of a request that does not even name a model.
+func TestEveryEndpointHasItsOperation(t *testing.T) {
+	h := newHouse(t, testkit.NewUpstream(t).URL)
+	c := h.tells()
+	h.start()
+	want := map[string]string{
+		"/v1/chat/completions": "chat", "/v1/responses": "chat", "/v1/messages": "chat", "/v1/completions": "text_completion",
+		"/v1/embeddings": "embeddings", "/v1/messages/count_tokens": "count_tokens", "/v1/rerank": "rerank",
+	}
+	count := map[string]float64{}
+	for path, operation := range want {
+		h.text(h.request("POST", path, "{"), http.StatusBadRequest)
+		count[operation]++
+	}
+	for _, s := range spans(t, c, "server", len(want)) {
+		path := s.Attributes["url.path"]
+		if operation := s.Attributes["gen_ai.operation.name"]; operation != want[path] || s.Name != operation {
+			t.Errorf("%s is traced as %q with the operation %q, want %q", path, s.Name, operation, want[path])
+		}
+	}
+	f := h.scraped()
+	for operation, times := range count {
+		if n, _ := f.value("mlxbar_requests_total", "gen_ai_operation_name", operation); n != times {
+			t.Errorf("/metrics counts %g of the operation %q, want %g", n, operation, times)
+		}
 	}
 }

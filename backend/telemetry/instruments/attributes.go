@@ -34,7 +34,7 @@ const (
 // Attributes says what each attribute holds, for the documentation.
 func Attributes() map[string]string {
 	return map[string]string{
-		keyOperation:     "What was asked for: chat, text_completion or embeddings.",
+		keyOperation:     "What was asked for: chat, text_completion or embeddings, as OpenTelemetry names them; count_tokens or rerank, which it has no names for.",
 		keyProviderName:  "Who answers: the engine (llamacpp), or the protocol of the provider (openai); mlxbar when nobody was asked.",
 		keyRequestModel:  "The model asked for; of an attempt and of an engine, its name there. At most 128 bytes. In metrics only a model that is known, else _other.",
 		keyResponseModel: "The model that answered.",

@@ -92,7 +92,7 @@ func (s *Set) seriesOf(key seriesKey, rec *audit.Record) *series {
 
 func newSeries(key seriesKey, rec *audit.Record) *series {
 	plain := []attribute.KeyValue{
-		text(keyOperation, operations[key.endpoint]), text(keyProviderName, providerName(rec)), text(keyRequestModel, key.model),
+		text(keyOperation, Operation(key.endpoint)), text(keyProviderName, providerName(rec)), text(keyRequestModel, key.model),
 		text(keyBackend, string(key.backend)), text(keyProvider, key.provider),
 	}
 	with := func(more ...attribute.KeyValue) metric.MeasurementOption {

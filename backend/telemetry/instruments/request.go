@@ -18,12 +18,20 @@ import (
 	"mlxbar/backend/audit"
 )
 
-// operations is what OpenTelemetry calls what an endpoint does. A new endpoint joins by its line.
+// operations is what OpenTelemetry calls what an endpoint does, and names of the same manner for what it has none
+// for. A new endpoint joins by its line; a test of the gateway holds them against its endpoints.
 var operations = map[string]string{
-	"/v1/chat/completions": "chat",
-	"/v1/completions":      "text_completion",
-	"/v1/embeddings":       "embeddings",
+	"/v1/chat/completions":      "chat",
+	"/v1/responses":             "chat",
+	"/v1/messages":              "chat",
+	"/v1/completions":           "text_completion",
+	"/v1/embeddings":            "embeddings",
+	"/v1/messages/count_tokens": "count_tokens",
+	"/v1/rerank":                "rerank",
 }
+
+// Operation is what the endpoint of a path does; "" for a path that is none.
+func Operation(path string) string { return operations[path] }
 
 // maxLinks bounds the requests that are remembered for the batches that will complete them.
 const maxLinks = 8192
@@ -37,7 +45,7 @@ func (s *Set) Begin(ctx context.Context, r *http.Request, rec *audit.Record, sta
 	if s.tracer == nil {
 		return ctx
 	}
-	operation, model := operations[rec.Endpoint], short(rec.Model)
+	operation, model := Operation(rec.Endpoint), short(rec.Model)
 	ctx, span := s.tracer.Start(ctx, nameOf(operation, model), trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(start))
 	if !span.IsRecording() {
 		return ctx
@@ -105,7 +113,7 @@ func (s *Set) Send(ctx context.Context, rec *audit.Record, to string) (context.C
 		return ctx, nil
 	}
 	if parent.IsRecording() {
-		operation, model := operations[rec.Endpoint], short(rec.ServedModel)
+		operation, model := Operation(rec.Endpoint), short(rec.ServedModel)
 		var span trace.Span
 		ctx, span = s.tracer.Start(ctx, nameOf(operation, model), trace.WithSpanKind(trace.SpanKindClient))
 		all := make([]attribute.KeyValue, 0, 10)
@@ -161,7 +169,7 @@ func providerName(rec *audit.Record) string {
 }
 
 // nameOf is a span's, as the conventions have it.
-func nameOf(operation, model string) string { return strings.TrimSuffix(operation+" "+model, " ") }
+func nameOf(operation, model string) string { return strings.TrimSpace(operation + " " + model) }
 
 func withNumber(all []attribute.KeyValue, key string, n *int64) []attribute.KeyValue {
 	if n == nil {
