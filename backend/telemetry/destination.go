@@ -44,7 +44,11 @@ func newDestination(to string, timeout time.Duration, security *tls.Config) dest
 		MaxIdleConns: 2, IdleConnTimeout: 30 * time.Second, TLSHandshakeTimeout: 5 * time.Second,
 		TLSClientConfig: security, ForceAttemptHTTP2: true,
 	}
-	return destination{url: to, timeout: timeout, client: &http.Client{Transport: transport, Timeout: timeout}}
+	return destination{url: to, timeout: timeout, client: &http.Client{
+		Transport: transport, Timeout: timeout,
+		// Where an answer points was named by nobody, and would get the spans and the headers with them.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
 }
 
 // under is where a signal goes below a base address.

@@ -9,8 +9,10 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -217,6 +219,32 @@ func TestARefusalIsLoggedWithoutTheKey(t *testing.T) {
 	last.End()
 	if err := tel.Shutdown(t.Context()); err == nil || !strings.Contains(err.Error(), "401") || strings.Contains(err.Error(), "geheim") {
 		t.Errorf("the end says %v", err)
+	}
+}
+
+// Where a collector points was named by nobody, and gets neither spans nor keys.
+func TestARedirectIsNotFollowed(t *testing.T) {
+	var followed atomic.Int64
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { followed.Add(1) }))
+	defer elsewhere.Close()
+	// 307 and 308 have the body sent again, the others would be asked for with GET.
+	for _, status := range []int{http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
+		redirecting := httptest.NewServer(http.RedirectHandler(elsewhere.URL+"/v1/traces", status))
+		defer redirecting.Close()
+		log := &lines{}
+		tel := begin(t, telemetry.Config{
+			Getenv: environment("OTEL_EXPORTER_OTLP_ENDPOINT="+redirecting.URL, "OTEL_EXPORTER_OTLP_HEADERS=X-Key=geheim"),
+			Log:    slog.New(slog.NewTextHandler(log, nil)),
+		})
+		_, span := tel.Tracer().Start(t.Context(), "work")
+		span.End()
+		eventually(t, "a word in the log", func() bool { return log.count("telemetry could not be delivered") > 0 })
+		if s := log.String(); !strings.Contains(s, strconv.Itoa(status)) || strings.Contains(s, "geheim") {
+			t.Errorf("after %d the log says %s", status, s)
+		}
+	}
+	if n := followed.Load(); n != 0 {
+		t.Errorf("%d requests were sent to where nobody had said", n)
 	}
 }
 
