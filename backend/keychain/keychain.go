@@ -27,7 +27,8 @@ var (
 	ErrLocked = errors.New("the keychain is locked")
 )
 
-// Get reads a secret. It asks a person for nothing, and waits no longer than ctx allows.
+// Get reads a secret. It waits no longer than ctx allows. On Linux it asks a person for nothing; whether macOS asks
+// for the password of a locked Keychain has not been seen.
 func Get(ctx context.Context, account string) (string, error) {
 	if err := look(ctx, silently); err != nil {
 		return "", fmt.Errorf("read %s from the keychain: %w", account, err)
