@@ -1,5 +1,6 @@
 // Kept benchmarks, and the one that runs. Read at first and when events were missed or something was changed,
 // here or elsewhere; how far a run is, the server tells.
+import { untrack } from 'svelte';
 import { getBenchmark, getBenchmarks, renameBenchmark, startBenchmark, stopBenchmark } from '../api/client';
 import { ApiError, isAbort, sentence } from '../api/problem';
 import type { BenchmarkFile, BenchmarkJob, BenchmarkRun } from '../api/types';
@@ -7,6 +8,7 @@ import { isRequest, toRequest, type Form } from '../domain/benchmark/view';
 import { server } from './server.svelte';
 
 const pageSize = 100;
+const mostRuns = 1000; // the server gives no more at once
 const mostFiles = 6; // whole files that are remembered; a large one has megabytes
 
 class Benchmarks {
@@ -22,8 +24,10 @@ class Benchmarks {
   starting = $state(false);
 
   files = $state.raw<ReadonlyMap<number, BenchmarkFile>>(new Map());
-  fileProblem = $state('');
+  /** Why a file that is looked at could not be read, or "". */
+  readonly fileProblem = $derived.by(() => [...this.#unread.values()][0] ?? '');
 
+  #unread = $state.raw<ReadonlyMap<number, string>>(new Map()); // why, by the id of the run
   #asked = 0;
   #wanted = pageSize;
   #reading = new Map<number, AbortController>();
@@ -42,11 +46,12 @@ class Benchmarks {
   async load(): Promise<void> {
     const asked = ++this.#asked;
     try {
-      const { runs, job } = await getBenchmarks(Math.min(this.#wanted, 1000));
+      const wanted = Math.min(this.#wanted, mostRuns);
+      const { runs, job } = await getBenchmarks(wanted);
       if (asked !== this.#asked) return;
       this.runs = runs;
-      this.more = runs.length >= this.#wanted;
-      this.job = job;
+      this.more = runs.length >= wanted;
+      this.#answered(job);
       this.problem = '';
       this.loaded = true;
     } catch (error) {
@@ -67,6 +72,12 @@ class Benchmarks {
     }
   }
 
+  /** Takes what an answer says of the job, unless an event has told since that it is over: the answer is older. */
+  #answered(job: BenchmarkJob | null): void {
+    if (job && this.job?.id === job.id && !this.running) return;
+    this.job = job;
+  }
+
   /** Reads the whole of those files that are looked at; others that are on their way are given up. */
   want(ids: readonly number[]): void {
     for (const [id, control] of this.#reading) {
@@ -74,6 +85,11 @@ class Benchmarks {
       control.abort();
       this.#reading.delete(id);
     }
+    // Who looks at files does not look at what failed: that would have it asked for again at once.
+    untrack(() => {
+      const unread = [...this.#unread].filter(([id]) => ids.includes(id));
+      if (unread.length < this.#unread.size) this.#unread = new Map(unread);
+    });
     for (const id of ids) if (!this.files.has(id) && !this.#reading.has(id)) void this.#read(id, ids);
   }
 
@@ -84,9 +100,9 @@ class Benchmarks {
       const file = await getBenchmark(id, control.signal);
       const kept = [...this.files].filter(([k]) => wanted.includes(k) || this.files.size < mostFiles);
       this.files = new Map([...kept, [id, file]]);
-      this.fileProblem = '';
+      this.#unread = new Map([...this.#unread].filter(([k]) => k !== id));
     } catch (error) {
-      if (!isAbort(error)) this.fileProblem = sentence(error);
+      if (!isAbort(error)) this.#unread = new Map([...this.#unread, [id, sentence(error)]]);
     } finally {
       if (this.#reading.get(id) === control) this.#reading.delete(id);
     }
@@ -108,7 +124,7 @@ class Benchmarks {
     this.starting = true;
     this.faults = {};
     try {
-      this.job = await startBenchmark(what);
+      this.#answered(await startBenchmark(what));
       return true;
     } catch (error) {
       this.faults = faultsOf(error);
@@ -124,7 +140,7 @@ class Benchmarks {
   }
 
   async stop(): Promise<void> {
-    this.job = await stopBenchmark();
+    this.#answered(await stopBenchmark());
   }
 }
 
