@@ -45,8 +45,8 @@ func TestARunningAnswerIsSeenAndCancelled(t *testing.T) {
 	h.paths = datadir.At(testkit.Prepared(t))
 	h.opts.DataDir = h.paths.Root
 	h.start()
-	live := h.listen("")
 	h.client.Timeout = 8 * testkit.Patience // the model is loaded first
+	live := h.listen("")
 	resp := h.request("POST", "/v1/completions", `{"model": "`+models.StarterName+`", "prompt": "Once", "max_tokens": 6000, "ignore_eos": true, "stream": true}`)
 	rest := firstEvent(t, resp)
 	streaming := make(chan string, 1)

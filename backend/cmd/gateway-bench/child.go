@@ -64,6 +64,12 @@ func startChild(ctx context.Context, name string, env []string, program string, 
 		c.ready = time.Since(start)
 		return c, nil
 	case <-c.exited:
+		select { // both may have come
+		case c.url = <-told:
+			c.ready = time.Since(start)
+			return c, nil
+		default:
+		}
 		return nil, fmt.Errorf("%s ended before it was ready: %w\n%s", name, errors.Join(c.err, io.ErrUnexpectedEOF), c.stderr)
 	case <-ctx.Done():
 		return nil, errors.Join(ctx.Err(), c.stop())
