@@ -75,8 +75,8 @@ func summaryOf(f *results.File) Summary {
 // Archive is safe for concurrent use.
 type Archive struct {
 	adding sync.Mutex // a large file takes many times its size while it is read: one at a time
-	db   *storage.DB
-	wake chan struct{} // a token: something was deleted
+	db     *storage.DB
+	wake   chan struct{} // a token: something was deleted
 }
 
 // New makes an archive in db.
