@@ -19,8 +19,8 @@ var mayImport = map[string]string{
 	// Programs
 	".":                 "desktop tray audit audit/export datadir frontend telemetry",
 	"cmd/mlxbar-tray":   "desktop tray datadir telemetry",
-	"cmd/mlxbar":        "server admin desktop datadir audit audit/export gateway/problem models engine/runtime settings storage telemetry keychain cpuprofile access",
-	"cmd/mlx-benchmark": "bench/cli bench/machine telemetry",
+	"cmd/mlxbar":        "interrupt server admin desktop datadir audit audit/export gateway/problem models engine/runtime settings storage telemetry keychain cpuprofile access",
+	"cmd/mlx-benchmark": "interrupt bench/cli bench/machine telemetry",
 	"cmd/fakeupstream":  "testkit/upstream",
 	"cmd/gateway-bench": "activity audit bench bench/machine datadir engine engine/llamacpp gateway gateway/problem " +
 		"models settings storage testkit/records bench/results cpuprofile",
@@ -41,6 +41,7 @@ var mayImport = map[string]string{
 	"engine/llamacpp":       "engine engine/runtime models",
 	"engine/runtime":        "models",
 	"engine":                "engine/runtime models child",
+	"interrupt":             "",
 	"child":                 "",
 	"audit/export":          "audit storage",
 	"audit":                 "storage",

@@ -5,11 +5,10 @@ import (
 	"context"
 	"log/slog"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"mlxbar/backend/bench/cli"
 	"mlxbar/backend/bench/machine"
+	"mlxbar/backend/interrupt"
 	"mlxbar/backend/telemetry"
 )
 
@@ -18,9 +17,8 @@ func main() { os.Exit(run()) }
 func run() int {
 	// net/http tells the standard logger, word for word, what a server sends after its answer.
 	slog.SetDefault(slog.New(slog.DiscardHandler))
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interrupt.Context() // a second signal ends the program at once
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	info, err := os.Stderr.Stat()
 	app := cli.App{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Terminal: err == nil && info.Mode()&os.ModeCharDevice != 0, Getenv: os.Getenv, Probe: machine.Local{},

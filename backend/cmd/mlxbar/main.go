@@ -2,12 +2,11 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"os"
-	"os/signal"
-	"syscall"
+
+	"mlxbar/backend/interrupt"
 )
 
 func main() { os.Exit(run()) }
@@ -16,9 +15,8 @@ func run() int {
 	// net/http tells the standard logger, word for word, what an upstream sends after
 	// its answer. What mlxbar itself has to say goes to loggers that it is handed.
 	slog.SetDefault(slog.New(slog.DiscardHandler))
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interrupt.Context() // a second signal does not wait for the first one's drain
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal does not wait for the first one's drain
 	if err := newRoot().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "mlxbar:", err)
 		return 1
