@@ -100,7 +100,7 @@ func (h *house) checkFailure(t *testing.T, o outcome, model string, kind problem
 		}
 	}
 	want := audit.Failed
-	if kind == problem.Timeout {
+	if kind == problem.Timeout || kind == problem.FirstToken {
 		want = audit.TimedOut
 	}
 	r := h.record(o.id())
