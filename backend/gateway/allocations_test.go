@@ -38,8 +38,14 @@ func (o *oneByOne) Read(p []byte) (int, error) {
 
 // Memory per event would have the garbage collector run for every stream, and in the middle of it.
 func TestForwardingAnEventTakesNoMemory(t *testing.T) {
+	t.Run("as it came", func(t *testing.T) { forwarded(t, target{dialect: chatDialect}, "") })
+	// As of a provider that was asked for the usage: every event tells of none but the last.
+	t.Run("with the usage kept back", func(t *testing.T) { forwarded(t, target{dialect: chatDialect, hidesUsage: true}, `,"usage":null`) })
+}
+
+func forwarded(t *testing.T, to target, member string) {
 	token := `data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1795495167,"model":"m",` +
-		`"choices":[{"index":0,"delta":{"content":" ` + strings.Repeat("glad", 30) + `"},"finish_reason":null}]}` + "\n\n"
+		`"choices":[{"index":0,"delta":{"content":" ` + strings.Repeat("glad", 30) + `"},"finish_reason":null}]` + member + "}\n\n"
 	stream := func(tokens int) (events []string) {
 		for range tokens {
 			events = append(events, token)
@@ -57,7 +63,7 @@ func TestForwardingAnEventTakesNoMemory(t *testing.T) {
 			x.request.Stream = true
 			x.settings.Timeouts.Idle, x.settings.Timeouts.FirstToken = 60_000_000_000, 60_000_000_000
 			x.running = requests.Begin(activity.Running{}, func(error) {})
-			rel := newRelay(x, target{dialect: chatDialect}, func(error) {})
+			rel := newRelay(x, to, func(error) {})
 			defer rel.stop()
 			if err := rel.events(t.Context(), &oneByOne{events}); err != nil {
 				t.Error(err)

@@ -139,9 +139,16 @@ func failResponses(dst []byte, e *problem.Error, _, requestID string) []byte {
 // usageOnly says whether an event of a chat brings a usage and nothing else: the one that OpenAI's API sends
 // at the end to who asks for it.
 func usageOnly(data []byte) bool {
-	if !bytes.Contains(data, []byte(`"usage"`)) {
+	at := bytes.Index(data, usageKey)
+	if at < 0 {
+		return false
+	}
+	// Every other event may have a usage that is null, so only an object is worth a closer look.
+	if value := bytes.TrimLeft(data[at+len(usageKey):], ": \t"); len(value) == 0 || value[0] != '{' {
 		return false
 	}
 	choices := gjson.GetBytes(data, "choices")
 	return choices.IsArray() && !choices.Get("0").Exists() && gjson.GetBytes(data, "usage").IsObject()
 }
+
+var usageKey = []byte(`"usage"`)

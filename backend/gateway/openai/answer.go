@@ -102,6 +102,7 @@ var (
 	doneData   = []byte("[DONE]")
 	errorKey   = []byte(`"error"`)
 	usageKey   = []byte(`"usage"`)
+	usageNull  = []byte(`"usage":null`)
 	timingsKey = []byte(`"timings"`)
 	finishKey  = []byte(`"finish_reason"`)
 	finishNull = []byte(`"finish_reason":null`)
@@ -123,7 +124,8 @@ func (s *Stream) Observe(data []byte) EventKind {
 	if ReportsFailure(data) {
 		return Failure
 	}
-	counts := bytes.Contains(data, usageKey) || bytes.Contains(data, timingsKey)
+	// With include_usage every event but the last has a usage that is null.
+	counts := bytes.Contains(data, usageKey) && !bytes.Contains(data, usageNull) || bytes.Contains(data, timingsKey)
 	finishes := !s.Finished && bytes.Contains(data, finishKey) && !bytes.Contains(data, finishNull)
 	if s.started && !counts && !finishes {
 		s.Tokens++
