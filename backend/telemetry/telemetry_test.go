@@ -229,19 +229,21 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 	defer elsewhere.Close()
 	// 307 and 308 have the body sent again, the others would be asked for with GET.
 	for _, status := range []int{http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
-		redirecting := httptest.NewServer(http.RedirectHandler(elsewhere.URL+"/v1/traces", status))
-		defer redirecting.Close()
-		log := &lines{}
-		tel := begin(t, telemetry.Config{
-			Getenv: environment("OTEL_EXPORTER_OTLP_ENDPOINT="+redirecting.URL, "OTEL_EXPORTER_OTLP_HEADERS=X-Key=geheim"),
-			Log:    slog.New(slog.NewTextHandler(log, nil)),
+		t.Run(strconv.Itoa(status), func(t *testing.T) { // one after the other: the library has one place for complaints
+			redirecting := httptest.NewServer(http.RedirectHandler(elsewhere.URL+"/v1/traces", status))
+			defer redirecting.Close()
+			log := &lines{}
+			tel := begin(t, telemetry.Config{
+				Getenv: environment("OTEL_EXPORTER_OTLP_ENDPOINT="+redirecting.URL, "OTEL_EXPORTER_OTLP_HEADERS=X-Key=geheim"),
+				Log:    slog.New(slog.NewTextHandler(log, nil)),
+			})
+			_, span := tel.Tracer().Start(t.Context(), "work")
+			span.End()
+			eventually(t, "a word in the log", func() bool { return log.count("telemetry could not be delivered") > 0 })
+			if s := log.String(); !strings.Contains(s, strconv.Itoa(status)) || strings.Contains(s, "geheim") {
+				t.Errorf("after %d the log says %s", status, s)
+			}
 		})
-		_, span := tel.Tracer().Start(t.Context(), "work")
-		span.End()
-		eventually(t, "a word in the log", func() bool { return log.count("telemetry could not be delivered") > 0 })
-		if s := log.String(); !strings.Contains(s, strconv.Itoa(status)) || strings.Contains(s, "geheim") {
-			t.Errorf("after %d the log says %s", status, s)
-		}
 	}
 	if n := followed.Load(); n != 0 {
 		t.Errorf("%d requests were sent to where nobody had said", n)
