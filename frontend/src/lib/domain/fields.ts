@@ -37,7 +37,7 @@ export const sections: readonly SectionSpec[] = [
         placeholder: '127.0.0.1:10242',
         note: 'Tools must be told of another one; requests that run finish at the old one.',
       },
-      { path: 'server.require_api_key', label: 'Require an API key', kind: 'switch', note: '`mlxbar keys create NAME` makes one.' },
+      { path: 'server.require_api_key', label: 'Require an API key', kind: 'switch', note: 'On the command line, mlxbar keys create makes one.' },
       { path: 'server.allowed_origins', label: 'Allowed web origins', kind: 'list', placeholder: 'http://localhost:3000' },
       { path: 'server.max_body_mb', label: 'Largest request', kind: 'number', unit: 'MiB' },
     ],
