@@ -33,8 +33,9 @@ func (x *exchange) ask(ctx context.Context, deadline time.Time) error {
 	if x.unroutable != nil {
 		return problem.New(problem.Internal, "The route of this model names a provider that is not configured.").Because(x.unroutable)
 	}
-	pauses, left := routing.NewPauses(), x.plan.Usable()
-	var first *problem.Error // of a round before, which says more than that a circuit has opened since
+	left := x.plan.Usable()
+	var pauses *routing.Pauses // made when something has failed
+	var first *problem.Error   // of a round before, which says more than that a circuit has opened since
 	for {
 		last, again := x.askEach(ctx, left)
 		if last == nil {
@@ -45,6 +46,9 @@ func (x *exchange) ask(ctx context.Context, deadline time.Time) error {
 		}
 		if len(again) == 0 || ending(ctx) != nil {
 			return last
+		}
+		if pauses == nil {
+			pauses = routing.NewPauses()
 		}
 		wait, ok := pauses.Next(again[len(again)-1].failed, time.Until(deadline))
 		if !ok {
@@ -131,7 +135,6 @@ func (x *exchange) attempt(ctx context.Context, d routing.Destination, done func
 		return err
 	}
 	defer release()
-	x.tell()
 
 	rel := newRelay(x, t, cancel)
 	defer rel.stop()
@@ -256,6 +259,7 @@ func (x *exchange) localTarget(ctx context.Context, model string) (target, func(
 		return target{}, nil, x.loadFailure(ctx, model, err)
 	}
 	x.servedBy(models.CleanName(model), lease.Engine)
+	x.tell() // what it is served by is known only now
 	body, err := x.bodyFor(model)
 	if err != nil {
 		lease.Release()
