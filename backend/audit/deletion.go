@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"mlxbar/backend/storage"
 )
 
 // UndoTime is how long a deletion can be taken back.
@@ -248,26 +250,9 @@ func keepLastID(ctx context.Context, tx *sql.Tx) error {
 // RunDeletions finishes deletions when their time has come, those of an earlier run
 // as well, until ctx ends.
 func (s *Store) RunDeletions(ctx context.Context, log *slog.Logger) {
-	const retry = 10 * time.Second
-	for {
-		due, err := s.FinishDeletion(ctx, time.Now())
-		var alarm <-chan time.Time
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			log.Error("deleted records could not be cleared away; trying again", "cause", err)
-			alarm = time.After(retry)
-		case !due.IsZero():
-			alarm = time.After(time.Until(due))
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-alarm:
-		case <-s.deletion:
-		}
-	}
+	storage.WhenDue(ctx, s.deletion, s.FinishDeletion, func(err error) {
+		log.Error("deleted records could not be cleared away; trying again", "cause", err)
+	})
 }
 
 // wakeDeletion has RunDeletions look again.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"mlxbar/backend/storage"
 )
 
 // UndoTime is how long a deletion can be taken back.
@@ -49,26 +51,9 @@ func (a *Archive) Purge(ctx context.Context, now time.Time) (due time.Time, err 
 
 // RunDeletions clears away what was deleted, in an earlier run of the server as well, until ctx ends.
 func (a *Archive) RunDeletions(ctx context.Context, log *slog.Logger) {
-	const retry = 10 * time.Second
-	for {
-		due, err := a.Purge(ctx, time.Now())
-		var alarm <-chan time.Time
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			log.Error("deleted benchmarks could not be cleared away; trying again", "cause", err)
-			alarm = time.After(retry)
-		case !due.IsZero():
-			alarm = time.After(time.Until(due))
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-alarm:
-		case <-a.wake:
-		}
-	}
+	storage.WhenDue(ctx, a.wake, a.Purge, func(err error) {
+		log.Error("deleted benchmarks could not be cleared away; trying again", "cause", err)
+	})
 }
 
 // look has RunDeletions look again.
