@@ -146,10 +146,10 @@ func (x *exchange) attempt(ctx context.Context, d routing.Destination, done func
 	}
 	lacking := ""
 	if x.seemsLacking(t, resp) {
-		lacking, x.withoutResponses = t.url, true
+		lacking = t.url
 		resp.Body.Close()
 		header := t.header
-		if t, err = x.remoteTarget(d); err != nil { // by the endpoint that it has
+		if t, err = x.remoteTarget(d, true); err != nil { // by the endpoint that it has
 			return err
 		}
 		maps.Copy(t.header, header) // its place in a trace, too
@@ -227,7 +227,7 @@ func (x *exchange) target(ctx context.Context, d routing.Destination) (target, f
 	if d.Provider == nil {
 		return x.localTarget(ctx, d.Model)
 	}
-	t, err := x.remoteTarget(d)
+	t, err := x.remoteTarget(d, false)
 	return t, func() {}, err
 }
 

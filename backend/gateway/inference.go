@@ -30,13 +30,11 @@ type exchange struct {
 	request    openai.Request
 	plan       routing.Plan
 	unroutable error // why there is no plan
-	// withoutResponses has a provider asked by Chat Completions, because it seems to have no Responses.
-	withoutResponses bool
-	record           audit.Record
-	streamed         int64             // tokens that the client was sent so far
-	running          *activity.Request // nil until the record is in the audit
-	settled          bool              // and it is complete
-	followed         context.Context   // nil unless Instruments follow it
+	record     audit.Record
+	streamed   int64             // tokens that the client was sent so far
+	running    *activity.Request // nil until the record is in the audit
+	settled    bool              // and it is complete
+	followed   context.Context   // nil unless Instruments follow it
 }
 
 // inference serves an endpoint: parse, resolve, record, lease, send, relay, record.

@@ -2,7 +2,9 @@ package gateway_test
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -258,5 +260,25 @@ func TestATargetThatCannotSayItIsPassedOver(t *testing.T) {
 	resp := h.request("POST", chatPath, `{"model": "any", "n": 2, "messages": [{"role": "user", "content": "canary-prompt"}]}`)
 	if body := readBody(t, resp); resp.StatusCode != http.StatusOK || resp.Header.Get("X-Mlxbar-Failed") != "claude=invalid-request" {
 		t.Errorf("%d %q %s", resp.StatusCode, resp.Header.Get("X-Mlxbar-Failed"), body)
+	}
+}
+
+// That one provider has no Responses says nothing of the next one that is asked.
+func TestTheNextProviderIsAskedByItsOwnResponses(t *testing.T) {
+	var asked []string
+	knows := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.URL.Path)
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"id": "resp_1", "object": "response", "status": "completed", "output": []}`)
+	}))
+	defer knows.Close()
+	h := bilingual(t)
+	s := *h.settings.Load()
+	s.Providers = append(slices.Clone(s.Providers), settings.Provider{Name: "knows", Kind: settings.KindOpenAI, BaseURL: knows.URL + "/v1"})
+	s.Routes = []settings.Route{{Model: "any", Targets: []settings.Target{{Provider: "far", Model: "status-500"}, {Provider: "knows"}}}}
+	h.settings.Store(&s)
+	resp := h.request("POST", responsePath, asks(responsePath, "any", false))
+	if body := readBody(t, resp); resp.StatusCode != http.StatusOK || !slices.Equal(asked, []string{responsePath}) {
+		t.Errorf("%d %s, asked at %q", resp.StatusCode, body, asked)
 	}
 }

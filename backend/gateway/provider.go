@@ -30,7 +30,8 @@ const (
 var passedOn = map[settings.ProviderKind]string{settings.KindOpenAI: "Openai-", settings.KindAnthropic: "Anthropic-"}
 
 // remoteTarget is how the request is put to a provider: as it came where it speaks the client's protocol, else converted.
-func (x *exchange) remoteTarget(d routing.Destination) (target, error) {
+// One without Responses is asked by Chat Completions for them.
+func (x *exchange) remoteTarget(d routing.Destination, withoutResponses bool) (target, error) {
 	p := d.Provider
 	t := target{name: "Provider " + p.Name, kind: p.Kind, dialect: x.endpoint.dialect, header: http.Header{}}
 	if name := p.APIKeyEnv; name != "" {
@@ -39,9 +40,12 @@ func (x *exchange) remoteTarget(d routing.Destination) (target, error) {
 		}
 	}
 	t.url = under(p.BaseURL, x.endpoint.path)
+	if x.endpoint.dialect == responseDialect {
+		withoutResponses = withoutResponses || x.lacks(t)
+	}
 	var err error
 	switch {
-	case x.endpoint.kind == p.Kind && !x.converts(t):
+	case x.endpoint.kind == p.Kind && !withoutResponses:
 		t.passes = true
 		x.passOn(&t)
 		t.body, err = x.bodyFor(d.Model)
@@ -54,11 +58,6 @@ func (x *exchange) remoteTarget(d routing.Destination) (target, error) {
 		err = problem.Newf(problem.NotOffered, "Provider %s speaks %s's protocol, which has no %s.", p.Name, title[p.Kind], strings.TrimPrefix(x.endpoint.path, "/v1/"))
 	}
 	return t, err
-}
-
-// converts says whether a provider of the client's protocol is asked by another endpoint all the same.
-func (x *exchange) converts(t target) bool {
-	return x.endpoint.dialect == responseDialect && (x.lacks(t) || x.withoutResponses)
 }
 
 var title = map[settings.ProviderKind]string{settings.KindOpenAI: "OpenAI", settings.KindAnthropic: "Anthropic"}
