@@ -170,7 +170,9 @@ func TestTheOfficialGoClientsAreAnsweredByEveryUpstream(t *testing.T) {
 				for _, provider := range []string{"far", "claude"} {
 					s.isAnswered(t, h, provider, stream)
 				}
-				if a := s.ask(t, h, local, stream); a.err != nil || a.text == "" || a.prompt == 0 || a.completion == 0 {
+				// llama.cpp begins a stream of Messages before it always knows how long the prompt is.
+				told := !stream || s.name != "anthropic-sdk-go"
+				if a := s.ask(t, h, local, stream); a.err != nil || a.text == "" || told && a.prompt == 0 || a.completion == 0 {
 					t.Errorf("the engine: %+v", a)
 				}
 				if a := s.ask(t, h, "no-such-model", stream); a.err == nil || a.status != 404 {
