@@ -13,17 +13,16 @@ import (
 	"mlxbar/backend/gateway/problem"
 )
 
-// readBody takes the whole body of r, at most limit bytes, by deadline.
-func readBody(w http.ResponseWriter, r *http.Request, limit int64, deadline time.Time) ([]byte, error) {
+// readBody takes the whole body of r, at most limit bytes, by deadline, when pace ends it.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64, deadline time.Time, pace *pace) ([]byte, error) {
 	if err := checkContentType(r); err != nil {
 		return nil, err
 	}
 	if r.ContentLength > limit {
 		return nil, tooLarge(limit)
 	}
-	control := http.NewResponseController(w)
-	control.SetReadDeadline(deadline) // a test's recorder has none
-	defer control.SetReadDeadline(time.Time{})
+	pace.read(true)
+	defer pace.read(false)
 
 	body := make([]byte, 0, max(r.ContentLength, 512)+1)
 	from := r.Body

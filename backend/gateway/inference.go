@@ -14,8 +14,12 @@ import (
 	"mlxbar/backend/settings"
 )
 
-// cancelGrace is what a client that reads slowly has to hear that its request was cancelled.
-const cancelGrace = 2 * time.Second
+const (
+	// cancelGrace is what a client that reads slowly has to hear that its request was cancelled.
+	cancelGrace = 2 * time.Second
+	// overtimeGrace is what it has when the request's time is over.
+	overtimeGrace = 10 * time.Second
+)
 
 // exchange is one inference request on its way through.
 type exchange struct {
@@ -26,6 +30,7 @@ type exchange struct {
 	settings settings.Settings
 	start    time.Time
 
+	pace       pace
 	body       []byte
 	request    openai.Request
 	plan       routing.Plan
@@ -46,16 +51,15 @@ func (g *Gateway) inference(e endpoint) http.HandlerFunc {
 		total := time.Duration(e.total(x.settings.Timeouts))
 		ctx, cancel := context.WithCancelCause(r.Context())
 		defer cancel(nil)
+		x.pace.control = http.NewResponseController(w)
+		defer x.pace.end()
 		timer := time.AfterFunc(total, func() {
 			cancel(problem.Newf(problem.Timeout, "The request ran over the limit of %s that timeouts.%s sets.", settings.Duration(total), e.limit))
+			x.pace.hurry(overtimeGrace)
 		})
 		defer timer.Stop()
 		defer x.unfollow()
 		defer x.settleUnfinished()
-		// A client that stops reading must not hold a request past its time.
-		control := http.NewResponseController(w)
-		control.SetWriteDeadline(x.start.Add(total + 10*time.Second))
-		defer control.SetWriteDeadline(time.Time{})
 
 		if err := x.serve(ctx, cancel, total); err != nil {
 			x.fail(err)
@@ -87,7 +91,7 @@ func (x *exchange) serve(ctx context.Context, cancel context.CancelCauseFunc, to
 
 // read takes the body in and checks it.
 func (x *exchange) read(deadline time.Time) error {
-	body, err := readBody(x.w, x.r, int64(x.settings.Server.MaxBodyMB)<<20, deadline)
+	body, err := readBody(x.w, x.r, int64(x.settings.Server.MaxBodyMB)<<20, deadline, &x.pace)
 	if err != nil {
 		return err
 	}
@@ -130,8 +134,7 @@ func (x *exchange) begin(cancel context.CancelCauseFunc) {
 		Backend: string(rec.Backend), Provider: rec.Provider, Endpoint: rec.Endpoint, Stream: rec.Stream, Client: rec.Client,
 	}, func(cause error) {
 		cancel(cause)
-		// A client that does not read must not keep its request from ending.
-		http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(cancelGrace))
+		x.pace.hurry(cancelGrace)
 	})
 }
 

@@ -179,7 +179,7 @@ func (r *relay) events(ctx context.Context, body io.Reader) error {
 			sent += int64(len(out))
 			unflushed = true
 		}
-		if !done && (reader.Pending() || !unflushed) {
+		if !done && (!unflushed || reader.Pending()) {
 			continue // one flush for what came together
 		}
 		unflushed = false

@@ -1,6 +1,9 @@
 package gateway_test
 
 import (
+	"bufio"
+	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -203,6 +206,26 @@ func TestAStreamThatFailsBeforeItsFirstEventIsAPlainError(t *testing.T) {
 	resp := h.request("POST", "/v1/chat/completions", chat("malformed-sse", true))
 	if doc := readProblem(t, resp); resp.StatusCode != http.StatusBadGateway {
 		t.Errorf("%d %+v", resp.StatusCode, doc)
+	}
+}
+
+func TestABodyThatDoesNotComeIsATimeoutAndItsConnectionServesNoOther(t *testing.T) {
+	h := newHouse(t, func(s *settings.Settings) { s.Timeouts.Chat = settings.Duration(150 * time.Millisecond) })
+	conn, err := net.Dial("tcp", strings.TrimPrefix(h.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST /v1/chat/completions HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{", conn.RemoteAddr())
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := readProblem(t, resp); d.Type != "/problems/timeout" || !strings.Contains(d.Detail, "body") || !resp.Close {
+		t.Errorf("%+v, Connection: close is %v", d, resp.Close)
+	}
+	if rec := h.only(); rec.Status != audit.TimedOut {
+		t.Errorf("record %+v", rec)
 	}
 }
 

@@ -141,3 +141,62 @@ func TestReadingAChunkTakesNoMemory(t *testing.T) {
 		t.Errorf("ten chunks take %v allocations, a thousand more %v", few, many)
 	}
 }
+
+func TestWhatHasComeIsReadWithoutAWait(t *testing.T) {
+	const head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	more, asked := make(chan string), make(chan struct{})
+	s := serve(t, func(conn net.Conn) {
+		for text := range more {
+			io.WriteString(conn, text)
+			asked <- struct{}{}
+		}
+	})
+	send := func(text string) { more <- text; <-asked }
+	c := newClient(t)
+	answered := make(chan *http.Response)
+	go func() {
+		resp, err := c.RoundTrip(post(t, s.url, ""))
+		if err != nil {
+			t.Error(err)
+		}
+		answered <- resp
+	}()
+	send(head + "5\r\nhel") // the head and a part of a chunk
+	resp := <-answered
+	if resp == nil {
+		t.FailNow()
+	}
+	now := resp.Body.(interface{ ReadNow([]byte) (int, error) })
+	p := make([]byte, 2*bufferSize)
+	text := func() string { // loopback may take a moment to deliver
+		t.Helper()
+		for range 5000 {
+			n, err := now.ReadNow(p)
+			if err != nil {
+				return err.Error()
+			}
+			if n > 0 {
+				return string(p[:n])
+			}
+			time.Sleep(time.Millisecond)
+		}
+		return "nothing"
+	}
+	if got := text(); got != "hel" {
+		t.Errorf("read %q", got)
+	}
+	if n, err := now.ReadNow(p); n != 0 || err != nil {
+		t.Errorf("with nothing there: %d bytes, %v", n, err)
+	}
+	for _, step := range []struct{ sent, want string }{{"lo\r\n3\r\nyou\r\n", "loyou"}, {"0\r\n\r\n", "EOF"}} {
+		send(step.sent)
+		if got := text(); got != step.want {
+			t.Errorf("after %q came %q, want %q", step.sent, got, step.want)
+		}
+	}
+	if n, err := now.ReadNow(p); n != 0 || err != io.EOF {
+		t.Errorf("after the end: %d bytes, %v", n, err)
+	}
+	close(more)
+	resp.Body.Close()
+}

@@ -61,6 +61,29 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// ReadNow is Read without the wait: what has not come yet is no bytes and no error.
+func (b *body) ReadNow(p []byte) (int, error) {
+	if b.err != nil || len(p) == 0 {
+		return 0, b.err
+	}
+	p = p[:min(len(p), bufferSize-1)] // more would be read past the buffer, with a wait
+	n, err := b.read(p, polled)
+	switch err {
+	case nil:
+	case errNothing:
+		return n, nil
+	case io.EOF:
+		b.err = err
+		b.finish()
+	default:
+		b.err = err
+	}
+	return n, err
+}
+
+// polled fills the buffer with what has come.
+func polled(cn *conn, _ int) error { return cn.poll() }
+
 // finish gives the connection back after the last byte.
 func (b *body) finish() {
 	if cn := b.cn; cn != nil {
@@ -96,7 +119,7 @@ func (b *body) Close() error {
 // drain reads what has come of the rest of an answer; io.EOF is its end.
 func (b *body) drain() error {
 	for n := 0; n <= maxRest; {
-		m, err := b.read(b.cn.scratch[:], func(cn *conn, _ int) error { return cn.poll() })
+		m, err := b.read(b.cn.scratch[:], polled)
 		if n += m; err != nil {
 			*b = body{}
 			return err

@@ -18,6 +18,7 @@ const initialBuffer = 4 << 10
 // Reader yields raw events, each with the blank line that ends it.
 type Reader struct {
 	src        io.Reader
+	now        prompt // src without a wait; nil where it has no such thing
 	buf        []byte
 	start, end int // buf[start:end] is read and not yet yielded
 	scanned    int // buf[start:scanned] holds no end of an event
@@ -31,7 +32,9 @@ var buffers = sync.Pool{New: func() any { return new([initialBuffer]byte) }}
 // NewReader reads from src events of at most max bytes.
 func NewReader(src io.Reader, max int) *Reader {
 	b := buffers.Get().(*[initialBuffer]byte)
-	return &Reader{src: src, buf: b[:min(initialBuffer, max):min(initialBuffer, max)], max: max, borrowed: b}
+	r := &Reader{src: src, buf: b[:min(initialBuffer, max):min(initialBuffer, max)], max: max, borrowed: b}
+	r.now, _ = src.(prompt)
+	return r
 }
 
 // Release gives the reader's memory to another one. Neither the reader nor an event of it
@@ -55,15 +58,29 @@ func (r *Reader) Next() ([]byte, error) {
 		if r.err != nil {
 			return nil, r.ending()
 		}
-		if err := r.fill(); err != nil {
+		if err := r.fill(r.src.Read); err != nil {
 			return nil, err
 		}
 	}
 }
 
+// prompt is a source that can be read without a wait: what has not come yet is no bytes and no error.
+type prompt interface {
+	ReadNow(p []byte) (int, error)
+}
+
 // Pending says whether another whole event is already here, so that a caller may
-// put off its flush.
-func (r *Reader) Pending() bool { return r.complete() > 0 }
+// put off its flush. A source that can be read without a wait is looked at once. The bytes of the
+// last event are not valid afterwards.
+func (r *Reader) Pending() bool {
+	if r.complete() > 0 {
+		return true
+	}
+	if r.now == nil || r.err != nil || r.fill(r.now.ReadNow) != nil {
+		return false
+	}
+	return r.complete() > 0
+}
 
 func (r *Reader) ending() error {
 	if r.err == io.EOF && len(bytes.TrimSpace(r.buf[r.start:r.end])) > 0 {
@@ -137,7 +154,7 @@ func lineEnd(d []byte, final bool) int {
 	return 1
 }
 
-func (r *Reader) fill() error {
+func (r *Reader) fill(read func([]byte) (int, error)) error {
 	if r.start > 0 {
 		copy(r.buf, r.buf[r.start:r.end])
 		r.end -= r.start
@@ -150,7 +167,7 @@ func (r *Reader) fill() error {
 		}
 		r.buf = append(r.buf, make([]byte, min(len(r.buf), r.max-len(r.buf)))...)
 	}
-	n, err := r.src.Read(r.buf[r.end:])
+	n, err := read(r.buf[r.end:])
 	r.end += n
 	r.err = err
 	return nil

@@ -3,7 +3,9 @@ package sse
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -82,6 +84,49 @@ func TestPendingTellsOfAWholeEventOnly(t *testing.T) {
 	}
 	if !pending[0] || pending[1] {
 		t.Fatalf("pending after each event: %v, want [true false]", pending)
+	}
+}
+
+// dripping is a source of which only the parts before a "|" have come.
+type dripping struct{ parts []string }
+
+func (d *dripping) Read(p []byte) (int, error) {
+	for len(d.parts) > 0 && d.parts[0] == "|" {
+		d.parts = d.parts[1:]
+	}
+	return d.ReadNow(p)
+}
+
+func (d *dripping) ReadNow(p []byte) (n int, err error) {
+	switch {
+	case len(d.parts) == 0:
+		return 0, io.EOF
+	case d.parts[0] == "|":
+		return 0, nil
+	}
+	n = copy(p, d.parts[0])
+	if d.parts[0] = d.parts[0][n:]; d.parts[0] == "" {
+		d.parts = d.parts[1:]
+	}
+	return n, nil
+}
+
+func TestPendingLooksAtASourceThatNeedNotBeWaitedFor(t *testing.T) {
+	r := NewReader(&dripping{[]string{"data: a\n\n", "data: b\n\n", "|", "data: c\n", "|", "\nda", "ta: d\n\n"}}, 1<<20)
+	var got []string
+	for {
+		event, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.TrimSpace(string(event)) // before Pending, which may move it
+		got = append(got, fmt.Sprintf("%s %v", text, r.Pending()))
+	}
+	if want := []string{"data: a true", "data: b false", "data: c true", "data: d false"}; !slices.Equal(got, want) {
+		t.Errorf("events and whether another is here: %q, want %q", got, want)
 	}
 }
 
