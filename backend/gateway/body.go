@@ -35,6 +35,9 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, deadline time
 		return body, nil
 	}
 	var over *http.MaxBytesError
+	if !errors.As(err, &over) {
+		r.Body.Close() // now that it fails at once: else the server waits for the rest before it answers
+	}
 	switch {
 	case errors.As(err, &over):
 		return nil, tooLarge(limit)
