@@ -56,7 +56,9 @@ type Status struct {
 	Detail      string `json:"detail"`
 	PID         int    `json:"pid"`
 	MemoryBytes uint64 `json:"memory_bytes"`
-	InFlight    int    `json:"in_flight"`
+	InFlight    int    `json:"in_flight" doc:"Requests that it was given and has not answered to their end."`
+	Slots       int    `json:"slots" doc:"How many it answers at once; 0 while nothing is loaded, or where that is not known."`
+	Waiting     int    `json:"waiting" doc:"Those in flight that are more than that: they wait inside it."`
 }
 
 // Engine knows how one kind of child process is started.
@@ -92,6 +94,9 @@ type Spec struct {
 	Ready func(line []byte) (baseURL string, ok bool)
 	// Health is a path under the base URL that answers 200 to the key while the child is well.
 	Health string
+	// Slots is how many requests the child answers at once, 0 where that is not known.
+	// It is given more than that, and has the others wait.
+	Slots int
 	// LogLine gives what of a line of output may stand in the log, nil for nothing:
 	// after the ready line it may hold what somebody asked. Nil keeps all.
 	LogLine func(line []byte, ready bool) []byte

@@ -47,6 +47,21 @@ func TestManyWhoWaitShareOneLoad(t *testing.T) {
 	}
 }
 
+func TestWhoIsBeyondTheSlotsWaits(t *testing.T) {
+	for _, c := range []struct{ slots, asking, waiting int }{{2, 0, 0}, {2, 1, 0}, {2, 2, 0}, {2, 3, 1}, {1, 5, 4}, {0, 5, 0}} {
+		t.Run(fmt.Sprintf("%d of %d", c.asking, c.slots), func(t *testing.T) {
+			r := newRig(t, &fakeEngine{spec: func(s *Spec) { s.Slots = c.slots }}, nil)
+			r.acquire().Release()
+			for range c.asking {
+				defer r.acquire().Release()
+			}
+			if s := r.state(); s.Slots != c.slots || s.InFlight != c.asking || s.Waiting != c.waiting {
+				t.Errorf("the status is %+v, want %d to wait", s, c.waiting)
+			}
+		})
+	}
+}
+
 func TestEveryWaiterLearnsThatALoadFailed(t *testing.T) {
 	file, open := gate(t)
 	r := newRig(t, &fakeEngine{script: func(int) script { return script{Gate: file, ExitsLoading: 1} }},

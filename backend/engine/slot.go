@@ -348,7 +348,10 @@ func (s *slot) retire(run *incarnation) {
 func (s *slot) status() Status {
 	st := Status{Model: s.name, Engine: s.engine.Name(), State: s.state, Detail: s.detail}
 	if s.run != nil {
-		st.PID, st.InFlight = s.run.PID(), s.run.inFlight
+		st.PID, st.InFlight, st.Slots = s.run.PID(), s.run.inFlight, s.run.spec.Slots
+		if st.Slots > 0 {
+			st.Waiting = max(0, st.InFlight-st.Slots)
+		}
 	}
 	return st
 }

@@ -10,9 +10,10 @@ beforeAll(async () => {
 });
 
 /** A request for an answer that does not end by itself, as an editor sends it, and what becomes of its answer. */
-async function story(): Promise<{ id: string; end: Promise<string> }> {
+async function story(signal?: AbortSignal): Promise<{ id: string; end: Promise<string> }> {
   const response = await fetch(`${stage.server.url}/v1/chat/completions`, {
     method: 'POST',
+    signal,
     headers: { 'Content-Type': 'application/json', 'User-Agent': 'an-editor/1.0' },
     body: JSON.stringify({ model: starter, stream: true, max_tokens: 4000, ignore_eos: true, messages: [{ role: 'user', content: 'Write a long story about a river.' }] }),
   });
@@ -57,6 +58,24 @@ it('shows a request that runs, with what came so far, and cancels it upstream to
   await eventually(() => stage.row(id).locator('td').nth(5).innerText()).toBe('cancelled');
   await page.getByText('Nothing at the moment.').waitFor();
   await eventually(async () => ((await (await stage.server.api('/api/engines')).json()) as { engines: { model: string; in_flight: number }[] }).engines.find((e) => e.model === starter)?.in_flight).toBe(0);
+});
+
+it('tells of those that wait for a slot of the engine', async () => {
+  const { page } = stage;
+  const slots = (parallel: number) => stage.server.set({ engines: { llamacpp: { parallel } } });
+  await slots(1);
+  const stop = new AbortController();
+  // An engine of one slot does not begin the answers of the others.
+  const asked = Promise.allSettled([story(stop.signal), story(stop.signal), story(stop.signal)]);
+  try {
+    await page.getByRole('region', { name: 'Running now' }).getByText('3 requests, 2 waiting for a slot').waitFor();
+    await page.getByRole('region', { name: 'Models' }).getByText('1 running now, 2 waiting').waitFor();
+  } finally {
+    stop.abort();
+    await asked;
+  }
+  await page.getByText('Nothing at the moment.').waitFor();
+  await slots(4);
 });
 
 it('draws what goes on, and says it to those who do not see it', async () => {

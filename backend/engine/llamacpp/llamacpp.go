@@ -73,20 +73,24 @@ func (e *Engine) Launch(model models.Model) (engine.Spec, error) {
 	if err != nil {
 		return engine.Spec{}, fmt.Errorf("launch %s: %w", model.Name, err)
 	}
-	key := rand.Text()
+	key, options := rand.Text(), e.options()
 	return engine.Spec{
 		Command: env.Python,
 		// -I: neither the environment nor the current folder adds to what is imported.
-		Args:    append([]string{"-I", "-u", program}, arguments(model, e.options())...),
+		Args:    append([]string{"-I", "-u", program}, arguments(model, options)...),
 		Env:     childEnviron(os.Environ()),
 		Stdin:   []byte(key + "\n"),
 		APIKey:  key,
 		Ready:   parseReady,
+		Slots:   slots(options),
 		Health:  "/v1/models", // which asks for the key, unlike /health
 		LogLine: loggable,
 		Explain: explain,
 	}, nil
 }
+
+// slots is how many requests llama.cpp answers at once.
+func slots(o Options) int { return max(o.Parallel, 1) }
 
 // program writes the script where Python can read it, unless it is there.
 func (e *Engine) program() (string, error) {
@@ -105,7 +109,7 @@ func arguments(model models.Model, o Options) []string {
 	args := []string{
 		"--model", model.Path, "--alias", model.Name,
 		"--context-size", strconv.Itoa(o.ContextSize),
-		"--parallel", strconv.Itoa(max(o.Parallel, 1)),
+		"--parallel", strconv.Itoa(slots(o)),
 		"--threads", strconv.Itoa(o.Threads),
 	}
 	if !model.Facts.HasPooling {

@@ -61,10 +61,12 @@ func (s *Set) total(i Instrument, read metric.Float64Callback) error {
 }
 
 func (s *Set) engines(all func() []engine.Status) error {
-	each := func(value func(engine.Status) float64) metric.Float64Callback {
+	loaded := func(e engine.Status) bool { return e.PID != 0 }
+	counted := func(e engine.Status) bool { return loaded(e) && e.Slots > 0 }
+	each := func(of func(engine.Status) bool, value func(engine.Status) float64) metric.Float64Callback {
 		return func(_ context.Context, o metric.Float64Observer) error {
 			for _, e := range all() {
-				if e.PID != 0 {
+				if of(e) {
 					o.Observe(value(e), metric.WithAttributes(text(keyEngine, e.Engine), text(keyRequestModel, short(e.Model))))
 				}
 			}
@@ -72,8 +74,10 @@ func (s *Set) engines(all func() []engine.Status) error {
 		}
 	}
 	return errors.Join(
-		s.gauge(engineMemory, each(func(e engine.Status) float64 { return float64(e.MemoryBytes) })),
-		s.gauge(engineInFlight, each(func(e engine.Status) float64 { return float64(e.InFlight) })),
+		s.gauge(engineMemory, each(loaded, func(e engine.Status) float64 { return float64(e.MemoryBytes) })),
+		s.gauge(engineInFlight, each(loaded, func(e engine.Status) float64 { return float64(e.InFlight) })),
+		s.gauge(engineSlots, each(counted, func(e engine.Status) float64 { return float64(e.Slots) })),
+		s.gauge(engineWaiting, each(counted, func(e engine.Status) float64 { return float64(e.Waiting) })),
 	)
 }
 

@@ -63,7 +63,11 @@ var (
 	engineMemory = Instrument{"mlxbar.engine.memory", Gauge, "By",
 		"Resident memory of a loaded engine.", []string{keyEngine, keyRequestModel}, nil}
 	engineInFlight = Instrument{"mlxbar.engine.in_flight", Gauge, "{request}",
-		"Requests that a loaded engine is answering.", []string{keyEngine, keyRequestModel}, nil}
+		"Requests that a loaded engine was given, with those that wait inside it.", []string{keyEngine, keyRequestModel}, nil}
+	engineSlots = Instrument{"mlxbar.engine.slots", Gauge, "{request}",
+		"Requests that a loaded engine answers at once, where that is known.", []string{keyEngine, keyRequestModel}, nil}
+	engineWaiting = Instrument{"mlxbar.engine.waiting", Gauge, "{request}",
+		"Requests that wait inside a loaded engine: those in flight beyond its slots.", []string{keyEngine, keyRequestModel}, nil}
 	engineLoads = Instrument{"mlxbar.engine.loads", Counter, "{load}",
 		"Loads that have ended, by how they ended: ready, failed or cancelled.", []string{keyEngine, keyRequestModel, keyResult}, nil}
 	loadDuration = Instrument{"mlxbar.engine.load.duration", Histogram, "s",
@@ -100,7 +104,7 @@ var (
 func All() []Instrument {
 	return []Instrument{
 		requests, requestDuration, firstToken, perToken, tokenUsage, inFlight, waiting,
-		engineMemory, engineInFlight, engineLoads, loadDuration, engineCrashes,
+		engineMemory, engineInFlight, engineSlots, engineWaiting, engineLoads, loadDuration, engineCrashes,
 		auditLag, auditQueue, batchRecords, batchDuration, batchFailures,
 		processMemory, processCPU, processUptime, goMemory, goAllocated, goroutines,
 	}

@@ -81,6 +81,12 @@ export class Server {
     return fetch(this.url + path, { ...init, headers: { Authorization: `Bearer ${await this.token()}`, ...init.headers } });
   }
 
+  /** Changes settings. */
+  async set(change: object): Promise<void> {
+    const response = await this.api('/api/settings', { method: 'PATCH', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(change) });
+    if (!response.ok) throw new Error(`the settings were not changed: ${await response.text()}`);
+  }
+
   ended(): boolean {
     return !this.#process || this.#process.exitCode !== null || this.#process.signalCode !== null;
   }

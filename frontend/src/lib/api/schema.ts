@@ -924,15 +924,28 @@ export interface components {
         EngineStatus: {
             detail: string;
             engine: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Requests that it was given and has not answered to their end.
+             */
             in_flight: number;
             /** Format: int64 */
             memory_bytes: number;
             model: string;
             /** Format: int64 */
             pid: number;
+            /**
+             * Format: int64
+             * @description How many it answers at once; 0 while nothing is loaded, or where that is not known.
+             */
+            slots: number;
             /** @enum {string} */
             state: "idle" | "installing" | "loading" | "ready" | "failed";
+            /**
+             * Format: int64
+             * @description Those in flight that are more than that: they wait inside it.
+             */
+            waiting: number;
         };
         EnginesOutputBody: {
             engines: components["schemas"]["EngineStatus"][];
