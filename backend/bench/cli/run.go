@@ -67,13 +67,11 @@ func (a *App) run(ctx context.Context, o *options) error {
 		return s.noModel(model)
 	}
 	unsaved := s.save(ctx)
-	if err := s.deliver(o.format, o.output); err != nil {
+	unwritten, err := s.deliver()
+	if err != nil {
 		return err
 	}
-	if unsaved != nil {
-		return unsaved
-	}
-	return s.verdict()
+	return s.conclude(unwritten, unsaved)
 }
 
 // theModel is the one that was named, or the only one that there is.
@@ -96,19 +94,19 @@ func (s *session) noModel(model string) error {
 	return usage("--model %q: the server at %s has no such model; there are: %s", model, results.CleanURL(s.options.server.URL), s.known.Names())
 }
 
-// deliver prints the results, or writes them to a file.
-func (s *session) deliver(format, output string) error {
-	raw, err := render(s.file, format)
+// deliver writes the results to the file that was named, or prints them: also when they could not be
+// written, as on a disk that is full, for they took their time. Then unwritten says why.
+func (s *session) deliver() (unwritten, err error) {
+	raw, err := render(s.file, s.options.format)
 	if err != nil {
-		return failed("%w", err)
+		return nil, failed("%w", err)
 	}
-	if output == "" {
-		_, err = s.Out.Write(raw)
-		return err
+	if s.options.output == "" {
+		return nil, s.print(raw)
 	}
-	if err := results.Write(output, raw); err != nil {
-		return failed("%w", err)
+	if err := results.Write(s.options.output, raw); err != nil {
+		return failed("%w", err), s.print(raw)
 	}
-	s.tells.note("results written to " + output)
-	return nil
+	s.tells.note("results written to " + s.options.output)
+	return nil, nil
 }

@@ -60,6 +60,28 @@ func (s *session) canSave(ctx context.Context) error {
 	return nil
 }
 
+// print prints the results.
+func (s *session) print(raw []byte) error {
+	if _, err := s.Out.Write(raw); err != nil {
+		return failed("print the results: %w", err)
+	}
+	return nil
+}
+
+// conclude is how the command ends: with why the results are not in their file or not with the
+// server, else with what was not measured as asked.
+func (s *session) conclude(unwritten, unsaved error) error {
+	switch {
+	case unwritten != nil && unsaved != nil:
+		return failed("%w; %w", unwritten, unsaved)
+	case unwritten != nil:
+		return unwritten
+	case unsaved != nil:
+		return unsaved
+	}
+	return s.verdict()
+}
+
 // save has the server keep what was measured, of a run that was broken off too.
 func (s *session) save(ctx context.Context) error {
 	if !s.options.save {

@@ -62,21 +62,17 @@ func (a *App) suite(ctx context.Context, o *options, routes []string) error {
 	specs := s.known.Matrix(routes, o.models, o.prompts, o.concurrency)
 	unkept := s.measure(ctx, specs, s.keep)
 	unsaved := s.save(ctx)
-	if err := s.deliver(o.format, ""); err != nil {
+	raw, err := render(s.file, o.format)
+	if err != nil {
+		return failed("%w", err)
+	}
+	if err := s.print(raw); err != nil {
 		return err
 	}
 	if unkept == nil && o.output != "" {
 		s.tells.note("results written to " + o.output)
 	}
-	switch {
-	case unkept != nil && unsaved != nil:
-		return failed("%w; %w", unkept, unsaved)
-	case unkept != nil:
-		return unkept
-	case unsaved != nil:
-		return unsaved
-	}
-	return s.verdict()
+	return s.conclude(unkept, unsaved)
 }
 
 // keep writes what there is so far.

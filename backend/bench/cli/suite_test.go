@@ -323,6 +323,29 @@ func TestASuiteWhoseFolderGoesIsMeasuredPrintedAndKeptAllTheSame(t *testing.T) {
 	}
 }
 
+func TestARunWhoseFolderGoesPrintsWhatItMeasured(t *testing.T) {
+	for format, shows := range map[string]string{"table": "all 2 answered", "json": `"complete": true`} {
+		d := newDesk(t)
+		g := newGateway(t, "token")
+		d.running(g, "token")
+		folder := filepath.Dir(d.write("out/empty", ""))
+		var fault error
+		g.at = func(n int64) {
+			if n == 2 {
+				fault = os.RemoveAll(folder)
+			}
+		}
+		o := d.run("run", "--model", "ok-3", "--runs", "2", "--format", format, "--output", filepath.Join(folder, "results"))
+		if fault != nil {
+			t.Fatal(fault)
+		}
+		if o.code != codeFailure || !strings.Contains(o.stdout, shows) || strings.Contains(o.stderr, "results written") ||
+			!strings.HasPrefix(o.stderr, "mlx-benchmark: write the results: ") || !strings.Contains(o.stderr, "no such file") {
+			t.Errorf("%s: %+v", format, o)
+		}
+	}
+}
+
 func TestTheBarFitsALineAndGoesAway(t *testing.T) {
 	var out bytes.Buffer
 	b := newBar(&out, true)
