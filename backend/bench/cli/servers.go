@@ -23,6 +23,9 @@ func (o *options) servers(getenv func(string) string) error {
 		if o.server.URL, err = address("--url", o.url); err != nil {
 			return err
 		}
+		if sameHere(o.server.URL, running) {
+			o.server.URL = running
+		}
 	case running != "":
 		o.server.URL = running
 	default:
@@ -68,6 +71,15 @@ func address(flag, text string) (string, error) {
 		return "", usage("%s: ends in ? or #, which an address of a server does not; write it as in %s", flag, defaultURL)
 	}
 	return strings.TrimSuffix(strings.TrimSuffix(u.String(), "/"), "/v1"), nil
+}
+
+// sameHere says whether the address is that of the running server with localhost for its host. That
+// server is then asked at the address that it has: localhost may be another program's, too.
+func sameHere(named, running string) bool {
+	n, err := url.Parse(named)
+	r, wrong := url.Parse(running)
+	return err == nil && wrong == nil && strings.EqualFold(n.Hostname(), "localhost") && n.Path == "" && n.User == nil &&
+		n.Scheme == r.Scheme && n.Port() == r.Port() && workload.Server{URL: running}.Here()
 }
 
 // secret reads a key out of the variable of that name.

@@ -246,6 +246,22 @@ func TestAServerThatRequiresAKeyIsAskedWithItsOwnToken(t *testing.T) {
 	d.good(append(ask, "--api-key-env", "KEY")...)
 }
 
+func TestLocalhostWithTheOwnServersPortIsTheOwnServer(t *testing.T) {
+	d := newDesk(t)
+	g, other := newGateway(t, "token"), newGateway(t, "token")
+	d.running(g, "token")
+	g.requires = "token"
+	local := func(g *gateway) string { return strings.Replace(g.URL, "127.0.0.1", "localhost", 1) }
+	for _, address := range []string{local(g), local(g) + "/v1/", strings.ToUpper(local(g)), g.URL} {
+		if got := d.good("run", "--model", "ok-3", "--runs", "1", "--url", address); !strings.Contains(got, "local-llamacpp, ok-3") {
+			t.Errorf("%s:\n%s", address, got)
+		}
+	}
+	if got := d.good("run", "--model", "ok-3", "--runs", "1", "--url", local(other)); !strings.Contains(got, "local, ok-3") || slices.Contains(other.keys(), "GET token") {
+		t.Errorf("another server was taken for the own:\n%s", got)
+	}
+}
+
 func TestASuiteWithNothingSetUpIsAFailure(t *testing.T) {
 	d := newDesk(t)
 	d.running(newGateway(t, "token"), "token")
