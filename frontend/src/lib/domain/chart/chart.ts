@@ -107,8 +107,8 @@ export type Chart = XYChart | RowsChart;
 export type Ink = 'text' | 'muted' | 'line' | 'line-strong' | 'panel' | 'ok' | 'bad' | `chart-${1 | 2 | 3 | 4 | 5 | 6}`;
 
 const inks = ['chart-1', 'chart-2', 'chart-3', 'chart-4', 'chart-5', 'chart-6'] as const;
-export const shapes = ['circle', 'square', 'triangle', 'diamond', 'plus', 'ring'] as const;
-const dashes = ['', '7 3', '7 2 2 2', '12 3', '4 2', '12 3 3 3'] as const;
+export const shapes = ['circle', 'square', 'triangle', 'diamond', 'plus', 'ring', 'cross', 'open-diamond', 'open-square', 'open-triangle', 'down', 'open-down'] as const;
+const dashes = ['', '7 3', '7 2 2 2', '12 3', '4 2', '12 3 3 3', '16 4', '10 2 4 2', '3 4', '14 2 2 2 2 2', '6 6', '8 2 2 2 2 2 2 2'] as const;
 
 export interface Look {
   ink: Ink;
@@ -116,11 +116,16 @@ export interface Look {
   dash: string;
 }
 
-/** How many series are told apart; more of them would not be. */
-export const looks = inks.length;
+/** How many series are told apart; more of them would not be. Each colour is there twice, with another mark and dash. */
+export const looks = shapes.length;
 
-/** Colour, mark and dash of a series: never the colour alone. */
-export const lookOf = (i: number): Look => ({ ink: inks[i % looks] ?? 'chart-1', shape: shapes[i % looks] ?? 'circle', dash: dashes[i % looks] ?? '' });
+/** Colour, mark and dash of a series, never the colour alone; before: as it is drawn when it is what was before. */
+export function lookOf(i: number, before = false): Look {
+  const ink = inks[i % inks.length] ?? 'chart-1';
+  const second = i % looks >= inks.length;
+  if (before) return { ink, shape: second ? 'open-square' : 'ring', dash: second ? '1.5 6' : '1.5 3' };
+  return { ink, shape: shapes[i % looks] ?? 'circle', dash: dashes[i % looks] ?? '' };
+}
 
 /** What the legend names. */
 export function legend(chart: Chart): { name: string; look: number; before: boolean }[] {

@@ -67,7 +67,7 @@ function xAxis(chart: XYChart, x: (v: number) => number, area: Layout['area']): 
 }
 
 function seriesMarks(s: XYChart['series'][number], joined: XYChart['line'], x: (v: number) => number, y: (v: number) => number): Mark[] {
-  const { ink, shape, dash } = lookOf(s.look);
+  const { ink, shape, dash } = lookOf(s.look, s.before);
   const opacity = s.before ? 0.6 : 1;
   const marks: Mark[] = [];
   for (const p of s.points) {
@@ -78,9 +78,8 @@ function seriesMarks(s: XYChart['series'][number], joined: XYChart['line'], x: (
   }
   if (s.points.length > 1) {
     const d = s.points.map((p, i) => (i === 0 ? `M${round(x(p.x))} ${round(y(p.y))}` : joined === 'steps' ? `H${round(x(p.x))}V${round(y(p.y))}` : `L${round(x(p.x))} ${round(y(p.y))}`));
-    const of = s.before ? '1.5 3' : dash;
-    marks.push({ kind: 'path', d: d.join(''), ink, width: 1.5, opacity, ...(of ? { dash: of } : {}) });
+    marks.push({ kind: 'path', d: d.join(''), ink, width: 1.5, opacity, ...(dash ? { dash } : {}) });
   }
-  for (const p of s.marked ?? s.points) marks.push({ kind: 'dot', x: round(x(p.x)), y: round(y(p.y)), shape: s.before ? 'ring' : shape, ink });
+  for (const p of s.marked ?? s.points) marks.push({ kind: 'dot', x: round(x(p.x)), y: round(y(p.y)), shape, ink });
   return marks;
 }

@@ -34,7 +34,7 @@ export function rowsLayout(chart: RowsChart, width: number, height: number): Lay
     for (const [i, row] of group.rows.entries()) {
       const y = from + (i + 0.5) * rowHeight;
       marks.push(...(chart.marks === 'bars' ? bar(row, x, y, area) : dot(row, x, y)));
-      const key: Mark[] = chart.marks === 'bars' ? [{ kind: 'dot', x: 6, y, shape: row.before ? 'ring' : lookOf(row.look).shape, ink: lookOf(row.look).ink }] : [];
+      const key: Mark[] = chart.marks === 'bars' ? [{ kind: 'dot', x: 6, y, shape: lookOf(row.look, row.before).shape, ink: lookOf(row.look).ink }] : [];
       const start = chart.marks === 'bars' ? 16 : 0;
       marks.push(...key, { kind: 'text', x: start, y: y + 4, text: fitted(row.name, names - start - 6), anchor: 'start', ink: 'muted' });
       marks.push({ kind: 'text', x: width, y: y + 4, text: row.text, anchor: 'end', ink: row.ink ?? 'text' });

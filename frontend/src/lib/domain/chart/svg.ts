@@ -52,12 +52,11 @@ function legendMarks(chart: Chart, width: number): { marks: Mark[]; height: numb
   let [x, y] = [0, 12];
   for (const { name: plain, look, before } of chart.kind === 'xy' ? legend(chart) : []) {
     const name = before ? `${plain} (before)` : plain;
-    const { ink, shape, dash } = lookOf(look);
+    const { ink, shape, dash } = lookOf(look, before);
     const room = 34 + textWidth(name) + 16;
     if (x > 0 && x + room > width) [x, y] = [0, y + 18];
-    const of = before ? '1.5 3' : dash;
-    marks.push({ kind: 'path', d: `M${x} ${y}H${x + 24}`, ink, width: 1.5, ...(of ? { dash: of } : {}) });
-    marks.push({ kind: 'dot', x: x + 12, y, shape: before ? 'ring' : shape, ink });
+    marks.push({ kind: 'path', d: `M${x} ${y}H${x + 24}`, ink, width: 1.5, ...(dash ? { dash } : {}) });
+    marks.push({ kind: 'dot', x: x + 12, y, shape, ink });
     marks.push({ kind: 'text', x: x + 32, y: y + 4, text: name, anchor: 'start', ink: 'text' });
     x += room;
   }
