@@ -4,6 +4,7 @@ import { untrack } from 'svelte';
 import { getBenchmark, getBenchmarks, renameBenchmark, startBenchmark, stopBenchmark } from '../api/client';
 import { ApiError, isAbort, sentence } from '../api/problem';
 import type { BenchmarkFile, BenchmarkJob, BenchmarkRun } from '../api/types';
+import { predecessors } from '../domain/benchmark/run';
 import { isRequest, toRequest, type Form } from '../domain/benchmark/view';
 import { server } from './server.svelte';
 
@@ -13,6 +14,8 @@ const mostFiles = 6; // whole files that are remembered; a large one has megabyt
 
 class Benchmarks {
   runs = $state.raw<BenchmarkRun[]>([]);
+  /** What each is held against, by its id. */
+  readonly earlier = $derived(predecessors(this.runs));
   loaded = $state(false);
   /** There are older ones than those that were read. */
   more = $state(false);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { aCase, aRun } from './fixture';
-import { asked, changes, choice, choiceWords, engineChanges, keyOf, missing, modelNames, nameOf, outcome, previous, seriesName } from './run';
+import { asked, changes, choice, choiceWords, engineChanges, keyOf, missing, modelNames, nameOf, outcome, predecessors, seriesName } from './run';
 
 const now = new Date('2026-01-02T12:00:00');
 
@@ -61,6 +61,16 @@ describe('what has changed', () => {
     ]);
   });
 
+  it('is found in one go through the runs', () => {
+    let looked = 0;
+    const runs = Array.from({ length: 1000 }, (_, i) => {
+      const run = aRun({ id: i + 1, started_at: new Date(i * 1000).toISOString() });
+      return Object.defineProperty(run, 'cases', { get: () => (looked++, [aCase()]) });
+    });
+    expect(predecessors(runs).size).toBe(999);
+    expect(looked).toBe(1000);
+  });
+
   it('is held against the newest earlier run that measured the same', () => {
     const at = (id: number, started_at: string, over = {}) => aRun({ id, started_at, ...over });
     const runs = [
@@ -69,8 +79,11 @@ describe('what has changed', () => {
       at(2, '2026-01-02T00:00:00Z'),
       at(1, '2026-01-01T00:00:00Z'),
     ];
-    expect(previous(runs, runs[0] as never)?.id).toBe(2);
-    expect(previous(runs, runs[1] as never)).toBeUndefined();
+    const earlier = (of: typeof runs) => [...predecessors(of)].map(([id, r]) => [id, r.id]).sort();
+    expect(earlier(runs)).toEqual([[2, 1], [4, 2]]);
+    const both = at(5, '2026-01-04T00:00:00Z', { cases: [aCase({ model: 'another' }), aCase()] });
+    expect(earlier([both, ...runs])).toEqual([[2, 1], [4, 2], [5, 3]]); // of two, the newer; none of its own second
+    expect(earlier([at(6, '2026-01-05T00:00:00Z', { cases: [aCase({ answered: 0 })] }), ...runs])).toEqual([[2, 1], [4, 2]]);
   });
 });
 

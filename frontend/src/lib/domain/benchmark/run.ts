@@ -103,12 +103,20 @@ function differences(a: unknown, b: unknown, path = ''): [string, unknown, unkno
   return text(a) === text(b) ? [] : [[path, text(a), text(b)]];
 }
 
-/** The newest run before this one that measured something that this one did, too. */
-export function previous(runs: readonly Run[], run: Run): Run | undefined {
-  const keys = new Set(run.cases.filter(measured).map(keyOf));
-  return runs
-    .filter((r) => r.started_at < run.started_at && r.cases.some((c) => measured(c) && keys.has(keyOf(c))))
-    .sort((a, b) => (a.started_at < b.started_at ? 1 : -1))[0];
+/** By the id of each run: the newest run before it that measured something that it did, too. */
+export function predecessors(runs: readonly Run[]): ReadonlyMap<number, Run> {
+  const found = new Map<number, Run>();
+  const latest = new Map<string, { run: Run; earlier: Run | undefined }>(); // by case, with the one before of another time
+  for (const run of [...runs].sort((a, b) => (a.started_at < b.started_at ? -1 : a.started_at > b.started_at ? 1 : 0))) {
+    for (const key of new Set(run.cases.filter(measured).map(keyOf))) {
+      const last = latest.get(key);
+      const earlier = last && last.run.started_at < run.started_at ? last.run : last?.earlier;
+      const known = found.get(run.id);
+      if (earlier && (!known || known.started_at < earlier.started_at)) found.set(run.id, earlier);
+      latest.set(key, { run, earlier });
+    }
+  }
+  return found;
 }
 
 /** Tells cases apart, as mlx-benchmark does. */
