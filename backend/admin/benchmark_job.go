@@ -27,16 +27,17 @@ type BenchmarkJob struct{ job.Job }
 
 // BenchmarkRequest is what to measure.
 type BenchmarkRequest struct {
-	Kind        string `json:"kind" enum:"run,suite" doc:"run: one model. suite: all that is set up, providers too, or the one model on all its routes."`
-	Model       string `json:"model,omitempty" doc:"The model to ask; a suite without one asks all."`
-	Prompt      string `json:"prompt,omitempty" enum:"short,medium,long" doc:"What to ask. Left out: short in a run, each of them in a suite."`
-	Runs        int    `json:"runs,omitempty" minimum:"1" maximum:"1000" default:"10" doc:"Requests of each case."`
-	MaxTokens   int    `json:"max_tokens,omitempty" minimum:"1" maximum:"4096" default:"128" doc:"Tokens of an answer at most."`
-	Concurrency []int  `json:"concurrency,omitempty" nullable:"false" minItems:"1" maxItems:"8" doc:"Requests at a time, 1 to 64 and no more than runs; each number is a case. Left out: 1."`
-	Warmup      *int   `json:"warmup,omitempty" nullable:"false" minimum:"0" maximum:"100" default:"1" doc:"Requests before them that do not count."`
-	Stream      *bool  `json:"stream,omitempty" nullable:"false" default:"true" doc:"Ask for streams; without, there is no time to the first token."`
-	SamePrompt  bool   `json:"same_prompt,omitempty" doc:"Ask the very same each time, so that a prompt cache helps."`
-	Label       string `json:"label,omitempty" doc:"What to call the results: 80 characters at most."`
+	Kind        string   `json:"kind" enum:"run,suite" doc:"run: one model. suite: all that is set up, providers too, or the one model on all its routes."`
+	Model       string   `json:"model,omitempty" doc:"The model to ask; a suite without one asks all."`
+	Prompt      string   `json:"prompt,omitempty" enum:"short,medium,long" doc:"What to ask. Left out: short in a run, each of them in a suite."`
+	Routes      []string `json:"routes,omitempty" nullable:"false" minItems:"1" maxItems:"5" enum:"local-llamacpp,local-mlx,openai,anthropic,failover" doc:"Of a suite: the routes to take; providers whose routes are not among them are not asked. Left out: all."`
+	Runs        int      `json:"runs,omitempty" minimum:"1" maximum:"1000" default:"10" doc:"Requests of each case."`
+	MaxTokens   int      `json:"max_tokens,omitempty" minimum:"1" maximum:"4096" default:"128" doc:"Tokens of an answer at most."`
+	Concurrency []int    `json:"concurrency,omitempty" nullable:"false" minItems:"1" maxItems:"8" doc:"Requests at a time, 1 to 64 and no more than runs; each number is a case. Left out: 1."`
+	Warmup      *int     `json:"warmup,omitempty" nullable:"false" minimum:"0" maximum:"100" default:"1" doc:"Requests before them that do not count."`
+	Stream      *bool    `json:"stream,omitempty" nullable:"false" default:"true" doc:"Ask for streams; without, there is no time to the first token."`
+	SamePrompt  bool     `json:"same_prompt,omitempty" doc:"Ask the very same each time, so that a prompt cache helps."`
+	Label       string   `json:"label,omitempty" doc:"What to call the results: 80 characters at most."`
 }
 
 type benchmarkJobInput struct{ Body BenchmarkRequest }
@@ -70,7 +71,7 @@ func (a *API) startBenchmark(_ context.Context, in *benchmarkJobInput) (*benchma
 		return nil, problem.Invalid(faults...)
 	}
 	j, err := a.Jobs.Start(job.Request{
-		Kind: r.Kind, Model: r.Model, Prompt: r.Prompt, Runs: r.Runs, MaxTokens: r.MaxTokens, Concurrency: r.concurrency(),
+		Kind: r.Kind, Model: r.Model, Prompt: r.Prompt, Routes: r.Routes, Runs: r.Runs, MaxTokens: r.MaxTokens, Concurrency: r.concurrency(),
 		Warmup: *r.Warmup, Stream: *r.Stream, SamePrompt: r.SamePrompt, Label: r.Label,
 	})
 	if err != nil {
@@ -126,6 +127,9 @@ func (r *BenchmarkRequest) faults() (faults []problem.Field) {
 		add("model", "holds a control character")
 	case r.Kind == job.Suite && strings.ContainsAny(r.Model, `,"`):
 		add("model", "names one model; one with a comma or a quotation mark cannot be in a suite")
+	}
+	if r.Kind == job.Run && len(r.Routes) > 0 {
+		add("routes", "are a suite's; a run goes the way that its model goes")
 	}
 	for i, n := range r.concurrency() {
 		switch at := fmt.Sprintf("concurrency[%d]", i); {

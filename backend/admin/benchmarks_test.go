@@ -16,6 +16,7 @@ import (
 	"mlxbar/backend/admin"
 	"mlxbar/backend/bench/job"
 	"mlxbar/backend/bench/results"
+	"mlxbar/backend/bench/workload"
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/live"
 )
@@ -144,7 +145,9 @@ func TestAPlaceInAResultsFileIsNamedAsInOtherBodies(t *testing.T) {
 func TestABenchmarkIsAskedForAsItIsDescribed(t *testing.T) {
 	for body, want := range map[string]job.Request{
 		`{"kind": "run", "model": "m"}`: {Kind: "run", Model: "m", Runs: 10, MaxTokens: 128, Concurrency: []int{1}, Warmup: 1, Stream: true},
-		`{"kind": "suite"}`:             {Kind: "suite", Runs: 10, MaxTokens: 128, Concurrency: []int{1}, Warmup: 1, Stream: true},
+		`{"kind": "suite", "routes": ["local-llamacpp", "failover"]}`: {
+			Kind: "suite", Routes: []string{"local-llamacpp", "failover"}, Runs: 10, MaxTokens: 128, Concurrency: []int{1}, Warmup: 1, Stream: true},
+		`{"kind": "suite"}`: {Kind: "suite", Runs: 10, MaxTokens: 128, Concurrency: []int{1}, Warmup: 1, Stream: true},
 		`{"kind": "run", "model": "m", "prompt": "long", "runs": 4, "max_tokens": 5, "concurrency": [4, 1], "warmup": 0, "stream": false, "same_prompt": true, "label": "x"}`: {
 			Kind: "run", Model: "m", Prompt: "long", Runs: 4, MaxTokens: 5, Concurrency: []int{4, 1}, SamePrompt: true, Label: "x"},
 	} {
@@ -153,6 +156,27 @@ func TestABenchmarkIsAskedForAsItIsDescribed(t *testing.T) {
 		if diff := cmp.Diff([]job.Request{want}, h.jobs.asked); diff != "" {
 			t.Errorf("%s: %s", body, diff)
 		}
+	}
+}
+
+func TestTheRoutesOfABenchmarkAreThoseOfASuite(t *testing.T) {
+	h := newHouse(t)
+	for body, location := range map[string]string{
+		`{"kind": "suite", "routes": ["local-llamacpp", "nearby"]}`:       "body.routes[1]",
+		`{"kind": "suite", "routes": []}`:                                 "body.routes",
+		`{"kind": "run", "model": "m", "routes": ["openai"]}`:             "body.routes",
+		`{"kind": "suite", "routes": ["openai,anthropic"], "model": "m"}`: "body.routes[0]",
+	} {
+		if d := h.problem(h.request("POST", "/api/benchmarks/job", body), problem.InvalidRequest); len(d.Errors) != 1 || d.Errors[0].Location != location {
+			t.Errorf("%s: %+v", body, d.Errors)
+		}
+	}
+	var described []string
+	for _, name := range gjson.GetBytes(openAPI(t).raw, "components.schemas.BenchmarkRequest.properties.routes.items.enum").Array() {
+		described = append(described, name.String())
+	}
+	if diff := cmp.Diff(workload.Routes, described); diff != "" {
+		t.Errorf("mlx-benchmark's routes, and those that are described: %s", diff)
 	}
 }
 

@@ -44,8 +44,9 @@ type Job struct {
 // Request is what to measure.
 type Request struct {
 	Kind        string
-	Model       string // of a suite: all when empty
-	Prompt      string // of a suite: all when empty
+	Model       string   // of a suite: all when empty
+	Prompt      string   // of a suite: all when empty
+	Routes      []string // of a suite: all when empty
 	Runs        int
 	MaxTokens   int
 	Concurrency []int
@@ -77,6 +78,9 @@ func (r Request) args(dataDir string) []string {
 	}
 	if r.Prompt != "" {
 		args = append(args, "--prompt="+r.Prompt)
+	}
+	if len(r.Routes) > 0 {
+		args = append(args, "--routes="+strings.Join(r.Routes, ","))
 	}
 	return args
 }

@@ -855,6 +855,8 @@ export interface components {
              * @enum {string}
              */
             prompt?: "short" | "medium" | "long";
+            /** @description Of a suite: the routes to take; providers whose routes are not among them are not asked. Left out: all. */
+            routes?: ("local-llamacpp" | "local-mlx" | "openai" | "anthropic" | "failover")[];
             /**
              * Format: int64
              * @description Requests of each case.

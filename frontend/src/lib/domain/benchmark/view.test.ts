@@ -37,6 +37,15 @@ it('asks for one model with one prompt, or for a suite', () => {
   expect(toRequest({ ...usual, prompt: '' })).not.toHaveProperty('prompt');
 });
 
+it('leaves routes out where all models are asked, and only there', () => {
+  const local = { ...usual, routes: ['local-llamacpp', 'local-mlx'] as const };
+  expect(toRequest(local)).toMatchObject({ kind: 'suite', routes: ['local-llamacpp', 'local-mlx'] });
+  expect(toRequest({ ...local, model: 'small', prompt: '' })).not.toHaveProperty('routes');
+  expect(toRequest(usual)).not.toHaveProperty('routes');
+  expect(toRequest({ ...usual, routes: [] })).toEqual({ routes: 'must be one at least' });
+  expect(isRequest(toRequest({ ...usual, model: 'small', routes: [] }))).toBe(true);
+});
+
 it('says what cannot be asked at all', () => {
   const faults = toRequest({ ...usual, runs: null, concurrency: 'many' });
   expect(isRequest(faults)).toBe(false);

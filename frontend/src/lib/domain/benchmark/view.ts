@@ -32,10 +32,16 @@ export function toAddress(view: View): URLSearchParams {
 export const shownRun = (runs: readonly Run[], id: number): Run | null =>
   runs.find((r) => r.id === id) ?? runs.find((r) => r.cases.some((c) => c.answered > 0)) ?? runs[0] ?? null;
 
+/** The ways that a request can go; who asks all models can leave some out. */
+export const routes = ['local-llamacpp', 'local-mlx', 'openai', 'anthropic', 'failover'] as const;
+export type Route = (typeof routes)[number];
+export const routeNames: Record<Route, string> = { 'local-llamacpp': 'llama.cpp', 'local-mlx': 'MLX', openai: 'OpenAI and compatible', anthropic: 'Anthropic', failover: 'Several targets' };
+
 /** The form in which a benchmark is described. null is what was typed and is no number. */
 export interface Form {
   model: string; // '' for all
   prompt: string; // '' for all three
+  routes: readonly Route[]; // when all models are asked
   runs: number | null;
   max_tokens: number | null;
   concurrency: string;
@@ -45,7 +51,7 @@ export interface Form {
   label: string;
 }
 
-export const usual: Form = { model: '', prompt: 'short', runs: 10, max_tokens: 128, concurrency: '1, 2, 4', warmup: 1, stream: true, same_prompt: false, label: '' };
+export const usual: Form = { model: '', prompt: 'short', routes, runs: 10, max_tokens: 128, concurrency: '1, 2, 4', warmup: 1, stream: true, same_prompt: false, label: '' };
 
 export const promptNotes: Record<string, string> = { short: 'one sentence', medium: '450 tokens', long: '1700 tokens' };
 
@@ -61,11 +67,13 @@ export function toRequest(form: Form): BenchmarkRequest | Record<string, string>
   const concurrency = typedNumbers(form.concurrency);
   if (!concurrency) faults.concurrency = 'must be numbers, such as 1, 2, 4';
   for (const field of ['runs', 'max_tokens', 'warmup'] as const) if (form[field] === null) faults[field] = 'must be a number';
+  if (form.model === '' && form.routes.length === 0) faults.routes = 'must be one at least';
   if (Object.keys(faults).length > 0 || !concurrency) return faults;
   return {
     kind: form.model === '' || form.prompt === '' ? 'suite' : 'run',
     ...(form.model ? { model: form.model } : {}),
     ...(form.prompt ? { prompt: form.prompt as 'short' | 'medium' | 'long' } : {}),
+    ...(form.model === '' && form.routes.length < routes.length ? { routes: [...form.routes] } : {}),
     runs: form.runs ?? 0,
     max_tokens: form.max_tokens ?? 0,
     concurrency,
