@@ -95,6 +95,36 @@ describe('a benchmark from the page', () => {
     await eventually(() => cells('Time to first token')).toEqual([expect.arrayContaining([starter, '2', digits(first.p50.value), digits(first.p90.value)])]);
   });
 
+  it('gets in where API keys are required, leaves no key behind, and takes only the routes that it is told to', async () => {
+    const { page } = stage;
+    await stage.server.set({ server: { require_api_key: true } });
+    const keyless = await fetch(`${stage.server.url}/v1/models`);
+    expect(keyless.status).toBe(401);
+    await open();
+    await eventually(() => page.getByRole('combobox', { name: 'Model' }).inputValue()).toBe(starter);
+    await page.getByRole('combobox', { name: 'Model' }).click();
+    await page.getByRole('option', { name: 'All models' }).click();
+    await page.getByRole('spinbutton', { name: 'Runs' }).fill('2');
+    await page.getByRole('spinbutton', { name: 'Tokens' }).fill('3');
+    await page.getByRole('textbox', { name: 'Requests at a time' }).fill('1');
+    await page.getByRole('button', { name: 'More' }).click();
+    await page.getByRole('textbox', { name: 'Label', exact: true }).fill('with keys');
+    const ways = page.getByRole('group', { name: 'Routes' });
+    for (const away of ['OpenAI and compatible', 'Anthropic', 'Several targets', 'MLX', 'llama.cpp']) await ways.getByLabel(away).uncheck();
+    await page.getByRole('button', { name: 'Start' }).click();
+    await page.getByRole('alert').filter({ hasText: 'Routes must be one at least.' }).waitFor();
+    await ways.getByLabel('llama.cpp').check();
+    await page.getByText('those on this machine').waitFor();
+    await page.getByRole('button', { name: 'Start' }).click();
+    await page.getByRole('progressbar', { name: 'Progress' }).waitFor();
+    await page.getByRole('progressbar').waitFor({ state: 'detached' });
+
+    const run = await labelled('with keys');
+    expect(run).toMatchObject({ complete: true, cases: [{ model: starter, concurrency: 1, answered: 2 }] });
+    expect(((await (await stage.server.api('/api/keys')).json()) as { keys: unknown[] }).keys).toEqual([]);
+    await stage.server.set({ server: { require_api_key: false } });
+  });
+
   it('can be stopped, and keeps what it has measured', async () => {
     const { page } = stage;
     await open();
