@@ -123,7 +123,13 @@ func parseCall(text string, o options) (call, error) {
 	return call{}, fmt.Errorf("upstream: no script %q", text)
 }
 
-func modelOf(body []byte) string { return gjson.GetBytes(body, "model").String() }
+// modelOf is the model that a body names; "" when it is no JSON, of which gjson would make something.
+func modelOf(body []byte) string {
+	if !gjson.ValidBytes(body) {
+		return ""
+	}
+	return gjson.GetBytes(body, "model").String()
+}
 
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if n := r.ContentLength; n >= 0 && n <= maxBody {

@@ -240,6 +240,21 @@ func TestRequestsAreKept(t *testing.T) {
 	}
 }
 
+// Of a body that is no JSON there is no model to tell, though a part of it looks like one.
+func TestABrokenBodyIsKeptWithoutAModel(t *testing.T) {
+	up := testkit.NewUpstream(t)
+	for _, body := range []string{`{"model": "ok"`, `{"model": "ok"} x`, `[{"model": "ok"`, "", "{"} {
+		if got := ask(t, t.Context(), up.URL+"/chat/completions", body); got.status != 400 {
+			t.Errorf("%q: %d %s", body, got.status, got.body)
+		}
+	}
+	for _, r := range up.Requests() {
+		if r.Model != "" {
+			t.Errorf("%q names the model %q", r.Body, r.Model)
+		}
+	}
+}
+
 func TestKeyIsRequired(t *testing.T) {
 	up := testkit.NewUpstream(t, upstream.Key("right"))
 	got := ask(t, t.Context(), up.URL+"/chat/completions", chatBody("ok", false))
