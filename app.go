@@ -29,6 +29,7 @@ type App struct {
 	askWhere func(context.Context, runtime.SaveDialogOptions) (string, error) // the system's save dialog
 	emit     func(ctx context.Context, event string, data ...any)             // to the page
 	warn     func(ctx context.Context, title, text string)                    // in a dialog
+	leave    func(context.Context)                                            // closes the window
 
 	export exporting
 	every  time.Duration // between two events of its progress
@@ -37,7 +38,7 @@ type App struct {
 func newApp(host *desktop.Host) *App {
 	return &App{
 		host: host, tell: newTelling(), drawn: make(chan struct{}),
-		askWhere: runtime.SaveFileDialog, emit: runtime.EventsEmit, warn: showWarning, every: progressEvery,
+		askWhere: runtime.SaveFileDialog, emit: runtime.EventsEmit, warn: showWarning, leave: runtime.Quit, every: progressEvery,
 	}
 }
 
@@ -50,6 +51,13 @@ func (a *App) startup(ctx context.Context) {
 		a.tell.log().Error("the window could not be noted", "cause", err)
 	}
 	a.release = release
+	// Not before it is noted: only then is it sure that this is the window, and that Quit finds it.
+	if over, err := a.host.Over(); err != nil {
+		a.tell.log().Error("whether mlxbar was quit meanwhile is not known", "cause", err)
+	} else if over {
+		a.leave(a.ctx)
+		return
+	}
 	a.work.Go(a.startTray)
 	a.work.Go(a.startTelling)
 	a.work.Go(func() {

@@ -25,14 +25,15 @@ import (
 
 func main() {
 	dir := flag.String("data-dir", "", "the data folder")
+	session := flag.String(desktop.SessionFlag, "", "the session that another of mlxbar's programs starts this one in")
 	flag.Parse()
-	if err := run(*dir); err != nil {
+	if err := run(*dir, *session); err != nil {
 		fmt.Fprintln(os.Stderr, "mlxbar-app:", err)
 		os.Exit(1)
 	}
 }
 
-func run(dir string) error {
+func run(dir, session string) error {
 	if !frontend.Built() {
 		return errors.New("this program was built without its pages; build it with make build")
 	}
@@ -42,7 +43,7 @@ func run(dir string) error {
 	}
 	host := desktop.NewHost(root)
 	defer host.Close()
-	if err := host.Paths.EnsureDirs(); err != nil {
+	if err := errors.Join(host.Paths.EnsureDirs(), host.Enter(session)); err != nil {
 		return err
 	}
 	app := newApp(host)

@@ -30,8 +30,9 @@ type Server = datadir.ServerInfo
 
 // A Host is one data folder and the server on it.
 type Host struct {
-	Paths  datadir.Paths
-	client *http.Client // without a timeout of its own: each call brings a context
+	Paths   datadir.Paths
+	client  *http.Client // without a timeout of its own: each call brings a context
+	session string       // that this program was started in; "" when it never entered one
 }
 
 // NewHost gives the host of the data folder root. Close it when done.

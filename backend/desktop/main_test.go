@@ -3,6 +3,7 @@ package desktop
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -34,7 +35,39 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if root := os.Getenv(windowOn); root != "" {
+		if err := window(root); err != nil {
+			fmt.Fprintln(os.Stderr, "Error:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	goleak.VerifyTestMain(m)
+}
+
+// windowOn names the data folder on which this test binary is the window.
+const windowOn = "MLXBAR_TEST_WINDOW"
+
+// window is one as mlxbar-app is: it says "begun", waits to be the only one, and then says "up" and stays until
+// it is told to end, or leaves because its session is over.
+func window(root string) error {
+	end, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	h := NewHost(root)
+	if err := h.Enter(os.Args[1]); err != nil {
+		return err
+	}
+	fmt.Println("begun")
+	release, err := h.HoldWindow(end)
+	if err != nil {
+		return err
+	}
+	if over, err := h.Over(); over || err != nil {
+		return errors.Join(err, release())
+	}
+	fmt.Println("up")
+	<-end.Done()
+	return release()
 }
 
 const serverMode = "MLXBAR_TEST_SERVER"

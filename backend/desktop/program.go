@@ -57,7 +57,11 @@ func (h *Host) Launch(name string) error {
 		return fmt.Errorf("start %s: %w", name, err)
 	}
 	defer log.Close()
-	cmd := exec.Command(binary, "--data-dir", h.Paths.Root)
+	args := []string{"--data-dir", h.Paths.Root}
+	if h.session != "" {
+		args = append(args, "--"+SessionFlag, h.session)
+	}
+	cmd := exec.Command(binary, args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := startDetached(cmd); err != nil {
 		return fmt.Errorf("start %s: %w", name, err)

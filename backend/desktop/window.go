@@ -30,36 +30,61 @@ func (h *Host) HoldWindow(ctx context.Context) (release func() error, err error)
 	if err := os.WriteFile(h.windowFile(), []byte(strconv.Itoa(os.Getpid())), 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("note the window: %w", err), lock.Unlock())
 	}
-	return lock.Unlock, nil
+	return func() error {
+		return errors.Join(os.Truncate(h.windowFile(), 0), lock.Unlock()) // the id is to mean no later process
+	}, nil
 }
 
-// CloseWindow ends the window's process, if there is one, and waits for it.
-func (h *Host) CloseWindow(ctx context.Context) error {
+// QuitWindow ends the window's process, if there is one, waits for it, and ends the session while
+// nobody else can be the window.
+func (h *Host) QuitWindow(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, windowTimeout)
 	defer cancel()
 	lock := flock.New(h.windowFile(), flock.SetPermissions(0o600))
-	free, err := lock.TryLock()
-	if err != nil {
-		return fmt.Errorf("close the window: %w", err)
-	}
-	if !free {
-		raw, err := os.ReadFile(h.windowFile())
+	err := h.takeFromWindow(ctx, lock)
+	return errors.Join(err, h.endSession(), lock.Unlock())
+}
+
+// takeFromWindow takes the lock, and ends each process that holds it meanwhile: when one window is
+// closed, another that was just being opened may take its place.
+func (h *Host) takeFromWindow(ctx context.Context, lock *flock.Flock) error {
+	tick := time.NewTicker(startPoll)
+	defer tick.Stop()
+	told := 0
+	for {
+		if free, err := lock.TryLock(); err != nil {
+			return fmt.Errorf("close the window: %w", err)
+		} else if free {
+			return nil
+		}
+		pid, err := h.windowPID()
 		if err != nil {
-			return fmt.Errorf("close the window: %w", err)
+			return err
 		}
-		pid, err := strconv.Atoi(strings.TrimSpace(string(raw)))
-		if err != nil || pid <= 0 {
-			return fmt.Errorf("close the window: %s holds %q, which is no process id", h.windowFile(), raw)
+		if pid != 0 && pid != told {
+			if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
+				return fmt.Errorf("close the window: %w", err)
+			}
+			told = pid
 		}
-		if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
-			return fmt.Errorf("close the window: %w", err)
-		}
-		if _, err := lock.TryLockContext(ctx, startPoll); err != nil {
-			return fmt.Errorf("close the window (process %d): %w", pid, err)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("close the window (process %d): %w", told, ctx.Err())
 		}
 	}
-	if err := lock.Unlock(); err != nil {
-		return fmt.Errorf("close the window: %w", err)
+}
+
+// windowPID is the process that is the window; 0 when it has not said so yet.
+func (h *Host) windowPID() (int, error) {
+	raw, err := os.ReadFile(h.windowFile())
+	text := strings.TrimSpace(string(raw))
+	if err != nil || text == "" {
+		return 0, err
 	}
-	return nil
+	pid, err := strconv.Atoi(text)
+	if err != nil || pid <= 0 {
+		return 0, fmt.Errorf("close the window: %s holds %q, which is no process id", h.windowFile(), raw)
+	}
+	return pid, nil
 }

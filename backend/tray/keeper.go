@@ -27,7 +27,7 @@ type Desk struct {
 	Host        Host
 	Show        func([]Item)                        // draws the menu
 	OpenWindow  func() error                        // or raises the one that is there
-	CloseWindow func(context.Context) error         // and waits for its end
+	CloseWindow func(context.Context) error         // for good, and waits for its end
 	Copy        func(context.Context, string) error // to the clipboard
 	Clock       func() time.Time
 	Log         func() *slog.Logger // asked for each line
@@ -181,6 +181,9 @@ func (k *keeper) observe(ctx context.Context, s desktop.State) {
 
 func (k *keeper) click(ctx context.Context, a Action) {
 	var err error
+	if k.state.Ending { // what is clicked now came too late
+		return
+	}
 	switch a {
 	case Start, Stop:
 		k.state.Note, k.died = "", false

@@ -24,7 +24,7 @@ type fakeHost struct {
 	onPurpose bool
 	startErr  error
 	starts    int
-	held      chan struct{} // keeps Start from returning until it is closed; nil does not
+	held      chan struct{} // keeps Start and Drain from returning until it is closed; nil does not
 	changed   chan struct{}
 }
 
@@ -74,6 +74,9 @@ func (f *fakeHost) Stop(ctx context.Context) error {
 }
 
 func (f *fakeHost) Drain(ctx context.Context) error {
+	if f.held != nil {
+		<-f.held
+	}
 	f.set(func() { f.phase = desktop.Stopped })
 	return nil
 }
@@ -303,5 +306,22 @@ func TestQuitEndsServerAndWindow(t *testing.T) {
 	if b.host.phase != desktop.Stopped || b.host.onPurpose || strings.Join(b.log, " ") != "closed" {
 		t.Errorf("server %s, on purpose %t, window %v; want it drained, to come back with the next tray, and the window closed",
 			b.host.phase, b.host.onPurpose, b.log)
+	}
+}
+
+// What is clicked after Quit would bring back what it ends.
+func TestWhatIsClickedAfterQuitIsNotDone(t *testing.T) {
+	host := &fakeHost{phase: desktop.Running, held: make(chan struct{})}
+	b := work(t, host)
+	b.wait("Running")
+	for _, a := range []Action{Quit, Open, Start, Copy, Quit} {
+		b.click(a)
+	}
+	close(host.held)
+	if err := b.end(); err != nil {
+		t.Fatal(err)
+	}
+	if b.host.phase != desktop.Stopped || b.host.started() != 0 || strings.Join(b.log, " ") != "closed" {
+		t.Errorf("server %s, started %d times, window %v", b.host.phase, b.host.started(), b.log)
 	}
 }

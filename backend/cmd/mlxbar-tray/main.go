@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -23,21 +24,22 @@ import (
 
 func main() {
 	dir := flag.String("data-dir", "", "the data folder")
+	session := flag.String(desktop.SessionFlag, "", "the session that another of mlxbar's programs starts this one in")
 	flag.Parse()
-	if err := run(*dir); err != nil {
+	if err := run(*dir, *session); err != nil {
 		fmt.Fprintln(os.Stderr, "mlxbar-tray:", err)
 		os.Exit(1)
 	}
 }
 
-func run(dir string) error {
+func run(dir, session string) error {
 	root, err := datadir.Resolve(dir)
 	if err != nil {
 		return err
 	}
 	host := desktop.NewHost(root)
 	defer host.Close()
-	if err := host.Paths.EnsureDirs(); err != nil {
+	if err := errors.Join(host.Paths.EnsureDirs(), host.Enter(session)); err != nil {
 		return err
 	}
 	lock := flock.New(host.Paths.TrayLock, flock.SetPermissions(0o600))
@@ -47,6 +49,9 @@ func run(dir string) error {
 		return nil // one is there, that is all anybody wanted
 	}
 	defer lock.Unlock()
+	if over, err := host.Over(); over || err != nil {
+		return err // whoever started it has been quit since
+	}
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -62,7 +67,7 @@ func run(dir string) error {
 			Host:        tracedHost{host, tell},
 			Show:        menu.show,
 			OpenWindow:  func() error { return host.Launch("mlxbar-app") },
-			CloseWindow: host.CloseWindow,
+			CloseWindow: host.QuitWindow,
 			Copy:        desktop.System().Copy,
 			Clock:       time.Now,
 			Log:         tell.log,
