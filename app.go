@@ -11,14 +11,19 @@ import (
 	"mlxbar/backend/desktop"
 )
 
-// trayPatience is how long the tray waits for the window.
-const trayPatience = 2 * time.Second
+const (
+	// trayPatience is how long the tray waits for the window.
+	trayPatience = 2 * time.Second
+	// leaveEvery is how often the window is told to close until it does.
+	leaveEvery = 50 * time.Millisecond
+)
 
 // App is what the page may ask of the program around it. Everything else it asks of the server.
 type App struct {
 	host *desktop.Host
 	tell *telling
 
+	told    context.Context // ends when the window is told to close, by a signal
 	ctx     context.Context // the window's, from startup on
 	stop    context.CancelFunc
 	work    sync.WaitGroup
@@ -37,7 +42,7 @@ type App struct {
 
 func newApp(host *desktop.Host) *App {
 	return &App{
-		host: host, tell: newTelling(), drawn: make(chan struct{}),
+		host: host, tell: newTelling(), told: context.Background(), drawn: make(chan struct{}),
 		askWhere: runtime.SaveFileDialog, emit: runtime.EventsEmit, warn: showWarning, leave: runtime.Quit, every: progressEvery,
 	}
 }
@@ -46,6 +51,13 @@ func newApp(host *desktop.Host) *App {
 // and the server itself, should there be no tray on this desktop.
 func (a *App) startup(ctx context.Context) {
 	a.ctx, a.stop = context.WithCancel(ctx)
+	a.work.Go(func() {
+		select {
+		case <-a.told.Done():
+			a.close()
+		case <-a.ctx.Done():
+		}
+	})
 	release, err := a.host.HoldWindow(a.ctx)
 	if err != nil { // then Quit in the tray cannot close the window, and nothing else is lost
 		a.tell.log().Error("the window could not be noted", "cause", err)
@@ -55,7 +67,10 @@ func (a *App) startup(ctx context.Context) {
 	if over, err := a.host.Over(); err != nil {
 		a.tell.log().Error("whether mlxbar was quit meanwhile is not known", "cause", err)
 	} else if over {
-		a.leave(a.ctx)
+		a.work.Go(a.close)
+		return
+	}
+	if a.ctx.Err() != nil { // it was closed while it waited
 		return
 	}
 	a.work.Go(a.startTray)
@@ -72,6 +87,18 @@ func (a *App) startup(ctx context.Context) {
 			a.tell.log().Error("the server is not watched", "cause", err)
 		}
 	})
+}
+
+// close closes the window, however early: before its loop runs the desktop's library takes no notice, and
+// Wails, which hears one signal, tells it once.
+func (a *App) close() {
+	for a.ctx.Err() == nil {
+		a.leave(a.ctx)
+		select {
+		case <-a.ctx.Done():
+		case <-time.After(leaveEvery):
+		}
+	}
 }
 
 // startTray lets the window be drawn first: a person waits for that and not for the tray.

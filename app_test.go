@@ -252,3 +252,40 @@ func TestAFileThatDoesNotFitIsSaidWithWhatToDo(t *testing.T) {
 		}
 	}
 }
+
+// Before its loop runs the desktop's library takes no notice of being told to close.
+func TestAWindowThatIsToldToCloseTooEarlyIsToldAgain(t *testing.T) {
+	app := exporter(t, nil)
+	told, signal := context.WithCancel(t.Context())
+	app.told = told
+	asked := 0
+	app.leave = func(context.Context) {
+		if asked++; asked == 3 {
+			app.stop() // as its end does
+		}
+	}
+	signal()
+	app.startup(t.Context())
+	<-app.ctx.Done()
+	app.shutdown()
+	if asked != 3 {
+		t.Errorf("it was told %d times", asked)
+	}
+}
+
+func TestAWindowWhoseSessionWasQuitStartsNothing(t *testing.T) {
+	app := exporter(t, nil)
+	t.Setenv("MLXBAR_BIN", t.TempDir())
+	if err := errors.Join(app.host.Enter(""), desktop.NewHost(app.host.Paths.Root).QuitWindow(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	app.leave = func(context.Context) { app.stop() }
+	app.startup(t.Context())
+	<-app.ctx.Done()
+	app.shutdown()
+	for _, log := range []string{"tray.log", "server.log"} {
+		if _, err := os.Stat(filepath.Join(app.host.Paths.Logs, log)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("something was started: %s: %v", log, err)
+		}
+	}
+}

@@ -11,6 +11,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/wailsapp/wails/v2"
 	"github.com/wailsapp/wails/v2/pkg/options"
@@ -48,6 +50,9 @@ func run(dir, session string) error {
 	}
 	app := newApp(host)
 	defer app.tell.end()
+	var stop context.CancelFunc
+	app.told, stop = signal.NotifyContext(app.told, os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	if err := wails.Run(windowOptions(app)); err != nil {
 		return fmt.Errorf("open the window: %w", err)
 	}

@@ -221,6 +221,25 @@ func TestTrayOpensTheWindowAndQuitClosesIt(t *testing.T) {
 	d.Eventually("all programs to end", func() bool { return len(d.Programs("")) == 0 })
 }
 
+// Those that are opened a moment before Quit come up while it works: each as the one that raises the first, or in
+// its place.
+func TestQuitEndsWindowsThatAreJustBeingOpened(t *testing.T) {
+	d := newDesk(t)
+	tray := d.start("mlxbar-tray")
+	icon := d.bar.Icon()
+	d.wait(icon, "(Running · ")
+	icon.Click("Open mlxbar")
+	d.Eventually("the window's program", func() bool { return len(d.Programs("mlxbar-app")) == 1 })
+	for range 3 {
+		icon.Click("Open mlxbar")
+	}
+	icon.Click("Quit")
+	if err := tray.Wait(); err != nil {
+		t.Errorf("the tray ended with %v", err)
+	}
+	d.Eventually("all programs to end", func() bool { return len(d.Programs("")) == 0 })
+}
+
 func TestTrayCopiesTheAddress(t *testing.T) {
 	d := newDesk(t)
 	// A clipboard's program as this test can read it: none is on every desktop.
