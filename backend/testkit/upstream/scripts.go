@@ -41,6 +41,7 @@ var scripts = map[string]script{
 	"ok":       {about: "a right answer of -n tokens; =delay pauses between them", run: ok},
 	"usage":    {about: "as ok, with a usage chunk even when it was not asked for", run: usageAlways},
 	"timings":  {about: "as ok, with llama.cpp's timings at the end", run: timings},
+	"clock":    {about: "as ok, each token tells when it was sent, as " + ClockMark + " and nanoseconds since 1970", run: clock},
 	"tools":    {about: "calls a tool instead of answering", run: toolCall},
 	"crlf":     {about: "as ok, lines end in CRLF", run: crlf},
 	"split":    {about: "as ok, flushed byte by byte", n: 3, run: split},
