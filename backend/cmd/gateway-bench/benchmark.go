@@ -22,6 +22,7 @@ type benchmark struct {
 	dir      string
 	wrk      *bench.Wrk
 	children []*child
+	upstream *child
 	gateway  *gateway
 	urls     [nPaths]string // without /v1
 	report   *report
@@ -57,6 +58,13 @@ func (b *benchmark) measure(ctx context.Context) error {
 	if err := b.allocations(ctx); err != nil {
 		return err
 	}
+	if b.options.Protocols {
+		run, err := b.protocols(ctx, planOf(b.options.Rounds < fullRounds))
+		if err != nil {
+			return err
+		}
+		b.report.Protocols = run
+	}
 	if b.options.EngineRounds > 0 {
 		if err := b.engineSpeed(ctx); err != nil {
 			return err
@@ -73,15 +81,22 @@ func (b *benchmark) measure(ctx context.Context) error {
 	return b.writerSpeed(ctx)
 }
 
-// start brings up the upstream and the two ways to it.
-func (b *benchmark) start(ctx context.Context) error {
+// startUpstream brings up who answers.
+func (b *benchmark) startUpstream(ctx context.Context) error {
 	up, err := startChild(ctx, "fakeupstream", nil, b.options.fakeUpstream, "--until-stdin")
 	if err != nil {
 		return err
 	}
-	b.children = append(b.children, up)
+	b.children, b.upstream = append(b.children, up), up
 	b.urls[direct] = strings.TrimSuffix(up.url, "/v1")
+	return nil
+}
 
+// start brings up the upstream and the two ways to it.
+func (b *benchmark) start(ctx context.Context) error {
+	if err := b.startUpstream(ctx); err != nil {
+		return err
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -94,7 +109,7 @@ func (b *benchmark) start(ctx context.Context) error {
 	b.urls[proxied] = proxy.url
 
 	dir := filepath.Join(b.dir, "load")
-	if err := dataFolder(dir, route{Model: "*", URL: up.url}); err != nil {
+	if err := dataFolder(dir, route{Model: "*", URL: b.upstream.url}); err != nil {
 		return err
 	}
 	if b.gateway, err = b.serve(ctx, "mlxbar serve", dir); err != nil {

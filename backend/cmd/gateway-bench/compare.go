@@ -20,11 +20,16 @@ const (
 
 var comparedWays = []string{wayDirect, wayProxy, wayGateway, wayNginx, wayLiteLLM}
 
+// convertingWays answer clients of Messages out of an upstream that speaks Chat Completions.
+var convertingWays = []string{wayGateway, wayLiteLLM}
+
 // comparison is the gateway beside other proxies, on the same upstream.
 type comparison struct {
 	Versions map[string]string `json:"versions"`
 	Workers  int               `json:"workers"` // processes of nginx and of LiteLLM
 	Series   []*comparedSeries `json:"series"`
+	// Converted are of clients that speak Messages.
+	Converted []*comparedSeries `json:"converted"`
 	// AnswerMS is from the start of a process to its first answer.
 	AnswerMS map[string][]float64 `json:"first_answer_ms"`
 	Memory   map[string]memory    `json:"memory"`
@@ -55,19 +60,12 @@ func compare(ctx context.Context, m *measuring) (result, error) {
 	if err := m.comparedStarts(ctx, out, ways); err != nil {
 		return nil, err
 	}
-	for _, shape := range []string{"json", "sse"} {
-		for _, name := range comparedWays { // warm up
-			if _, err := m.put(ctx, ways[name], chatBody(comparedModel, shape == "sse"), 8, m.boutOf(name)); err != nil {
-				return nil, err
-			}
-		}
-		for _, connections := range []int{1, 8, 32} {
-			s := &comparedSeries{Shape: shape, Connections: connections, Bouts: map[string][]bout{}}
-			out.Series = append(out.Series, s)
-			if err := m.comparedRounds(ctx, s, ways); err != nil {
-				return nil, err
-			}
-		}
+	var err error
+	if out.Series, err = m.comparedSeries(ctx, ways, comparedWays, chatPath, chatBody); err != nil {
+		return nil, err
+	}
+	if out.Converted, err = m.comparedSeries(ctx, ways, convertingWays, messagesPath, messagesBody); err != nil {
+		return nil, err
 	}
 	for name, w := range ways {
 		u, err := w.usage(ctx)
@@ -77,6 +75,26 @@ func compare(ctx context.Context, m *measuring) (result, error) {
 		out.Memory[name] = memory{NowBytes: u.now, PeakBytes: u.peak}
 	}
 	return out, nil
+}
+
+// comparedSeries loads the ways that are named with requests of one protocol.
+func (m *measuring) comparedSeries(ctx context.Context, ways map[string]way, names []string, path string, body func(model string, stream bool) string) (all []*comparedSeries, err error) {
+	for _, shape := range []string{"json", "sse"} {
+		asked := body(comparedModel, shape == "sse")
+		for _, name := range names { // warm up
+			if _, err := m.putAt(ctx, ways[name], path, asked, 8, m.boutOf(name)); err != nil {
+				return nil, err
+			}
+		}
+		for _, connections := range []int{1, 8, 32} {
+			s := &comparedSeries{Shape: shape, Connections: connections, Bouts: map[string][]bout{}}
+			if err := m.comparedRounds(ctx, s, ways, names, path, asked); err != nil {
+				return nil, err
+			}
+			all = append(all, s)
+		}
+	}
+	return all, nil
 }
 
 // comparedStarts times starts; the last of each rival stays for the load.
@@ -135,14 +153,13 @@ func (m *measuring) startProxy(ctx context.Context, env ...string) (way, error) 
 }
 
 // comparedRounds loads every way in turn; another one begins each round.
-func (m *measuring) comparedRounds(ctx context.Context, s *comparedSeries, ways map[string]way) error {
+func (m *measuring) comparedRounds(ctx context.Context, s *comparedSeries, ways map[string]way, names []string, path, body string) error {
 	rounds := m.rounds(1, 3)
-	body := chatBody(comparedModel, s.Shape == "sse")
 	for round := range rounds {
-		m.progress("compare: %s, %d connections, round %d of %d", s.Shape, s.Connections, round+1, rounds)
-		for i := range comparedWays {
-			w := ways[comparedWays[(round+i)%len(comparedWays)]]
-			b, err := m.put(ctx, w, body, s.Connections, m.boutOf(w.name))
+		m.progress("compare: %s, %s, %d connections, round %d of %d", path, s.Shape, s.Connections, round+1, rounds)
+		for i := range names {
+			w := ways[names[(round+i)%len(names)]]
+			b, err := m.putAt(ctx, w, path, body, s.Connections, m.boutOf(w.name))
 			if err != nil {
 				return err
 			}

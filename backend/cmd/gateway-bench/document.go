@@ -78,7 +78,9 @@ func measureInto(ctx context.Context, file, raw, name string, quick bool, stdout
 	if quick {
 		args = append(args, "-quick")
 	}
-	if name != gatewayPart {
+	if name == gatewayPart {
+		args = append(args, "-protocols=false") // which are a part of their own there
+	} else {
 		args = append([]string{name}, args...)
 	}
 	defer os.Remove(results + ".new")

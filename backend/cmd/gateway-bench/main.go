@@ -33,9 +33,13 @@ type options struct {
 	AuditRounds  int           `json:"audit_rounds"`
 	Recorded     int           `json:"recorded"`
 	WriterRounds int           `json:"writer_rounds"`
+	Protocols    bool          `json:"protocols"`
 
 	mlxbar, fakeUpstream, prepared, json string
 }
+
+// fullRounds are those of load in a run that is not a short one.
+const fullRounds = 5
 
 // limit bounds a whole run, whatever hangs.
 const limit = 15 * time.Minute
@@ -61,6 +65,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	if len(args) > 0 && args[0] == fillCommand {
 		return runFill(ctx, args[1:], stdout, stderr)
+	}
+	if len(args) > 0 && args[0] == streamsCommand {
+		return runStreams(ctx, args[1:], stdout, stderr)
 	}
 	if len(args) > 0 && args[0] == recordCommand {
 		return runRecord(ctx, args[1:], stdout, stderr)
@@ -101,7 +108,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	quick := false
 	f := flag.NewFlagSet("gateway-bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.IntVar(&o.Rounds, "rounds", 5, "rounds of load; each runs direct, proxy and gateway")
+	f.IntVar(&o.Rounds, "rounds", fullRounds, "rounds of load; each runs direct, proxy and gateway")
 	f.DurationVar(&o.Duration, "duration", 2*time.Second, "length of one bout of load, whole seconds")
 	f.IntVar(&o.Chunks, "chunks", 16, "tokens of one answer under load")
 	f.IntVar(&o.EngineRounds, "engine-rounds", 8, "rounds with the real engine; 0 leaves it out")
@@ -112,6 +119,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	f.IntVar(&o.AuditRounds, "audit-rounds", 9, "times that each question about the full audit is asked")
 	f.IntVar(&o.Recorded, "recorded", 100_000, "requests that the audit's writer records in one round; 0 leaves it out")
 	f.IntVar(&o.WriterRounds, "writer-rounds", 3, "rounds of the audit's writer")
+	f.BoolVar(&o.Protocols, "protocols", true, "conversions, slow streams and open circuits too; false leaves them out")
 	f.BoolVar(&quick, "quick", false, "a short run: two rounds of load, four of the engine")
 	f.StringVar(&o.json, "json", "", "also write the results to this `file`")
 	o.programs(f)

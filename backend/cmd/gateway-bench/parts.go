@@ -32,6 +32,7 @@ type result interface {
 func parts() []part {
 	return []part{
 		{"compare", "the gateway beside other proxies", compare},
+		{"protocols", "conversions, slow streams, open circuits", measureProtocols},
 		{"sweep", "how cost grows", sweep},
 		{"profile", "where the time goes", profileLoad},
 		{"advise", "what a person can set", advise},

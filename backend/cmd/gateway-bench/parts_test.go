@@ -132,6 +132,7 @@ func madeUp() []result {
 			s.Bouts[name] = bouts(20000/math.Pow(3, float64(i)), 50)
 		}
 		c.Series = append(c.Series, s)
+		c.Converted = append(c.Converted, s)
 	}
 	g := &growth{
 		Concurrency: []*point{{Value: 1, Shape: "json", Way: wayGateway, Bouts: bouts(4000, 150)}, {Value: 1, Shape: "json", Way: wayProxy, Bouts: bouts(5000, 120)}},
@@ -156,7 +157,7 @@ func madeUp() []result {
 		},
 		Durability: []*durable{{Durability: settings.Batched, Connections: 8, Bouts: bouts(9000, 1)}, {Durability: settings.Strict, Connections: 8, Bouts: bouts(500, 1)}},
 	}
-	return []result{c, g, h, a}
+	return []result{c, sampleProtocols(), g, h, a}
 }
 
 func TestPartsAreReadable(t *testing.T) {

@@ -24,8 +24,10 @@ type report struct {
 	// EventAllocations are those of forwarding one event of a stream, of each round.
 	EventAllocations []float64 `json:"event_allocations"`
 	// Writer is nil when it was left out.
-	Writer  *writerRun `json:"writer"`
-	Targets []target   `json:"targets"`
+	Writer *writerRun `json:"writer"`
+	// Protocols is nil when they were left out.
+	Protocols *protocolsRun `json:"protocols"`
+	Targets   []target      `json:"targets"`
 }
 
 type memory struct {
@@ -113,6 +115,7 @@ func (r *report) judge() {
 	}
 	aim("requests found in the database", "all", measured, lost == 0)
 	r.FullAudit.judge(aim)
+	r.Protocols.judge(aim)
 }
 
 var shapeNames = map[string]string{"json": "JSON", "sse": "SSE"}
@@ -146,8 +149,13 @@ func (r *report) print(w io.Writer) {
 	r.printAudit(w)
 	r.FullAudit.print(w)
 	r.Writer.print(w)
+	r.Protocols.print(w)
+	printTargets(w, r.Targets)
+}
+
+func printTargets(w io.Writer, targets []target) {
 	fmt.Fprintf(w, "\n%-42s %10s %14s\n", "Targets", "wanted", "measured")
-	for _, t := range r.Targets {
+	for _, t := range targets {
 		verdict := "ok"
 		if !t.OK {
 			verdict = "MISSED"

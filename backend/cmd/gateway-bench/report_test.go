@@ -49,6 +49,7 @@ func sample() *report {
 		{Name: writerCase(0, 1), Rounds: []recorded{{Requests: 100_000, Seconds: 2, CPUMicros: 15.5, PeakBytes: 30 * mib}}},
 		{Name: writerCase(1_000_000, openApart), Rounds: []recorded{{Requests: 100_000, Seconds: 4, CPUMicros: 25.5, PeakBytes: 40 * mib}}},
 	}}
+	r.Protocols = sampleProtocols()
 	for _, shape := range []string{"json", "sse"} {
 		for _, n := range []int{1, 8, 16, 64} {
 			r.Load = append(r.Load, &series{Shape: shape, Connections: n,

@@ -85,12 +85,13 @@ http {
 }
 
 // liteLLMConf has one model, and nothing that is asked of a network or a database. It takes
-// no key, as the other ways do not; it wants to be told so twice.
+// no key, as the other ways do not; it wants to be told so twice. Requests of Messages it would put
+// to the upstream's Responses, if it were not told to use Chat Completions, as the gateway does here.
 func liteLLMConf(model, upstreamV1 string) string {
 	return fmt.Sprintf(`model_list:
   - model_name: %q
     litellm_params: {model: %q, api_base: %q, api_key: none}
-litellm_settings: {telemetry: false, num_retries: 0}
+litellm_settings: {telemetry: false, num_retries: 0, use_chat_completions_url_for_anthropic_messages: true}
 general_settings: {dangerously_permit_weak_or_unset_master_key: true}
 `, model, "openai/"+model, upstreamV1)
 }

@@ -37,7 +37,7 @@ func TestLiteLLMHasOneModelAndNothingElse(t *testing.T) {
 	want := `model_list:
   - model_name: "ok-16"
     litellm_params: {model: "openai/ok-16", api_base: "http://127.0.0.1:1/v1", api_key: none}
-litellm_settings: {telemetry: false, num_retries: 0}
+litellm_settings: {telemetry: false, num_retries: 0, use_chat_completions_url_for_anthropic_messages: true}
 general_settings: {dangerously_permit_weak_or_unset_master_key: true}
 `
 	if diff := cmp.Diff(want, liteLLMConf("ok-16", "http://127.0.0.1:1/v1")); diff != "" {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,8 +28,11 @@ type gateway struct {
 // settleTime bounds the wait for the last records of a bout to be written.
 const settleTime = 20 * time.Second
 
-// route sends the models that match Model to the upstream at URL.
-type route struct{ Model, URL, Target, KeyEnv string }
+// route sends the models that match Model to the upstream at URL, which speaks OpenAI's protocol if it is not told otherwise.
+type route struct {
+	Model, URL, Target, KeyEnv string
+	Kind                       settings.ProviderKind
+}
 
 // dataFolder makes a data folder whose settings have these routes.
 func dataFolder(dir string, routes ...route) error { return writeSettings(dir, withRoutes(routes...)) }
@@ -39,12 +43,12 @@ func withRoutes(routes ...route) settings.Settings {
 	s.Audit.MaxSizeMB = 65536 // nothing is to be pruned before it is counted
 	names := map[route]string{}
 	for _, r := range routes {
-		upstream := route{URL: r.URL, KeyEnv: r.KeyEnv}
+		upstream := route{URL: r.URL, KeyEnv: r.KeyEnv, Kind: cmp.Or(r.Kind, settings.KindOpenAI)}
 		name, known := names[upstream]
 		if !known {
 			name = fmt.Sprintf("bench%d", len(names))
 			names[upstream] = name
-			s.Providers = append(s.Providers, settings.Provider{Name: name, Kind: settings.KindOpenAI, BaseURL: r.URL, APIKeyEnv: r.KeyEnv})
+			s.Providers = append(s.Providers, settings.Provider{Name: name, Kind: upstream.Kind, BaseURL: r.URL, APIKeyEnv: r.KeyEnv})
 		}
 		s.Routes = append(s.Routes, settings.Route{Model: r.Model, Targets: []settings.Target{{Provider: name, Model: r.Target}}})
 	}

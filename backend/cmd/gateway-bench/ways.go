@@ -40,11 +40,16 @@ const settled = 300 * time.Millisecond
 
 // put loads a way for a time.
 func (b *benchmark) put(ctx context.Context, w way, body string, connections int, d time.Duration) (bout, error) {
+	return b.putAt(ctx, w, chatPath, body, connections, d)
+}
+
+// putAt is put at another path than Chat Completions'.
+func (b *benchmark) putAt(ctx context.Context, w way, path, body string, connections int, d time.Duration) (bout, error) {
 	before, err := w.usage(ctx)
 	if err != nil {
 		return bout{}, err
 	}
-	r, err := b.wrk.Run(ctx, bench.Load{URL: w.url + "/v1/chat/completions", Body: body, Connections: connections, Duration: d})
+	r, err := b.wrk.Run(ctx, bench.Load{URL: w.url + path, Body: body, Connections: connections, Duration: d})
 	if err == nil {
 		err = r.Err()
 	}
@@ -129,21 +134,30 @@ func chatBody(model string, stream bool) string {
 func (w way) firstAnswer(ctx context.Context, model string) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url+"/v1/chat/completions", strings.NewReader(chatBody(model, false)))
+	status, body, err := w.post(ctx, chatPath, chatBody(model, false))
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("%s: status %d: %.300s", w.name, status, body)
+	}
+	return err
+}
+
+// post asks once.
+func (w way) post(ctx context.Context, path, body string) (status int, answer string, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url+path, strings.NewReader(body))
 	if err != nil {
-		return err
+		return 0, "", err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("%s: %w\n%s", w.name, err, w.child.stderr)
+		return 0, "", fmt.Errorf("%s: %w\n%s", w.name, err, w.child.stderr)
 	}
 	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
-	if err != nil || res.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s: %.300s %w", w.name, res.Status, body, errors.Join(err))
+	raw, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	if err != nil {
+		return 0, "", fmt.Errorf("%s: %w", w.name, err)
 	}
-	return nil
+	return res.StatusCode, string(raw), nil
 }
 
 // each gives a figure of every bout.

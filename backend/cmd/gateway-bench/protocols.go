@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// protocolsRun is what it costs to be one address for all: conversions between protocols, streams
+// held open in great number, and targets that are left alone.
+type protocolsRun struct {
+	Conversion *conversionRun `json:"conversion"`
+	Streams    *streamsRun    `json:"streams"`
+	Circuit    *circuitRun    `json:"circuit"`
+	Targets    []target       `json:"targets"`
+}
+
+// protocolsPlan says how long that is measured.
+type protocolsPlan struct {
+	Rounds  int           `json:"rounds"`
+	Bout    time.Duration `json:"bout_ns"`
+	Streams int           `json:"streams"`
+	Events  int           `json:"events"` // of one slow stream
+	Pause   time.Duration `json:"pause_ns"`
+}
+
+func planOf(quick bool) protocolsPlan {
+	p := protocolsPlan{Rounds: 7, Bout: time.Second, Streams: 1000, Events: 40, Pause: 500 * time.Millisecond}
+	if quick {
+		p.Rounds, p.Events = 2, 16
+	}
+	return p
+}
+
+// measureProtocols is the part with a command of its own.
+func measureProtocols(ctx context.Context, m *measuring) (result, error) {
+	if err := m.startUpstream(ctx); err != nil {
+		return nil, err
+	}
+	run, err := m.protocols(ctx, planOf(m.quick))
+	if err != nil {
+		return nil, err
+	}
+	run.judge(func(name, wanted, measured string, ok bool) {
+		run.Targets = append(run.Targets, target{name, wanted, measured, ok})
+	})
+	return run, nil
+}
+
+// protocols measures all of it against the upstream that runs.
+func (b *benchmark) protocols(ctx context.Context, p protocolsPlan) (*protocolsRun, error) {
+	var run protocolsRun
+	var err error
+	if run.Conversion, err = b.conversion(ctx, p); err != nil {
+		return nil, fmt.Errorf("conversion: %w", err)
+	}
+	if run.Streams, err = b.slowStreams(ctx, p); err != nil {
+		return nil, fmt.Errorf("slow streams: %w", err)
+	}
+	if run.Circuit, err = b.openCircuit(ctx, p); err != nil {
+		return nil, fmt.Errorf("an open circuit: %w", err)
+	}
+	return &run, nil
+}
+
+func (r *protocolsRun) failure() error {
+	if r.Conversion == nil || r.Streams == nil || r.Circuit == nil {
+		return errors.New("a part of it was not measured")
+	}
+	return nil
+}
+
+func (r *protocolsRun) judge(aim func(name, wanted, measured string, ok bool)) {
+	if r == nil {
+		return
+	}
+	r.Conversion.judge(aim)
+	r.Streams.judge(aim)
+	r.Circuit.judge(aim)
+}
+
+// print leaves out the targets when the report has them among its own.
+func (r *protocolsRun) print(w io.Writer) {
+	if r == nil {
+		return
+	}
+	r.Conversion.print(w)
+	r.Streams.print(w)
+	r.Circuit.print(w)
+	if len(r.Targets) > 0 {
+		printTargets(w, r.Targets)
+	}
+}
