@@ -76,7 +76,7 @@ func (d *requestDecoder) field(name string, v gjson.Result) {
 		d.output(name, v)
 	case "metadata":
 		if d.Object(name, v) {
-			r.User = d.Optional("metadata.user_id", v.Get("user_id"))
+			r.User = d.Optional("metadata.user_id", wire.Get(v, "user_id"))
 			d.Others(name, v, "user_id")
 		}
 	case "container", "inference_geo":
@@ -92,9 +92,9 @@ func (d *requestDecoder) thinking(at string, v gjson.Result) {
 	if r.At == "" {
 		r.At = at
 	}
-	switch v.Get("type").Str {
+	switch wire.Get(v, "type").Str {
 	case "enabled":
-		r.Budget = d.Int(at+".budget_tokens", v.Get("budget_tokens"), 1)
+		r.Budget = d.Int(at+".budget_tokens", wire.Get(v, "budget_tokens"), 1)
 	case "disabled":
 		r.Off = true
 	case "adaptive":
@@ -108,21 +108,21 @@ func (d *requestDecoder) output(at string, v gjson.Result) {
 		return
 	}
 	d.Others(at, v, "effort", "format")
-	if effort := d.Optional(at+".effort", v.Get("effort")); effort != "" {
+	if effort := d.Optional(at+".effort", wire.Get(v, "effort")); effort != "" {
 		d.req.Reasoning.Effort, d.req.Reasoning.At = effort, at+".effort"
 	}
-	f := v.Get("format")
+	f := wire.Get(v, "format")
 	if !d.Object(at+".format", f) {
 		return
 	}
-	if f.Get("type").Str != "json_schema" {
+	if wire.Get(f, "type").Str != "json_schema" {
 		d.Refuse(at+".format.type", "must be json_schema")
 		return
 	}
-	if !f.Get("schema").IsObject() {
+	if !wire.Get(f, "schema").IsObject() {
 		d.Refuse(at+".format.schema", "is required: a JSON schema")
 	}
-	schema := f.Get("schema").Raw
+	schema := wire.Get(f, "schema").Raw
 	d.req.Format = turn.Format{Kind: turn.JSONSchema, At: at + ".format", Schema: schema}
 	if turn.Strict(schema) {
 		strict := true
@@ -137,33 +137,33 @@ func (d *requestDecoder) tool(at string, v gjson.Result) {
 		d.Refuse(at, "must be an object; it is "+wire.Article(v))
 		return
 	}
-	if kind := d.Optional(at+".type", v.Get("type")); kind != "" && kind != "custom" {
+	if kind := d.Optional(at+".type", wire.Get(v, "type")); kind != "" && kind != "custom" {
 		d.Drop(at, "is a tool that Anthropic defines or runs")
 		return
 	}
 	d.Others(at, v, "type", "name", "description", "input_schema", "strict", "cache_control")
 	d.cached(v)
 	t := turn.Tool{
-		At: at, Name: d.Required(at+".name", v.Get("name")), Description: d.Optional(at+".description", v.Get("description")),
-		Strict: d.Bool(at+".strict", v.Get("strict")),
+		At: at, Name: d.Required(at+".name", wire.Get(v, "name")), Description: d.Optional(at+".description", wire.Get(v, "description")),
+		Strict: d.Bool(at+".strict", wire.Get(v, "strict")),
 	}
-	if !v.Get("input_schema").IsObject() {
+	if !wire.Get(v, "input_schema").IsObject() {
 		d.Refuse(at+".input_schema", "is required: a JSON schema")
 	}
-	t.Schema = v.Get("input_schema").Raw
+	t.Schema = wire.Get(v, "input_schema").Raw
 	d.req.Tools = append(d.req.Tools, t)
 }
 
 // cached notes, once, that marks for Anthropic's cache are left out.
 func (d *requestDecoder) cached(v gjson.Result) {
-	if c := v.Get("cache_control"); c.Exists() && c.Type != gjson.Null {
+	if c := wire.Get(v, "cache_control"); c.Exists() && c.Type != gjson.Null {
 		d.Drop("cache_control", "marks what Anthropic's cache keeps")
 	}
 }
 
 func (d *requestDecoder) choice(at string, v gjson.Result) {
 	c := turn.Choice{At: at}
-	switch v.Get("type").Str {
+	switch wire.Get(v, "type").Str {
 	case "auto":
 		c.Mode = turn.Auto
 	case "any":
@@ -171,12 +171,12 @@ func (d *requestDecoder) choice(at string, v gjson.Result) {
 	case "none":
 		c.Mode = turn.None
 	case "tool":
-		c.Mode, c.Name, c.At = turn.Named, d.Required(at+".name", v.Get("name")), at+".name"
+		c.Mode, c.Name, c.At = turn.Named, d.Required(at+".name", wire.Get(v, "name")), at+".name"
 	default:
 		d.Refuse(at+".type", "must be auto, any, none or tool")
 	}
 	d.req.Choice = c
-	if one := d.Bool(at+".disable_parallel_tool_use", v.Get("disable_parallel_tool_use")); one != nil {
+	if one := d.Bool(at+".disable_parallel_tool_use", wire.Get(v, "disable_parallel_tool_use")); one != nil {
 		many := !*one
 		d.req.Parallel = &many
 	}

@@ -51,7 +51,7 @@ type requestEncoder struct {
 }
 
 func newRequestEncoder(r *turn.Request, names *turn.Names, o Options) *requestEncoder {
-	e := &requestEncoder{req: r, names: names, options: o, ids: map[string]string{}, taken: map[string]bool{}}
+	e := &requestEncoder{w: wire.NewWriter(r.Size + r.Size/8), req: r, names: names, options: o, ids: map[string]string{}, taken: map[string]bool{}}
 	e.messages = e.arrange()
 	return e
 }

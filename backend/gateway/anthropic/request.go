@@ -123,7 +123,7 @@ func (p *parser) messages(at string, v gjson.Result) {
 	p.Each(at, v, func(at string, m gjson.Result) {
 		if !m.IsObject() {
 			p.Refuse(at, "must be an object with role and content; it is "+wire.Article(m))
-		} else if role := m.Get("role"); role.Type != gjson.String || role.Str == "" {
+		} else if role := wire.Get(m, "role"); role.Type != gjson.String || role.Str == "" {
 			p.Refuse(at+".role", "is required: user or assistant")
 		}
 	})

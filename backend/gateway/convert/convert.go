@@ -65,6 +65,7 @@ func New(from, to Protocol, body []byte, o Options) (*Conversion, *problem.Error
 	if err != nil {
 		return nil, err
 	}
+	request.Size = len(body)
 	if o.Model != "" {
 		request.Model = o.Model
 	}

@@ -182,7 +182,7 @@ func (p *parser) messages(name string, v gjson.Result) {
 		n++
 		if !m.IsObject() {
 			p.fault(at(), fmt.Sprintf("must be an object with role and content; it is %s", article(m)), gjson.Result{})
-		} else if role := m.Get("role"); role.Type != gjson.String || role.Str == "" {
+		} else if role := wire.Get(m, "role"); role.Type != gjson.String || role.Str == "" {
 			p.fault(at()+".role", "is required: a string such as user, assistant, system or tool", gjson.Result{})
 		}
 		return len(p.faults) < 16 // enough to mend a request by

@@ -35,6 +35,7 @@ type Request struct {
 	User        string // the id that a client gave its end user
 
 	Notes []wire.Note
+	Size  int // of what the client sent, about which another protocol takes too; 0 if nobody counted
 }
 
 // A Role says who speaks.

@@ -77,19 +77,16 @@ func tooDeep(data []byte) bool {
 	if len(data) <= short {
 		return false
 	}
-	depth, quoted := 0, false
-	for i := 0; i < len(data); i++ {
-		switch c := data[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
+	s, depth := View(data), 0
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '"':
+			i = stringEnd(s, i) - 1
+		case '{', '[':
 			if depth++; depth > deepest {
 				return true
 			}
-		case c == '}' || c == ']':
+		case '}', ']':
 			depth--
 		}
 	}
@@ -258,8 +255,8 @@ func (r *Reader) Each(at string, v gjson.Result, f func(at string, v gjson.Resul
 		return
 	}
 	n := 0
-	v.ForEach(func(_, e gjson.Result) bool {
-		f(At(at, n), e)
+	elements(v, func(raw string) bool {
+		f(At(at, n), value(raw))
 		n++
 		return len(r.Faults) < maxFaults
 	})
@@ -275,22 +272,23 @@ func (r *Reader) Strings(at string, v gjson.Result) (list []string) {
 // refused: which of the two counts is anyone's guess.
 func (r *Reader) Members(at string, v gjson.Result, f func(name string, v gjson.Result)) {
 	seen := map[string]bool{}
-	v.ForEach(func(key, value gjson.Result) bool {
-		if seen[key.Str] {
-			r.Refuse(Member(at, Name(key.Str)), "stands twice; send it once")
+	members(v, func(key, raw string) bool {
+		key = unescaped(key)
+		if seen[key] {
+			r.Refuse(Member(at, Name(key)), "stands twice; send it once")
 			return true
 		}
-		seen[key.Str] = true
-		f(key.Str, value)
+		seen[key] = true
+		f(key, value(raw))
 		return true
 	})
 }
 
 // Others drops the members of v that are not known, unless they are null.
 func (r *Reader) Others(at string, v gjson.Result, known ...string) {
-	v.ForEach(func(key, value gjson.Result) bool {
-		if value.Type != gjson.Null && !slices.Contains(known, key.Str) {
-			r.Drop(Member(at, Name(key.Str)), "has no place in the other protocol")
+	members(v, func(key, raw string) bool {
+		if key = unescaped(key); raw != "null" && !slices.Contains(known, key) {
+			r.Drop(Member(at, Name(key)), "has no place in the other protocol")
 		}
 		return true
 	})

@@ -33,6 +33,9 @@ func TestAnyStringIsWrittenAsJSON(t *testing.T) {
 		if err := json.Unmarshal(w.Str(s).B, &back); err != nil || back != s {
 			t.Fatalf("%q came back as %q, %v", s, back, err)
 		}
+		if want := gjson.AppendJSONString(nil, s); string(w.B) != string(want) {
+			t.Fatalf("%q is written as %s, and by gjson as %s", s, w.B, want)
+		}
 		body := Body(gjson.ParseBytes(w.B))
 		if got := Unescape([]byte(body)); got != s {
 			t.Fatalf("%q was unescaped to %q", s, got)

@@ -6,9 +6,14 @@ package wire
 
 import (
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
 )
+
+// NewWriter makes one with room for about size bytes.
+func NewWriter(size int) Writer { return Writer{B: make([]byte, 0, size)} }
 
 // A Writer appends JSON to B, commas included. Its methods give it back, so that an
 // object reads from left to right. It does not check that objects are closed.
@@ -50,9 +55,40 @@ func (w *Writer) Key(k string) *Writer {
 // Str writes s as a string.
 func (w *Writer) Str(s string) *Writer {
 	w.comma()
-	w.B = gjson.AppendJSONString(w.B, s)
+	w.B = appendString(w.B, s)
 	return w
 }
+
+// appendString appends what stands for itself in one piece, and leaves what needs an escape to gjson.
+func appendString(b []byte, s string) []byte {
+	b = append(b, '"')
+	for len(s) > 0 {
+		n := 0
+		for n < len(s) && plain[s[n]] {
+			n++
+		}
+		b, s = append(b, s[:n]...), s[n:]
+		if n = 0; len(s) == 0 {
+			break
+		}
+		for n < len(s) && !plain[s[n]] {
+			n++
+		}
+		at := len(b) // where gjson begins with a quote
+		b = gjson.AppendJSONString(b, s[:n])
+		b = b[:at+copy(b[at:], b[at+1:len(b)-1])]
+		s = s[n:]
+	}
+	return append(b, '"')
+}
+
+// plain are the bytes that stand for themselves. Those of a longer letter are none, so that it stays in one piece.
+var plain = func() (plain [256]bool) {
+	for c := byte(' '); c < utf8.RuneSelf; c++ {
+		plain[c] = !strings.ContainsRune("\"\\<>&", rune(c))
+	}
+	return plain
+}()
 
 // Body writes a string whose escapes stand already: what was between the quotes of
 // one or several JSON strings.

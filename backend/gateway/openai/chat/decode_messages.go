@@ -14,19 +14,19 @@ func (d *requestDecoder) message(at string, v gjson.Result) {
 		d.Refuse(at, "must be an object with role and content; it is "+wire.Article(v))
 		return
 	}
-	switch role := v.Get("role").Str; role {
+	switch role := wire.Get(v, "role").Str; role {
 	case "system", "developer":
 		d.system(at, v)
 	case "user":
 		d.Others(at, v, "role", "content")
-		d.add(at, turn.User, d.content(at+".content", v.Get("content"), d.part))
+		d.add(at, turn.User, d.content(at+".content", wire.Get(v, "content"), d.part))
 	case "assistant":
 		d.assistant(at, v)
 	case "tool":
 		d.Others(at, v, "role", "content", "tool_call_id")
 		d.add(at, turn.User, []turn.Block{{
-			Kind: turn.ToolResult, At: at + ".tool_call_id", ID: d.Required(at+".tool_call_id", v.Get("tool_call_id")),
-			Content: d.content(at+".content", v.Get("content"), d.part),
+			Kind: turn.ToolResult, At: at + ".tool_call_id", ID: d.Required(at+".tool_call_id", wire.Get(v, "tool_call_id")),
+			Content: d.content(at+".content", wire.Get(v, "content"), d.part),
 		}})
 	case "function":
 		d.Refuse(at+".role", "function is the old form of tool, which this conversion does not know; use tool")
@@ -42,8 +42,8 @@ func (d *requestDecoder) add(at string, role turn.Role, blocks []turn.Block) {
 // system adds to what stands before the conversation, or is a message of its own in it.
 func (d *requestDecoder) system(at string, v gjson.Result) {
 	d.Others(at, v, "role", "content")
-	blocks := d.content(at+".content", v.Get("content"), func(at string, v gjson.Result) (turn.Block, bool) {
-		if v.Get("type").Str != "text" {
+	blocks := d.content(at+".content", wire.Get(v, "content"), func(at string, v gjson.Result) (turn.Block, bool) {
+		if wire.Get(v, "type").Str != "text" {
 			d.Refuse(at+".type", "must be text")
 			return turn.Block{}, false
 		}
@@ -59,38 +59,38 @@ func (d *requestDecoder) system(at string, v gjson.Result) {
 func (d *requestDecoder) assistant(at string, v gjson.Result) {
 	d.Others(at, v, "role", "content", "refusal", "tool_calls", "reasoning_content", "reasoning", "audio", "function_call", "annotations")
 	for _, old := range []string{"audio", "function_call"} {
-		if x := v.Get(old); x.Exists() && x.Type != gjson.Null {
+		if x := wire.Get(v, old); x.Exists() && x.Type != gjson.Null {
 			d.Refuse(at+"."+old, "cannot be said to this model's provider")
 		}
 	}
 	var blocks []turn.Block
 	for _, name := range []string{"reasoning_content", "reasoning"} {
-		if text := v.Get(name); text.Type == gjson.String && text.Str != "" {
+		if text := wire.Get(v, name); text.Type == gjson.String && text.Str != "" {
 			blocks = append(blocks, turn.Block{Kind: turn.Thinking, At: at + "." + name, Text: text.Str})
 			break
 		}
 	}
-	if c := v.Get("content"); c.Type != gjson.Null {
+	if c := wire.Get(v, "content"); c.Type != gjson.Null {
 		blocks = append(blocks, d.content(at+".content", c, d.part)...)
 	}
-	if text := d.Optional(at+".refusal", v.Get("refusal")); text != "" {
+	if text := d.Optional(at+".refusal", wire.Get(v, "refusal")); text != "" {
 		blocks = append(blocks, turn.Block{Kind: turn.Refusal, At: at + ".refusal", Text: text})
 	}
-	d.Each(at+".tool_calls", v.Get("tool_calls"), func(at string, v gjson.Result) {
+	d.Each(at+".tool_calls", wire.Get(v, "tool_calls"), func(at string, v gjson.Result) {
 		blocks = append(blocks, d.toolCall(at, v))
 	})
 	d.add(at, turn.Assistant, blocks)
 }
 
 func (d *requestDecoder) toolCall(at string, v gjson.Result) turn.Block {
-	b := turn.Block{Kind: turn.ToolCall, At: at + ".id", ID: d.Required(at+".id", v.Get("id"))}
-	if v.Get("type").Str == "custom" {
-		b.Custom, b.Name = true, d.Required(at+".custom.name", v.Get("custom.name"))
-		b.Arguments = d.Str(at+".custom.input", v.Get("custom.input"))
+	b := turn.Block{Kind: turn.ToolCall, At: at + ".id", ID: d.Required(at+".id", wire.Get(v, "id"))}
+	if wire.Get(v, "type").Str == "custom" {
+		b.Custom, b.Name = true, d.Required(at+".custom.name", wire.Get(v, "custom", "name"))
+		b.Arguments = d.Str(at+".custom.input", wire.Get(v, "custom", "input"))
 		return b
 	}
-	b.Name = d.Required(at+".function.name", v.Get("function.name"))
-	b.Arguments = arguments(d, at+".function.arguments", v.Get("function.arguments"))
+	b.Name = d.Required(at+".function.name", wire.Get(v, "function", "name"))
+	b.Arguments = arguments(d, at+".function.arguments", wire.Get(v, "function", "arguments"))
 	return b
 }
 
@@ -124,18 +124,18 @@ func (d *requestDecoder) content(at string, v gjson.Result, part func(string, gj
 }
 
 func (d *requestDecoder) part(at string, v gjson.Result) (turn.Block, bool) {
-	switch kind := v.Get("type").Str; kind {
+	switch kind := wire.Get(v, "type").Str; kind {
 	case "text":
 		d.Others(at, v, "type", "text", "prompt_cache_breakpoint")
-		return turn.Block{Kind: turn.Text, At: at, Text: d.Str(at+".text", v.Get("text"))}, true
+		return turn.Block{Kind: turn.Text, At: at, Text: d.Str(at+".text", wire.Get(v, "text"))}, true
 	case "refusal":
-		return turn.Block{Kind: turn.Refusal, At: at, Text: d.Str(at+".refusal", v.Get("refusal"))}, true
+		return turn.Block{Kind: turn.Refusal, At: at, Text: d.Str(at+".refusal", wire.Get(v, "refusal"))}, true
 	case "image_url":
-		src := d.Address(at+".image_url.url", v.Get("image_url.url"))
-		src.Detail = d.Optional(at+".image_url.detail", v.Get("image_url.detail"))
+		src := d.Address(at+".image_url.url", wire.Get(v, "image_url", "url"))
+		src.Detail = d.Optional(at+".image_url.detail", wire.Get(v, "image_url", "detail"))
 		return turn.Block{Kind: turn.Image, At: at + ".image_url.url", Source: src}, true
 	case "file":
-		return d.file(at+".file", v.Get("file"))
+		return d.file(at+".file", wire.Get(v, "file"))
 	case "input_audio":
 		d.Refuse(at+".type", "input_audio cannot be said to this model's provider")
 	default:
@@ -145,12 +145,12 @@ func (d *requestDecoder) part(at string, v gjson.Result) (turn.Block, bool) {
 }
 
 func (d *requestDecoder) file(at string, v gjson.Result) (turn.Block, bool) {
-	if id := v.Get("file_id"); id.Type == gjson.String {
+	if id := wire.Get(v, "file_id"); id.Type == gjson.String {
 		d.Refuse(at+".file_id", "names a file that lies with OpenAI; send file_data")
 		return turn.Block{}, false
 	}
-	src := d.Address(at+".file_data", v.Get("file_data"))
-	src.Name = d.Optional(at+".filename", v.Get("filename"))
+	src := d.Address(at+".file_data", wire.Get(v, "file_data"))
+	src.Name = d.Optional(at+".filename", wire.Get(v, "filename"))
 	return turn.Block{Kind: turn.Document, At: at + ".file_data", Source: src}, true
 }
 

@@ -19,7 +19,7 @@ func DecodeRequest(body []byte) (*turn.Request, *problem.Error) {
 	}
 	d := requestDecoder{req: &turn.Request{}}
 	d.Members("", root, d.field)
-	if d.req.Model == "" && !root.Get("model").Exists() {
+	if d.req.Model == "" && !wire.Get(root, "model").Exists() {
 		d.Refuse("model", "is required: the name of a model, a string")
 	}
 	if !root.Get("messages.0").Exists() {
@@ -79,7 +79,7 @@ func (d *requestDecoder) field(name string, v gjson.Result) {
 		r.Stream = b != nil && *b
 	case "stream_options":
 		if d.Object(name, v) {
-			b := d.Bool("stream_options.include_usage", v.Get("include_usage"))
+			b := d.Bool("stream_options.include_usage", wire.Get(v, "include_usage"))
 			r.Usage = b != nil && *b
 			d.Others(name, v, "include_usage", "include_obfuscation")
 		}
@@ -166,18 +166,18 @@ func (d *requestDecoder) format(at string, v gjson.Result) {
 	if !d.Object(at, v) {
 		return
 	}
-	switch kind := v.Get("type").Str; kind {
+	switch kind := wire.Get(v, "type").Str; kind {
 	case "text":
 	case "json_object":
 		d.req.Format = turn.Format{Kind: turn.JSONObject, At: at + ".type"}
 	case "json_schema":
-		s := v.Get("json_schema")
+		s := wire.Get(v, "json_schema")
 		d.req.Format = turn.Format{
-			Kind: turn.JSONSchema, At: at + ".json_schema", Name: d.Required(at+".json_schema.name", s.Get("name")),
-			Description: d.Optional(at+".json_schema.description", s.Get("description")), Strict: d.Bool(at+".json_schema.strict", s.Get("strict")),
+			Kind: turn.JSONSchema, At: at + ".json_schema", Name: d.Required(at+".json_schema.name", wire.Get(s, "name")),
+			Description: d.Optional(at+".json_schema.description", wire.Get(s, "description")), Strict: d.Bool(at+".json_schema.strict", wire.Get(s, "strict")),
 		}
-		if d.Object(at+".json_schema.schema", s.Get("schema")) {
-			d.req.Format.Schema = s.Get("schema").Raw
+		if d.Object(at+".json_schema.schema", wire.Get(s, "schema")) {
+			d.req.Format.Schema = wire.Get(s, "schema").Raw
 		}
 	default:
 		d.Refuse(at+".type", "must be text, json_object or json_schema")

@@ -15,7 +15,7 @@ const mostStops = 4
 // those of r's tools; keep them for the answer. Usage is asked for in every stream,
 // for the record needs it.
 func EncodeRequest(r *turn.Request, names *turn.Names, o Options) ([]byte, []wire.Note, *problem.Error) {
-	e := requestEncoder{req: r, names: names, options: o}
+	e := requestEncoder{w: wire.NewWriter(r.Size + r.Size/8), req: r, names: names, options: o}
 	e.w.Obj().Key("model").Str(r.Model)
 	e.w.Key("messages").Arr()
 	e.system(r.System)

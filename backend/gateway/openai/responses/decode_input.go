@@ -33,32 +33,32 @@ var past = []string{
 }
 
 func (d *requestDecoder) item(at string, v gjson.Result) {
-	kind := v.Get("type").Str
+	kind := wire.Get(v, "type").Str
 	switch {
 	case !v.IsObject():
 		d.Refuse(at, "must be an object; it is "+wire.Article(v))
-	case kind == "message" || kind == "" && v.Get("role").Exists():
+	case kind == "message" || kind == "" && wire.Get(v, "role").Exists():
 		d.message(at, v)
 	case kind == "function_call":
 		d.add(at, turn.Assistant, turn.Block{
-			Kind: turn.ToolCall, At: at + ".call_id", ID: d.Required(at+".call_id", v.Get("call_id")), Name: d.Required(at+".name", v.Get("name")),
-			Namespace: d.Optional(at+".namespace", v.Get("namespace")), Arguments: d.arguments(at+".arguments", v.Get("arguments")),
+			Kind: turn.ToolCall, At: at + ".call_id", ID: d.Required(at+".call_id", wire.Get(v, "call_id")), Name: d.Required(at+".name", wire.Get(v, "name")),
+			Namespace: d.Optional(at+".namespace", wire.Get(v, "namespace")), Arguments: d.arguments(at+".arguments", wire.Get(v, "arguments")),
 		})
 	case kind == "custom_tool_call":
 		d.add(at, turn.Assistant, turn.Block{
-			Kind: turn.ToolCall, At: at + ".call_id", Custom: true, ID: d.Required(at+".call_id", v.Get("call_id")), Name: d.Required(at+".name", v.Get("name")),
-			Namespace: d.Optional(at+".namespace", v.Get("namespace")), Arguments: d.Str(at+".input", v.Get("input")),
+			Kind: turn.ToolCall, At: at + ".call_id", Custom: true, ID: d.Required(at+".call_id", wire.Get(v, "call_id")), Name: d.Required(at+".name", wire.Get(v, "name")),
+			Namespace: d.Optional(at+".namespace", wire.Get(v, "namespace")), Arguments: d.Str(at+".input", wire.Get(v, "input")),
 		})
 	case kind == "function_call_output" || kind == "custom_tool_call_output":
 		d.add(at, turn.User, turn.Block{
-			Kind: turn.ToolResult, At: at + ".call_id", ID: d.Required(at+".call_id", v.Get("call_id")),
-			Content: d.content(at+".output", v.Get("output")),
+			Kind: turn.ToolResult, At: at + ".call_id", ID: d.Required(at+".call_id", wire.Get(v, "call_id")),
+			Content: d.content(at+".output", wire.Get(v, "output")),
 		})
 	case kind == "reasoning":
 		d.reasoning(at, v)
 	case kind == "additional_tools":
-		d.Each(at+".tools", v.Get("tools"), d.tool)
-	case kind == "item_reference" || kind == "" && v.Get("id").Exists():
+		d.Each(at+".tools", wire.Get(v, "tools"), d.tool)
+	case kind == "item_reference" || kind == "" && wire.Get(v, "id").Exists():
 		d.Refuse(at, "refers to an item that lies with OpenAI and cannot be known here; send the item itself")
 	case slices.Contains(past, kind):
 		d.Drop(at, "is of a tool that OpenAI runs")
@@ -80,8 +80,8 @@ func (d *requestDecoder) arguments(at string, v gjson.Result) string {
 }
 
 func (d *requestDecoder) message(at string, v gjson.Result) {
-	blocks := d.content(at+".content", v.Get("content"))
-	switch v.Get("role").Str {
+	blocks := d.content(at+".content", wire.Get(v, "content"))
+	switch wire.Get(v, "role").Str {
 	case "user":
 		d.add(at, turn.User, blocks...)
 	case "assistant":
@@ -121,29 +121,29 @@ func (d *requestDecoder) content(at string, v gjson.Result) (blocks []turn.Block
 
 func (d *requestDecoder) part(at string, v gjson.Result) (b turn.Block, ok bool) {
 	b.At = at
-	switch kind := v.Get("type").Str; kind {
+	switch kind := wire.Get(v, "type").Str; kind {
 	case "input_text", "output_text", "text":
-		b.Text = d.Str(at+".text", v.Get("text"))
+		b.Text = d.Str(at+".text", wire.Get(v, "text"))
 	case "refusal":
-		b.Kind, b.Text = turn.Refusal, d.Str(at+".refusal", v.Get("refusal"))
+		b.Kind, b.Text = turn.Refusal, d.Str(at+".refusal", wire.Get(v, "refusal"))
 	case "input_image":
 		if d.stored(at, v) {
 			return b, false
 		}
 		b.Kind, b.At = turn.Image, at+".image_url"
-		b.Source = d.address(at+".image_url", v.Get("image_url"))
-		b.Source.Detail = d.Optional(at+".detail", v.Get("detail"))
+		b.Source = d.address(at+".image_url", wire.Get(v, "image_url"))
+		b.Source.Detail = d.Optional(at+".detail", wire.Get(v, "detail"))
 	case "input_file":
 		if d.stored(at, v) {
 			return b, false
 		}
 		b.Kind = turn.Document
-		if url := v.Get("file_url"); url.Type == gjson.String {
+		if url := wire.Get(v, "file_url"); url.Type == gjson.String {
 			b.Source = d.address(at+".file_url", url)
 		} else {
-			b.Source = d.address(at+".file_data", v.Get("file_data"))
+			b.Source = d.address(at+".file_data", wire.Get(v, "file_data"))
 		}
-		b.Source.Name = d.Optional(at+".filename", v.Get("filename"))
+		b.Source.Name = d.Optional(at+".filename", wire.Get(v, "filename"))
 	default:
 		d.Refuse(at+".type", "must be input_text, input_image, input_file, output_text or refusal")
 		return b, false
@@ -152,7 +152,7 @@ func (d *requestDecoder) part(at string, v gjson.Result) (b turn.Block, ok bool)
 }
 
 func (d *requestDecoder) stored(at string, v gjson.Result) bool {
-	if v.Get("file_id").Type != gjson.String {
+	if wire.Get(v, "file_id").Type != gjson.String {
 		return false
 	}
 	d.Refuse(at+".file_id", "names a file that lies with OpenAI; send its bytes")
@@ -171,17 +171,17 @@ func (d *requestDecoder) address(at string, v gjson.Result) turn.Source {
 // goes on where a protocol has a place for it.
 func (d *requestDecoder) reasoning(at string, v gjson.Result) {
 	var text strings.Builder
-	parts := v.Get("content")
+	parts := wire.Get(v, "content")
 	if !parts.Get("0").Exists() {
-		parts = v.Get("summary")
+		parts = wire.Get(v, "summary")
 	}
 	d.Each(at+".summary", parts, func(at string, v gjson.Result) {
 		if text.Len() > 0 {
 			text.WriteString("\n\n")
 		}
-		text.WriteString(d.Str(at+".text", v.Get("text")))
+		text.WriteString(d.Str(at+".text", wire.Get(v, "text")))
 	})
-	sealed := d.Optional(at+".encrypted_content", v.Get("encrypted_content"))
+	sealed := d.Optional(at+".encrypted_content", wire.Get(v, "encrypted_content"))
 	b, ok := turn.Unseal(sealed, text.String())
 	if sealed != "" && !ok {
 		d.Drop(at+".encrypted_content", "is reasoning that only the provider that wrote it can read")

@@ -20,11 +20,11 @@ func DecodeRequest(body []byte) (*turn.Request, *Asked, *problem.Error) {
 		return nil, nil, fault
 	}
 	d := requestDecoder{req: &turn.Request{}}
-	if text := d.Optional("instructions", root.Get("instructions")); text != "" { // before what the input says
+	if text := d.Optional("instructions", wire.Get(root, "instructions")); text != "" { // before what the input says
 		d.req.System = []turn.Block{{Kind: turn.Text, At: "instructions", Text: text}}
 	}
 	d.Members("", root, d.field)
-	if !root.Get("model").Exists() {
+	if !wire.Get(root, "model").Exists() {
 		d.Refuse("model", "is required: the name of a model, a string")
 	}
 	if len(d.req.Messages) == 0 && len(d.Faults) == 0 {
@@ -76,7 +76,7 @@ func (d *requestDecoder) field(name string, v gjson.Result) {
 		d.text(name, v)
 	case "reasoning":
 		if d.Object(name, v) {
-			r.Reasoning = turn.Reasoning{Effort: d.Optional("reasoning.effort", v.Get("effort")), At: "reasoning.effort"}
+			r.Reasoning = turn.Reasoning{Effort: d.Optional("reasoning.effort", wire.Get(v, "effort")), At: "reasoning.effort"}
 			d.Others(name, v, "effort", "summary", "generate_summary")
 		}
 	case "include":
@@ -141,26 +141,26 @@ func (d *requestDecoder) text(at string, v gjson.Result) {
 	if !d.Object(at, v) {
 		return
 	}
-	if verbosity := d.Optional(at+".verbosity", v.Get("verbosity")); verbosity != "" && verbosity != "medium" {
+	if verbosity := d.Optional(at+".verbosity", wire.Get(v, "verbosity")); verbosity != "" && verbosity != "medium" {
 		d.Drop(at+".verbosity", "is a hint that this model's provider does not take")
 	}
 	d.Others(at, v, "format", "verbosity")
-	f := v.Get("format")
+	f := wire.Get(v, "format")
 	at += ".format"
 	if !d.Object(at, f) {
 		return
 	}
-	switch f.Get("type").Str {
+	switch wire.Get(f, "type").Str {
 	case "text":
 	case "json_object":
 		d.req.Format = turn.Format{Kind: turn.JSONObject, At: at + ".type"}
 	case "json_schema":
 		d.req.Format = turn.Format{
-			Kind: turn.JSONSchema, At: at, Name: d.Required(at+".name", f.Get("name")),
-			Description: d.Optional(at+".description", f.Get("description")), Strict: d.Bool(at+".strict", f.Get("strict")),
+			Kind: turn.JSONSchema, At: at, Name: d.Required(at+".name", wire.Get(f, "name")),
+			Description: d.Optional(at+".description", wire.Get(f, "description")), Strict: d.Bool(at+".strict", wire.Get(f, "strict")),
 		}
-		if d.Object(at+".schema", f.Get("schema")) {
-			d.req.Format.Schema = f.Get("schema").Raw
+		if d.Object(at+".schema", wire.Get(f, "schema")) {
+			d.req.Format.Schema = wire.Get(f, "schema").Raw
 		}
 	default:
 		d.Refuse(at+".type", "must be text, json_object or json_schema")

@@ -14,7 +14,7 @@ func (d *requestDecoder) tool(at string, v gjson.Result) {
 		d.Refuse(at, "must be an object; it is "+wire.Article(v))
 		return
 	}
-	switch kind := v.Get("type").Str; {
+	switch kind := wire.Get(v, "type").Str; {
 	case kind == "namespace":
 		d.namespace(at, v)
 	case isHosted(kind):
@@ -25,24 +25,24 @@ func (d *requestDecoder) tool(at string, v gjson.Result) {
 }
 
 func (d *requestDecoder) namespace(at string, v gjson.Result) {
-	name, about := d.Required(at+".name", v.Get("name")), d.Optional(at+".description", v.Get("description"))
-	d.Each(at+".tools", v.Get("tools"), func(at string, v gjson.Result) { d.offer(at, v, name, about) })
+	name, about := d.Required(at+".name", wire.Get(v, "name")), d.Optional(at+".description", wire.Get(v, "description"))
+	d.Each(at+".tools", wire.Get(v, "tools"), func(at string, v gjson.Result) { d.offer(at, v, name, about) })
 }
 
 // offer adds a function or a custom tool. about is what its namespace says of itself.
 func (d *requestDecoder) offer(at string, v gjson.Result, namespace, about string) {
-	t := turn.Tool{At: at, Namespace: namespace, Name: d.Required(at+".name", v.Get("name"))}
-	t.Description = strings.TrimSpace(about + "\n\n" + d.Optional(at+".description", v.Get("description")))
-	switch v.Get("type").Str {
+	t := turn.Tool{At: at, Namespace: namespace, Name: d.Required(at+".name", wire.Get(v, "name"))}
+	t.Description = strings.TrimSpace(about + "\n\n" + d.Optional(at+".description", wire.Get(v, "description")))
+	switch wire.Get(v, "type").Str {
 	case "function":
 		d.Others(at, v, "type", "name", "description", "parameters", "strict")
-		if d.Object(at+".parameters", v.Get("parameters")) {
-			t.Schema = v.Get("parameters").Raw
+		if d.Object(at+".parameters", wire.Get(v, "parameters")) {
+			t.Schema = wire.Get(v, "parameters").Raw
 		}
-		t.Strict = d.Bool(at+".strict", v.Get("strict"))
+		t.Strict = d.Bool(at+".strict", wire.Get(v, "strict"))
 	case "custom":
 		d.Others(at, v, "type", "name", "description", "format")
-		t.Custom, t.Grammar = true, v.Get("format").Raw
+		t.Custom, t.Grammar = true, wire.Get(v, "format").Raw
 	default:
 		d.Refuse(at+".type", "is a kind of tool that is not known here")
 	}
@@ -51,7 +51,7 @@ func (d *requestDecoder) offer(at string, v gjson.Result, namespace, about strin
 
 func (d *requestDecoder) choice(at string, v gjson.Result) {
 	c := turn.Choice{At: at}
-	switch kind := v.Get("type").Str; {
+	switch kind := wire.Get(v, "type").Str; {
 	case v.Str == "auto":
 		c.Mode = turn.Auto
 	case v.Str == "none":
@@ -59,8 +59,8 @@ func (d *requestDecoder) choice(at string, v gjson.Result) {
 	case v.Str == "required":
 		c.Mode = turn.Required
 	case kind == "function" || kind == "custom":
-		c.Mode, c.Name, c.At = turn.Named, d.Required(at+".name", v.Get("name")), at+".name"
-		c.Namespace = d.Optional(at+".namespace", v.Get("namespace"))
+		c.Mode, c.Name, c.At = turn.Named, d.Required(at+".name", wire.Get(v, "name")), at+".name"
+		c.Namespace = d.Optional(at+".namespace", wire.Get(v, "namespace"))
 	case kind == "allowed_tools":
 		c.Mode = d.offered(at, v)
 	case isHosted(kind):
@@ -74,14 +74,14 @@ func (d *requestDecoder) choice(at string, v gjson.Result) {
 // offered reads the subset of tools that a client allows for this one answer.
 func (d *requestDecoder) offered(at string, v gjson.Result) turn.Mode {
 	d.allowed = []turn.Ref{}
-	d.Each(at+".tools", v.Get("tools"), func(at string, v gjson.Result) {
-		if isHosted(v.Get("type").Str) {
+	d.Each(at+".tools", wire.Get(v, "tools"), func(at string, v gjson.Result) {
+		if isHosted(wire.Get(v, "type").Str) {
 			d.Drop(at, "is a tool that OpenAI runs")
 			return
 		}
-		d.allowed = append(d.allowed, turn.Ref{Namespace: d.Optional(at+".namespace", v.Get("namespace")), Name: d.Required(at+".name", v.Get("name"))})
+		d.allowed = append(d.allowed, turn.Ref{Namespace: d.Optional(at+".namespace", wire.Get(v, "namespace")), Name: d.Required(at+".name", wire.Get(v, "name"))})
 	})
-	switch v.Get("mode").Str {
+	switch wire.Get(v, "mode").Str {
 	case "auto":
 		return turn.Auto
 	case "required":
