@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -61,10 +62,10 @@ func compare(ctx context.Context, m *measuring) (result, error) {
 		return nil, err
 	}
 	var err error
-	if out.Series, err = m.comparedSeries(ctx, ways, comparedWays, chatPath, chatBody); err != nil {
+	if out.Series, err = m.comparedSeries(ctx, ways, comparedWays, directions[0]); err != nil {
 		return nil, err
 	}
-	if out.Converted, err = m.comparedSeries(ctx, ways, convertingWays, messagesPath, messagesBody); err != nil {
+	if out.Converted, err = m.comparedSeries(ctx, ways, convertingWays, directions[1]); err != nil {
 		return nil, err
 	}
 	for name, w := range ways {
@@ -78,17 +79,24 @@ func compare(ctx context.Context, m *measuring) (result, error) {
 }
 
 // comparedSeries loads the ways that are named with requests of one protocol.
-func (m *measuring) comparedSeries(ctx context.Context, ways map[string]way, names []string, path string, body func(model string, stream bool) string) (all []*comparedSeries, err error) {
+func (m *measuring) comparedSeries(ctx context.Context, ways map[string]way, names []string, d direction) (all []*comparedSeries, err error) {
 	for _, shape := range []string{"json", "sse"} {
-		asked := body(comparedModel, shape == "sse")
-		for _, name := range names { // warm up
-			if _, err := m.putAt(ctx, ways[name], path, asked, 8, m.boutOf(name)); err != nil {
+		ends := ""
+		if shape == "sse" {
+			ends = d.ends
+		}
+		asked := d.body(comparedModel, ends != "")
+		for _, name := range names {
+			if err := ways[name].answers(ctx, d.path, asked, ends); err != nil {
+				return nil, fmt.Errorf("%s, %s: %w", name, d.name, err)
+			}
+			if _, err := m.putAt(ctx, ways[name], d.path, asked, 8, m.boutOf(name)); err != nil { // warm up
 				return nil, err
 			}
 		}
 		for _, connections := range []int{1, 8, 32} {
 			s := &comparedSeries{Shape: shape, Connections: connections, Bouts: map[string][]bout{}}
-			if err := m.comparedRounds(ctx, s, ways, names, path, asked); err != nil {
+			if err := m.comparedRounds(ctx, s, ways, names, d.path, asked); err != nil {
 				return nil, err
 			}
 			all = append(all, s)
