@@ -170,6 +170,9 @@ func (c *conversionRun) event(d direction) (waited, cpu float64) {
 }
 
 func (c *conversionRun) judge(aim func(name, wanted, measured string, ok bool)) {
+	if c == nil {
+		return
+	}
 	for _, d := range directions {
 		if d.twin == "" {
 			continue
@@ -187,6 +190,9 @@ func (c *conversionRun) judge(aim func(name, wanted, measured string, ok bool)) 
 }
 
 func (c *conversionRun) print(w io.Writer) {
+	if c == nil {
+		return
+	}
 	fmt.Fprintf(w, "\n%-23s %8s %8s %8s  %9s %9s %8s\n", "Conversion,", "request", "added", "CPU", "stream of", "added to", "CPU")
 	fmt.Fprintf(w, "%-23s %8s %8s %8s  %9s %9s %8s\n", "1 connection", "ms", "ms", "us", fmt.Sprintf("%d, ms", c.Events), "event, us", "us")
 	for _, d := range directions {

@@ -111,7 +111,7 @@ func (p part) command(ctx context.Context, args []string, stdout, stderr io.Writ
 	o.programs(f)
 	m.rivals.flags(f, filepath.Dir(o.prepared))
 	f.StringVar(&m.python, "python", filepath.Join(filepath.Dir(o.prepared), "bench-models", "bin", "python"), "a `program` that has gguf and mlx-lm")
-	f.StringVar(&m.topic, "topic", "", "of advise, only the topics whose titles hold one of these `words`, as in slots,weights")
+	f.StringVar(&m.topic, "topic", "", "only the topics of advise whose titles hold one of these `words`, as in slots,weights, or of protocols, as in streams,circuit")
 	f.IntVar(&m.threads, "threads", 0, "of advise, the engine's threads where they are not the topic; 1 on a machine that others use")
 	if err := f.Parse(args); err != nil {
 		return err

@@ -84,6 +84,18 @@ func TestTargetsOfProtocolsCanBeMissed(t *testing.T) {
 	}
 }
 
+func TestATopicThatIsNotThereIsAnError(t *testing.T) {
+	b := &benchmark{}
+	run, err := b.protocols(t.Context(), protocolsPlan{Topic: "stream"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run.judge(func(name, _, _ string, _ bool) { t.Errorf("%s is judged", name) })
+	if err := run.failure(); err == nil || !strings.Contains(err.Error(), "conversion, streams and circuit") {
+		t.Error(err)
+	}
+}
+
 func TestDirectionsHaveTwinsOfTheSameUpstream(t *testing.T) {
 	twins := map[string]direction{}
 	for _, d := range directions {

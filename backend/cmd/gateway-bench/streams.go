@@ -134,6 +134,9 @@ func (b *benchmark) hold(ctx context.Context, p protocolsPlan, w *way, path stri
 
 // judge takes the worse of the ways through the gateway.
 func (r *streamsRun) judge(aim func(name, wanted, measured string, ok bool)) {
+	if r == nil {
+		return
+	}
 	var peak uint64
 	var p99 float64
 	for _, h := range r.Ways {
@@ -147,6 +150,9 @@ func (r *streamsRun) judge(aim func(name, wanted, measured string, ok bool)) {
 }
 
 func (r *streamsRun) print(w io.Writer) {
+	if r == nil {
+		return
+	}
 	fmt.Fprintf(w, "\n%s streams at once, each with an event every %.0f ms for %.0f s\n", thousands(r.Streams), r.PauseMS, r.PauseMS*float64(r.Events)/1000)
 	fmt.Fprintf(w, "%-18s %7s %6s %6s %6s %6s    %s\n", "From upstream", "events", "median", "p99", "p99.9", "worst", "CPU us an event, of")
 	fmt.Fprintf(w, "%-18s %7s %6s %6s %6s %6s  %8s %7s %6s\n", "to client", "", "ms", "ms", "ms", "ms", "upstream", "gateway", "client")

@@ -126,6 +126,14 @@ func Unescape(body []byte) string {
 	return gjson.Parse(`"` + string(body) + `"`).Str
 }
 
+// OneLine gives a copy of JSON in which nothing breaks the line.
+func OneLine(raw string) string {
+	if strings.ContainsAny(raw, "\r\n") { // between its parts: in a text they are escaped
+		return Compact(raw)
+	}
+	return strings.Clone(raw)
+}
+
 // Compact gives JSON without the blanks between its parts.
 func Compact(raw string) string {
 	var b bytes.Buffer
@@ -272,8 +280,7 @@ func (r *Reader) Strings(at string, v gjson.Result) (list []string) {
 // refused: which of the two counts is anyone's guess.
 func (r *Reader) Members(at string, v gjson.Result, f func(name string, v gjson.Result)) {
 	seen := map[string]bool{}
-	members(v, func(key, raw string) bool {
-		key = unescaped(key)
+	Members(v, func(key, raw string) bool {
 		if seen[key] {
 			r.Refuse(Member(at, Name(key)), "stands twice; send it once")
 			return true
@@ -286,8 +293,8 @@ func (r *Reader) Members(at string, v gjson.Result, f func(name string, v gjson.
 
 // Others drops the members of v that are not known, unless they are null.
 func (r *Reader) Others(at string, v gjson.Result, known ...string) {
-	members(v, func(key, raw string) bool {
-		if key = unescaped(key); raw != "null" && !slices.Contains(known, key) {
+	Members(v, func(key, raw string) bool {
+		if raw != "null" && !slices.Contains(known, key) {
 			r.Drop(Member(at, Name(key)), "has no place in the other protocol")
 		}
 		return true

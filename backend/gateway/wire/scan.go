@@ -15,8 +15,8 @@ import (
 func Get(v gjson.Result, names ...string) gjson.Result {
 	for _, name := range names {
 		found := ""
-		members(v, func(key, raw string) bool {
-			if unescaped(key) == name {
+		Members(v, func(key, raw string) bool {
+			if key == name {
 				found = raw
 			}
 			return found == ""
@@ -29,8 +29,8 @@ func Get(v gjson.Result, names ...string) gjson.Result {
 	return v
 }
 
-// members calls f with the names, escapes and all, and the values of an object's members.
-func members(v gjson.Result, f func(key, raw string) bool) {
+// Members calls f with the names and the values, as they stand there, of an object's members, until f says no.
+func Members(v gjson.Result, f func(key, raw string) bool) {
 	if !v.IsObject() {
 		return
 	}
@@ -43,7 +43,7 @@ func members(v gjson.Result, f func(key, raw string) bool) {
 		}
 		from = next(s, from+1)
 		to := valueEnd(s, from)
-		if to <= from || !f(s[i+1:keyEnd-1], s[from:to]) {
+		if to <= from || !f(unescaped(s[i+1:keyEnd-1]), s[from:to]) {
 			return
 		}
 		if i = next(s, to); i < len(s) && s[i] == ',' {

@@ -59,7 +59,7 @@ func TestMembersAreWhatGJSONFinds(t *testing.T) {
 					t.Fatalf("%s: %q is %s, not %s", v.Raw, name, Get(v, name).Raw, first.Raw)
 				}
 			}
-			members(v, func(key, raw string) bool { got = append(got, raw); return true })
+			Members(v, func(key, raw string) bool { got = append(got, raw); return true })
 		} else {
 			values = nil
 		}
@@ -88,7 +88,7 @@ func FuzzScan(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		v := gjson.Parse(s)
-		members(v, func(_, raw string) bool { value(raw); return true })
+		Members(v, func(_, raw string) bool { value(raw); return true })
 		elements(v, func(raw string) bool { value(raw); return true })
 		Get(v, "a", "b")
 	})

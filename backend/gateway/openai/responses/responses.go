@@ -41,13 +41,13 @@ var echoed = []echo{
 
 func newAsked(root gjson.Result) *Asked {
 	a := &Asked{members: map[string]string{}}
-	root.ForEach(func(key, v gjson.Result) bool {
+	wire.Members(root, func(name, raw string) bool {
 		switch {
-		case v.Type == gjson.Null:
-		case key.Str == "include":
-			a.encrypted = strings.Contains(v.Raw, `"reasoning.encrypted_content"`)
-		case slices.ContainsFunc(echoed, func(m echo) bool { return m.name == key.Str }):
-			a.members[key.Str] = wire.Compact(v.Raw) // a line break would end the line of an event
+		case raw == "null":
+		case name == "include":
+			a.encrypted = strings.Contains(raw, `"reasoning.encrypted_content"`)
+		case slices.ContainsFunc(echoed, func(m echo) bool { return m.name == name }):
+			a.members[name] = wire.OneLine(raw) // a break would end the line of an event
 		}
 		return true
 	})
