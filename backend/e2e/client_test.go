@@ -91,7 +91,7 @@ func (h *house) client() *client {
 	root := testkit.Root(h.t)
 	python := filepath.Join(root, "build", "cache", "client-tests", "bin", "python")
 	if _, err := os.Stat(python); err != nil {
-		h.t.Fatal("OpenAI's Python client is not prepared: run make setup")
+		h.t.Fatal("the official Python clients are not prepared: run make setup")
 	}
 	cmd := exec.Command(python, "-I", filepath.Join(root, "backend", "e2e", "testdata", "client.py"), h.url, h.secrets.clientKey)
 	cmd.Env = append(os.Environ(), "NO_PROXY=*", "no_proxy=*")

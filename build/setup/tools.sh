@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What comes from package registries: Go modules, npm packages, uv, the Python client, the engine's runtime and the starter model.
+# What comes from package registries: Go modules, npm packages, uv, the Python clients, the engine's runtime and the starter model.
 
 HOST=$(uname -sm)
 
@@ -44,10 +44,10 @@ prepare_uv() {
 		key="$(key build/setup/uv.lock "$HOST")" there=uv_there run=uv_fetch
 }
 
-# --- The official OpenAI client, for the tests
+# --- The official clients of OpenAI and Anthropic, for the tests
 
 CLIENT_ENV=$CACHE/client-tests
-client_there() { "$CLIENT_ENV/bin/python" -c 'import openai' 2>/dev/null; }
+client_there() { "$CLIENT_ENV/bin/python" -c 'import importlib.metadata as m; m.version("anthropic"), m.version("openai")' 2>/dev/null; }
 client_fetch() {
 	rm -rf "$CLIENT_ENV"
 	"$BIN/uv" venv --quiet --no-python-downloads --python "$PYTHON" "$CLIENT_ENV"
@@ -55,7 +55,7 @@ client_fetch() {
 }
 
 prepare_client() {
-	step client-tests title="OpenAI's Python client, for the tests" doing="installing OpenAI's Python client" from='the Python package index' \
+	step client-tests title="the official Python clients, for the tests" doing="installing the official Python clients" from='the Python package index' \
 		key="$(key build/setup/client-tests.lock "$HOST" "$(version_python)")" there=client_there run=client_fetch
 }
 
