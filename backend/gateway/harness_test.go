@@ -40,6 +40,7 @@ type house struct {
 	t        *testing.T
 	url      string
 	upstream *upstream.Server
+	plain    *upstream.Server // see bilingual
 	settings atomic.Pointer[settings.Settings]
 	engines  *leases
 	recorder *audit.Recorder

@@ -13,25 +13,33 @@ import (
 
 	"mlxbar/backend/audit"
 	"mlxbar/backend/settings"
+	"mlxbar/backend/testkit"
 	"mlxbar/backend/testkit/upstream"
 )
 
-// bilingual is a house with a provider of each protocol: far/… goes to OpenAI's, claude/… to Anthropic's, both of
-// them the scripted upstream.
+// bilingual is a house with a provider of each protocol: far/… goes to OpenAI's, plain/… to one of its protocol that has
+// no Responses, claude/… to Anthropic's, all of them scripted upstreams.
 func bilingual(t *testing.T) *house {
-	h := newHouse(t, nil)
+	plain := testkit.NewUpstream(t, upstream.WithoutResponses())
+	h := newHouse(t, func(s *settings.Settings) {
+		s.Providers = append(s.Providers, settings.Provider{Name: "plain", Kind: settings.KindOpenAI, BaseURL: plain.URL})
+		s.Routes = nil
+		for _, provider := range providers {
+			s.Routes = append(s.Routes, settings.Route{Model: provider + "/*", Targets: []settings.Target{{Provider: provider}}})
+		}
+	})
 	s := *h.settings.Load()
 	s.Providers = append(slices.Clone(s.Providers), settings.Provider{Name: "claude", Kind: settings.KindAnthropic, BaseURL: h.upstream.URL, APIKeyEnv: "CLAUDE_KEY"})
 	h.env["CLAUDE_KEY"] = "sk-ant-claude"
-	s.Routes = nil
-	for _, provider := range []string{"far", "claude"} {
-		for _, model := range []string{"ok", "tools", "cut", "status-429", "status-500", "error-event", "comments", "split"} {
-			s.Routes = append(s.Routes, settings.Route{Model: provider + "/" + model, Targets: []settings.Target{{Provider: provider, Model: model}}})
-		}
-	}
 	h.settings.Store(&s)
+	h.plain = plain
 	return h
 }
+
+var (
+	providers = []string{"far", "plain", "claude"}
+	backendOf = map[string]audit.Backend{"far": audit.OpenAI, "plain": audit.OpenAI, "claude": audit.Anthropic}
+)
 
 const (
 	chatPath     = "/v1/chat/completions"
@@ -94,8 +102,8 @@ func said(path, body string, stream bool) (text string) {
 func TestAnyClientAnyProvider(t *testing.T) {
 	end := map[string]string{chatPath: "data: [DONE]", responsePath: "event: response.completed", messagePath: "event: message_stop"}
 	for _, path := range []string{chatPath, responsePath, messagePath} {
-		for provider, backend := range map[string]audit.Backend{"far": audit.OpenAI, "claude": audit.Anthropic} {
-			for _, model := range []string{"ok", "tools", "comments", "split"} {
+		for provider, backend := range backendOf {
+			for _, model := range []string{"ok", "tools", "comments", "split", "packets"} {
 				for _, stream := range []bool{false, true} {
 					name := strings.Join([]string{path, provider, model}, " ")
 					if stream {
@@ -112,7 +120,7 @@ func TestAnyClientAnyProvider(t *testing.T) {
 							t.Errorf("the stream has no end: %s", body)
 						}
 						rec := h.only()
-						if rec.Status != audit.Success || rec.Backend != backend || rec.Provider != provider || rec.Endpoint != path || rec.Stream != stream || rec.ServedModel != model {
+						if rec.Status != audit.Success || rec.Backend != backend || rec.Provider != provider || rec.Endpoint != path || rec.Stream != stream || rec.ServedModel != provider+"/"+model {
 							t.Errorf("record %+v", rec)
 						}
 						if model == "ok" && (rec.PromptTokens == nil || *rec.PromptTokens != upstream.PromptTokens || *rec.CompletionTokens != 8 || *rec.CachedTokens != upstream.CachedTokens) {
@@ -130,7 +138,7 @@ func TestAnyClientAnyProvider(t *testing.T) {
 
 func TestAStreamThatBreaksOffIsNoWholeAnswerInAnyProtocol(t *testing.T) {
 	for _, path := range []string{chatPath, responsePath, messagePath} {
-		for _, provider := range []string{"far", "claude"} {
+		for _, provider := range providers {
 			for _, model := range []string{"cut", "error-event"} {
 				t.Run(path+" "+provider+" "+model, func(t *testing.T) {
 					h := bilingual(t)
@@ -151,7 +159,7 @@ func TestAStreamThatBreaksOffIsNoWholeAnswerInAnyProtocol(t *testing.T) {
 
 func TestFailuresOfAProviderInTheClientsProtocol(t *testing.T) {
 	for _, path := range []string{chatPath, responsePath, messagePath} {
-		for _, provider := range []string{"far", "claude"} {
+		for _, provider := range providers {
 			for model, status := range map[string]int{"status-429": 429, "status-500": 502} {
 				h := bilingual(t)
 				resp := h.request("POST", path, asks(path, provider+"/"+model, false))
@@ -196,13 +204,13 @@ func TestTheSameProtocolIsPassedOnAsItCame(t *testing.T) {
 func TestAProviderWithoutResponsesIsAskedByChatFromThenOn(t *testing.T) {
 	h := bilingual(t)
 	for range 2 {
-		resp := h.request("POST", responsePath, asks(responsePath, "far/ok", false))
+		resp := h.request("POST", responsePath, asks(responsePath, "plain/ok", false))
 		if body := readBody(t, resp); resp.StatusCode != http.StatusOK || gjson.Get(body, "object").Str != "response" || gjson.Get(body, "status").Str != "completed" {
 			t.Fatalf("%d %s", resp.StatusCode, body)
 		}
 	}
 	var paths []string
-	for _, r := range h.upstream.Requests() {
+	for _, r := range h.plain.Requests() {
 		paths = append(paths, r.Path)
 	}
 	if want := []string{chatPath, chatPath}; !slices.Equal(paths, want) { // the unknown path is not in the upstream's list
@@ -275,7 +283,7 @@ func TestTheNextProviderIsAskedByItsOwnResponses(t *testing.T) {
 	h := bilingual(t)
 	s := *h.settings.Load()
 	s.Providers = append(slices.Clone(s.Providers), settings.Provider{Name: "knows", Kind: settings.KindOpenAI, BaseURL: knows.URL + "/v1"})
-	s.Routes = []settings.Route{{Model: "any", Targets: []settings.Target{{Provider: "far", Model: "status-500"}, {Provider: "knows"}}}}
+	s.Routes = []settings.Route{{Model: "any", Targets: []settings.Target{{Provider: "plain", Model: "status-500"}, {Provider: "knows"}}}}
 	h.settings.Store(&s)
 	resp := h.request("POST", responsePath, asks(responsePath, "any", false))
 	if body := readBody(t, resp); resp.StatusCode != http.StatusOK || !slices.Equal(asked, []string{responsePath}) {

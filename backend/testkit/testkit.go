@@ -13,7 +13,7 @@ import (
 // bounds a failing test and is no measure of speed.
 const Patience = 30 * time.Second
 
-// NewUpstream starts a scripted OpenAI server that ends with the test.
+// NewUpstream starts a scripted server of OpenAI's and Anthropic's protocols that ends with the test.
 func NewUpstream(t testing.TB, opts ...upstream.Option) *upstream.Server {
 	t.Helper()
 	s, err := upstream.Start(opts...)

@@ -44,13 +44,14 @@ func Text(n int) string {
 	return b.String()
 }
 
-// An answer is one ready-made answer in both shapes.
+// An answer is one ready-made answer in both shapes. What stands between two tokens, such as the end of a
+// block, goes with the second.
 type answer struct {
 	json   []byte
-	role   []byte // nil for /v1/completions
+	role   []byte // all before the first token; nil for /v1/completions
 	tokens [][]byte
-	finish []byte
-	usage  []byte
+	finish []byte // says why the answer ends
+	usage  []byte // of chat and completions
 	done   []byte
 }
 
@@ -59,7 +60,7 @@ func (a *answer) body(usage bool) [][]byte {
 	events := a.opening()
 	events = append(events, a.tokens...)
 	events = append(events, a.finish)
-	if usage {
+	if usage && a.usage != nil {
 		events = append(events, a.usage)
 	}
 	return events
@@ -96,7 +97,7 @@ func (x *exchange) built(n int) *built {
 	if b, ok := x.server.answers.Load(key); ok {
 		return b.(*built)
 	}
-	a := x.build(pieces(n))
+	a := x.build([]block{said(pieces(n)...)})
 	b := &built{answer: a, events: a.all(x.usage)}
 	if n <= 4096 {
 		x.server.answers.Store(key, b)
@@ -104,11 +105,15 @@ func (x *exchange) built(n int) *built {
 	return b
 }
 
-func (x *exchange) build(tokens []string) *answer {
-	if x.endpoint == messages {
-		return buildMessage(x.ask, tokens)
+// build makes the answer of blocks in the protocol of x's endpoint.
+func (x *exchange) build(blocks []block) *answer {
+	switch x.endpoint {
+	case messages:
+		return buildMessage(x.ask, blocks)
+	case responses:
+		return buildResponse(x.ask, blocks)
 	}
-	return build(x.ask, tokens, nil)
+	return buildChat(x.ask, blocks, nil)
 }
 
 func pieces(n int) []string {
@@ -117,68 +122,6 @@ func pieces(n int) []string {
 		p[i] = word(i)
 	}
 	return p
-}
-
-// build makes the answer out of tokens; extra members go to the body and to the last chunk.
-func build(a ask, tokens []string, extra map[string]any) *answer {
-	usage := map[string]any{
-		"prompt_tokens": PromptTokens, "completion_tokens": len(tokens), "total_tokens": PromptTokens + len(tokens),
-		"prompt_tokens_details":     map[string]any{"cached_tokens": CachedTokens, "audio_tokens": 0},
-		"completion_tokens_details": map[string]any{"reasoning_tokens": 0},
-	}
-	whole := a.envelope(false)
-	whole["choices"] = []any{a.choice(strings.Join(tokens, ""), "stop", false)}
-	whole["usage"] = usage
-	merge(whole, extra)
-	out := &answer{json: marshal(whole), done: []byte("data: [DONE]\n\n")}
-
-	event := func(choices []any, more map[string]any) []byte {
-		e := a.envelope(true)
-		e["choices"] = choices
-		if a.usage {
-			e["usage"] = nil
-		}
-		merge(e, more)
-		return sse(marshal(e))
-	}
-	if a.endpoint == chat {
-		out.role = event([]any{map[string]any{"index": 0, "logprobs": nil, "finish_reason": nil,
-			"delta": map[string]any{"role": "assistant", "content": ""}}}, nil)
-	}
-	for _, t := range tokens {
-		out.tokens = append(out.tokens, event([]any{a.choice(t, nil, true)}, nil))
-	}
-	out.finish = event([]any{a.choice("", "stop", true)}, extra)
-	out.usage = event([]any{}, map[string]any{"usage": usage})
-	return out
-}
-
-func (a ask) envelope(chunk bool) map[string]any {
-	e := map[string]any{"id": "chatcmpl-upstream1", "created": created, "model": a.model, "system_fingerprint": "fp_upstream"}
-	switch {
-	case a.endpoint == completions:
-		e["id"], e["object"] = "cmpl-upstream1", "text_completion"
-	case chunk:
-		e["object"] = "chat.completion.chunk"
-	default:
-		e["object"] = "chat.completion"
-	}
-	return e
-}
-
-func (a ask) choice(text string, finish any, chunk bool) map[string]any {
-	c := map[string]any{"index": 0, "logprobs": nil, "finish_reason": finish}
-	switch {
-	case a.endpoint == completions:
-		c["text"] = text
-	case !chunk:
-		c["message"] = map[string]any{"role": "assistant", "content": text, "refusal": nil}
-	case finish != nil:
-		c["delta"] = map[string]any{}
-	default:
-		c["delta"] = map[string]any{"content": text}
-	}
-	return c
 }
 
 // embeddingBody gives a vector for each input, as base64 when that was asked for.

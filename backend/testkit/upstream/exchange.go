@@ -29,7 +29,7 @@ type ask struct {
 	usage    bool // stream_options.include_usage
 }
 
-// A call is a script with its parameters: name[-n][=delay].
+// A call is a script with its parameters: [anything/]name[-n][=delay].
 type call struct {
 	name  string
 	n     int
@@ -97,7 +97,7 @@ func parseAsk(e endpoint, body []byte) (ask, error) {
 }
 
 func parseCall(text string, o options) (call, error) {
-	name, delay, paced := strings.Cut(text, "=")
+	name, delay, paced := strings.Cut(text[strings.LastIndexByte(text, '/')+1:], "=")
 	c := call{name: name, delay: o.delay, paced: paced}
 	if paced {
 		d, err := time.ParseDuration(delay)

@@ -5,7 +5,7 @@
 // What it does is chosen by the model that a request names, so it can be used by
 // hand as well: "ok" answers, "ok-100" answers with a hundred tokens, "cut" breaks the
 // connection in mid-answer, "slow-first=2s" waits before its first token. Scripts
-// lists them all.
+// lists them all. What stands before a slash, as in "far/ok", does not count.
 package upstream
 
 import (
@@ -57,6 +57,8 @@ type Server struct {
 	served  chan error
 	prebuilt
 
+	connections connections
+
 	running sync.WaitGroup
 	mu      sync.Mutex // guards what follows, and running.Add against Close
 	closing bool
@@ -74,6 +76,7 @@ type options struct {
 	chunks  int
 	delay   time.Duration
 	forgets bool
+	lacks   bool // Responses
 }
 
 // An Option changes how a Server is started.
@@ -93,6 +96,9 @@ func Chunks(n int) Option { return func(o *options) { o.chunks = n } }
 
 // Delay is the wait of slow scripts that are given none.
 func Delay(d time.Duration) Option { return func(o *options) { o.delay = d } }
+
+// WithoutResponses answers 404 where OpenAI has them, as many servers of its protocol do.
+func WithoutResponses() Option { return func(o *options) { o.lacks = true } }
 
 // Forgetful keeps no history of requests, for a long run under load.
 func Forgetful() Option { return func(o *options) { o.forgets = true } }
@@ -116,7 +122,7 @@ func Start(opts ...Option) (*Server, error) {
 		served:  make(chan error, 1),
 		gone:    make(chan Request, goneBuffered),
 	}
-	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: MaxDelay}
+	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: MaxDelay, ConnState: s.connections.note}
 	go func() { s.served <- s.http.Serve(listener) }()
 	return s, nil
 }
@@ -175,7 +181,11 @@ func (s *Server) routes() http.Handler {
 	})
 	mux.HandleFunc("GET /v1/models", s.guarded(s.models))
 	mux.HandleFunc("GET /v1/models/{id}", s.guarded(s.model))
-	for _, e := range []endpoint{chat, completions, embeddings, messages} {
+	inferences := []endpoint{chat, completions, embeddings, messages}
+	if !s.options.lacks {
+		inferences = append(inferences, responses)
+	}
+	for _, e := range inferences {
 		mux.HandleFunc("POST "+string(e), s.guarded(func(w http.ResponseWriter, r *http.Request, body []byte) {
 			s.infer(w, r, e, body)
 		}))
@@ -256,4 +266,36 @@ func wait(ctx context.Context, d time.Duration) bool {
 	case <-timer.C:
 		return true
 	}
+}
+
+// connections knows those that are open, and which of them serve a request.
+type connections struct {
+	mu     sync.Mutex
+	states map[net.Conn]http.ConnState
+}
+
+func (c *connections) note(conn net.Conn, state http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if state == http.StateClosed || state == http.StateHijacked {
+		delete(c.states, conn)
+		return
+	}
+	if c.states == nil {
+		c.states = map[net.Conn]http.ConnState{}
+	}
+	c.states[conn] = state
+}
+
+// Open is how many connections clients hold, and how many of those are not idle.
+func (s *Server) Open() (open, busy int) {
+	c := &s.connections
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, state := range c.states {
+		if state != http.StateIdle {
+			busy++
+		}
+	}
+	return len(c.states), busy
 }

@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/tidwall/gjson"
 	"go.uber.org/goleak"
 
 	"mlxbar/backend/testkit"
@@ -112,6 +114,18 @@ var scriptCases = []struct {
 	{"status-429=3s", true, 429, "application/json", []string{"rate_limit_exceeded"}, nil, false},
 	{"status-500", false, 500, "application/json", []string{"my secret"}, nil, false},
 	{"status-503", false, 503, "application/json", []string{"my secret"}, nil, false},
+	{"status-529", false, 529, "application/json", []string{"my secret"}, nil, false},
+	{"parallel", true, 200, "text/event-stream", []string{`"id":"call_upstream1"`, `"id":"call_upstream2"`, `"index":1`, done}, nil, false},
+	{"parallel", false, 200, "application/json", []string{`"id":"call_upstream2"`, "first"}, nil, false},
+	{"thinking", true, 200, "text/event-stream", []string{`"reasoning_content":" is what"`, `"content":" it is"`, done}, nil, false},
+	{"json", false, 200, "application/json", []string{`"content":"{\"city\":\"marzipan\"}"`}, nil, false},
+	{"unicode", true, 200, "text/event-stream", []string{"än \\u2028 杏", done}, nil, false},
+	{"unicode", false, 200, "application/json", []string{"杏仁 🍬"}, nil, false},
+	{"twins", false, 200, "application/json", []string{`"name":"time"`}, []string{"upstream2"}, false},
+	{"no-json", true, 200, "text/event-stream", []string{`"arguments":"{\"city\":"`, done}, nil, false},
+	{"packets-7", true, 200, "text/event-stream", []string{upstream.Marker, done}, nil, false},
+	{"packets", false, 200, "application/json", []string{upstream.Text(8)}, nil, false},
+	{"anybody/ok", false, 200, "application/json", []string{upstream.Text(8)}, nil, false},
 	{"no-such-model", false, 404, "application/json", []string{"model_not_found"}, nil, false},
 }
 
@@ -150,6 +164,7 @@ func TestEveryScriptHasACase(t *testing.T) {
 		for _, c := range scriptCases {
 			tested = tested || strings.HasPrefix(c.model, d.Model)
 		}
+		tested = tested || slices.Contains(waiting, d.Model)
 		if !tested || d.About == "" {
 			t.Errorf("script %q is not in the table, or tells nothing about itself", d.Model)
 		}
@@ -278,8 +293,11 @@ func TestScriptOverridesModel(t *testing.T) {
 	}
 }
 
+// waiting are the scripts that end when their client leaves.
+var waiting = []string{"hang", "slow-headers=20s", "slow-first=20s", "slow-content=20s", "slow-idle=20s", "ok=20s", "linger=20s", "endless", "pings"}
+
 func TestClientGone(t *testing.T) {
-	for _, model := range []string{"hang", "slow-headers=20s", "slow-first=20s", "slow-content=20s", "slow-idle=20s", "ok=20s", "linger=20s"} {
+	for _, model := range waiting {
 		t.Run(model, func(t *testing.T) {
 			up := testkit.NewUpstream(t)
 			ctx, leave := context.WithCancel(t.Context())
@@ -300,6 +318,73 @@ func TestClientGone(t *testing.T) {
 				t.Errorf("%+v", c)
 			}
 		})
+	}
+}
+
+// TestEveryProtocolSaysTheSame reads the same script in each protocol's own shape.
+func TestEveryProtocolSaysTheSame(t *testing.T) {
+	up := testkit.NewUpstream(t)
+	for path, c := range map[string]struct{ text, thought, call, arguments, end string }{
+		"/chat/completions": {"choices.0.message.content", "choices.0.message.reasoning_content", "choices.0.message.tool_calls.1.id", "choices.0.message.tool_calls.1.function.arguments", "data: [DONE]"},
+		"/messages":         {`content.#(type="text").text`, `content.#(type="thinking").thinking`, "content.2.id", "content.2.input", "event: message_stop"},
+		"/responses":        {`output.#(type="message").content.0.text`, `output.#(type="reasoning").summary.0.text`, "output.2.call_id", "output.2.arguments", "event: response.completed"},
+	} {
+		whole := func(model string) string { return ask(t, t.Context(), up.URL+path, chatBody(model, false)).body }
+		if got := gjson.Get(whole("thinking"), c.thought).Str; got != upstream.Reasoning {
+			t.Errorf("%s thinks %q", path, got)
+		}
+		if got := gjson.Get(whole("unicode"), c.text).Str; got != upstream.Unicode {
+			t.Errorf("%s says %q", path, got)
+		}
+		called := whole("parallel")
+		if id, arguments := gjson.Get(called, c.call).Str, gjson.Get(called, c.arguments).String(); !strings.HasSuffix(id, "_upstream2") || arguments != upstream.Arguments {
+			t.Errorf("%s calls %q with %s", path, id, arguments)
+		}
+		for _, model := range []string{"ok", "parallel", "thinking"} {
+			streamed := ask(t, t.Context(), up.URL+path, chatBody(model, true)).body
+			last := streamed[strings.LastIndex(strings.TrimSpace(streamed), "\n\n")+2:]
+			if !strings.HasPrefix(last, c.end) {
+				t.Errorf("%s, %s: the stream ends with %q", path, model, last)
+			}
+		}
+		failed := ask(t, t.Context(), up.URL+path, chatBody("error-event", true)).body
+		if !strings.Contains(failed, "Refused") || strings.Contains(failed, c.end) {
+			t.Errorf("%s: a stream that failed: %s", path, failed)
+		}
+	}
+}
+
+func TestAServerWithoutResponses(t *testing.T) {
+	up := testkit.NewUpstream(t, upstream.WithoutResponses())
+	if got := ask(t, t.Context(), up.URL+"/responses", chatBody("ok", false)); got.status != 404 || !strings.Contains(got.body, "unknown_url") {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+}
+
+// TestConnectionsAreCounted holds what tests take for a leak.
+func TestConnectionsAreCounted(t *testing.T) {
+	up := testkit.NewUpstream(t)
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	req, _ := http.NewRequestWithContext(ctx, "POST", up.URL+"/chat/completions", strings.NewReader(chatBody("pings", true)))
+	res, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if open, busy := up.Open(); open != 1 || busy != 1 {
+		t.Errorf("%d connections, %d of them busy", open, busy)
+	}
+	leave()
+	res.Body.Close()
+	testkit.Receive(t, up.Gone())
+	for deadline := time.Now().Add(testkit.Patience); ; time.Sleep(time.Millisecond) {
+		open, busy := up.Open()
+		if open+busy == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d connections, %d of them busy", open, busy)
+		}
 	}
 }
 
