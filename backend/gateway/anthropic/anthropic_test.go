@@ -134,7 +134,7 @@ func TestAFailureKeepsNamesAndNoSentences(t *testing.T) {
 		{413, "request_too_large", "canary", problem.UpstreamRefused, "(413", ""},
 		{429, "rate_limit_error", "canary", problem.RateLimited, "limits requests", ""},
 		{500, "api_error", "canary", problem.UpstreamFailed, "failed", ""},
-		{529, "overloaded_error", "canary", problem.UpstreamFailed, "overloaded", ""},
+		{529, "overloaded_error", "canary", problem.UpstreamOverloaded, "overloaded", ""},
 	} {
 		p := ParseFailure("Provider far", c.status, body(c.kind, c.message))
 		raw, _ := json.Marshal(p)
@@ -154,7 +154,7 @@ func TestAFailureKeepsNamesAndNoSentences(t *testing.T) {
 			t.Errorf("%q: %v", garbage, p)
 		}
 	}
-	for kind, want := range map[string]problem.Kind{"rate_limit_error": problem.RateLimited, "overloaded_error": problem.UpstreamFailed, "api_error": problem.UpstreamFailed} {
+	for kind, want := range map[string]problem.Kind{"rate_limit_error": problem.RateLimited, "overloaded_error": problem.UpstreamOverloaded, "api_error": problem.UpstreamFailed} {
 		if p := ParseReported("Provider far", body(kind, "canary")); p.Kind != want || strings.Contains(p.Error(), "canary") {
 			t.Errorf("%s: %v", kind, p)
 		}
@@ -166,7 +166,7 @@ func TestEveryProblemHasAnthropicsType(t *testing.T) {
 	for kind, want := range map[problem.Kind]string{
 		problem.InvalidRequest: "invalid_request_error", problem.Unauthorized: "authentication_error", problem.ForeignOrigin: "permission_error",
 		problem.ModelNotFound: "not_found_error", problem.BodyTooLarge: "request_too_large", problem.RateLimited: "rate_limit_error",
-		problem.Internal: "api_error", problem.UpstreamCut: "api_error", problem.EngineUnavailable: "overloaded_error", problem.Timeout: "timeout_error",
+		problem.Internal: "api_error", problem.UpstreamOverloaded: "overloaded_error", problem.UpstreamCut: "api_error", problem.EngineUnavailable: "overloaded_error", problem.Timeout: "timeout_error",
 		problem.ContextExceeded: "invalid_request_error",
 	} {
 		if got := problem.New(kind, "x").AnthropicType(); got != want {

@@ -44,9 +44,7 @@ func ParseFailure(name string, status int, body []byte) *problem.Error {
 	case status == http.StatusTooManyRequests:
 		return problem.Newf(problem.RateLimited, "%s limits requests%s.", name, because(kind))
 	case status == statusOverloaded || kind == "overloaded_error":
-		p := problem.Newf(problem.UpstreamFailed, "%s is overloaded (%d).", name, status)
-		p.Code = "overloaded_error"
-		return p
+		return problem.Newf(problem.UpstreamOverloaded, "%s is overloaded (%d).", name, status)
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return problem.Newf(problem.UpstreamKey, "%s refused the key that mlxbar sent (%d).", name, status)
 	case status >= 400 && status < 500:
@@ -70,9 +68,7 @@ func ParseReported(name string, data []byte) *problem.Error {
 	case "rate_limit_error":
 		return problem.Newf(problem.RateLimited, "%s limits requests.", name)
 	case "overloaded_error":
-		p := problem.Newf(problem.UpstreamFailed, "%s is overloaded.", name)
-		p.Code = "overloaded_error"
-		return p
+		return problem.Newf(problem.UpstreamOverloaded, "%s is overloaded.", name)
 	}
 	return problem.Newf(problem.UpstreamFailed, "%s reported an error instead of the answer.", name)
 }

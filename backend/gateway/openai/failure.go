@@ -34,7 +34,11 @@ func ParseFailure(name string, status int, body []byte) *problem.Error {
 		p.Upstream = status
 		return with(p, code, e)
 	}
-	return problem.Newf(problem.UpstreamFailed, "%s failed to answer (%d).", name, status)
+	failed := problem.UpstreamFailed
+	if status == problem.UpstreamOverloaded.Status() { // as a proxy in front of Anthropic says
+		failed = problem.UpstreamOverloaded
+	}
+	return problem.Newf(failed, "%s failed to answer (%d).", name, status)
 }
 
 // ParseReported is ParseFailure for an error that comes as an event, or with status 200.

@@ -27,6 +27,7 @@ const (
 	Internal            Kind = "internal"
 	UpstreamKey         Kind = "upstream-key"
 	UpstreamFailed      Kind = "upstream-failed"
+	UpstreamOverloaded  Kind = "upstream-overloaded"
 	UpstreamUnreachable Kind = "upstream-unreachable"
 	UpstreamCut         Kind = "upstream-cut"
 	UpstreamMalformed   Kind = "upstream-malformed"
@@ -80,6 +81,7 @@ var table = map[Kind]row{
 	Internal:            {http.StatusInternalServerError, "Internal error", "server_error", "internal_error", "A defect in mlxbar. The log has the cause under the request id."},
 	UpstreamKey:         {http.StatusBadGateway, "Provider refused the key", "server_error", "upstream_key", "The provider did not accept the API key configured for it."},
 	UpstreamFailed:      {http.StatusBadGateway, "Upstream failed", "server_error", "upstream_failed", "The engine or provider answered with an error of its own."},
+	UpstreamOverloaded:  {statusOverloaded, "Upstream overloaded", "server_error", "overloaded_error", "The provider has too many requests of all its clients; try again later."},
 	UpstreamUnreachable: {http.StatusBadGateway, "Upstream unreachable", "server_error", "upstream_unreachable", "No connection to the engine or provider could be made."},
 	UpstreamCut:         {http.StatusBadGateway, "Upstream cut the answer off", "server_error", "upstream_cut", "The connection to the engine or provider broke in mid-answer."},
 	UpstreamMalformed:   {http.StatusBadGateway, "Upstream answer malformed", "server_error", "upstream_malformed", "The engine or provider answered with something that is not of its protocol."},

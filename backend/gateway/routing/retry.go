@@ -38,7 +38,7 @@ func Judge(e *problem.Error) Verdict {
 	switch e.Kind {
 	case problem.UpstreamUnreachable, problem.ConnectTimeout, problem.RateLimited:
 		return Verdict{Blame: e.Kind != problem.RateLimited, Elsewhere: true, Again: true}
-	case problem.UpstreamFailed, problem.UpstreamCut, problem.UpstreamMalformed, problem.EngineStopped, problem.EngineUnavailable:
+	case problem.UpstreamFailed, problem.UpstreamOverloaded, problem.UpstreamCut, problem.UpstreamMalformed, problem.EngineStopped, problem.EngineUnavailable:
 		return Verdict{Blame: true, Elsewhere: true}
 	case problem.UpstreamKey, problem.ModelNotFound, problem.NotOffered: // no pause mends these
 		return Verdict{Elsewhere: true}

@@ -16,6 +16,7 @@ func TestWhatAFailureMeans(t *testing.T) {
 		{problem.ConnectTimeout, Verdict{Blame: true, Elsewhere: true, Again: true}},
 		{problem.RateLimited, Verdict{Elsewhere: true, Again: true}},
 		{problem.UpstreamFailed, Verdict{Blame: true, Elsewhere: true}},
+		{problem.UpstreamOverloaded, Verdict{Blame: true, Elsewhere: true}},
 		{problem.UpstreamCut, Verdict{Blame: true, Elsewhere: true}},
 		{problem.UpstreamMalformed, Verdict{Blame: true, Elsewhere: true}},
 		{problem.EngineUnavailable, Verdict{Blame: true, Elsewhere: true}},

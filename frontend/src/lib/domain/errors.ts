@@ -24,6 +24,7 @@ const known: Record<string, Explanation> = {
   cancelled: { what: 'The tool left, or somebody cancelled the request, before the answer was complete.', todo: 'Nothing, if that was you. If not, the tool’s own time limit may be too short.' },
   internal: { what: 'A defect in mlxbar.', todo: 'The log in the data folder has the cause under the request id.' },
   'upstream-key': { what: 'The provider did not accept the key.', todo: 'Check the key of the provider: the variable that its api_key_env names.' },
+  'upstream-overloaded': { what: 'The provider has too many requests of all its clients.', todo: 'Try again in a while, or give the route another target.' },
   'upstream-failed': { what: 'The engine or provider answered with an error of its own.', todo: 'Try again. If it goes on, look at the provider’s status page or at the engine’s log.' },
   'upstream-unreachable': { what: 'The provider could not be reached.', todo: 'Check the network, and whether the server at the provider’s address runs.' },
   'upstream-cut': { what: 'The connection broke in the middle of the answer.', todo: 'Try again. What came before the break is not the whole answer.' },
