@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"maps"
@@ -167,6 +168,8 @@ func (t target) unreachable(ctx context.Context, err error, connected bool) erro
 		return problem.Newf(problem.EngineStopped, "The engine of the model ended before it answered.").Because(unquoted(err))
 	case !connected && errors.As(err, &timeout) && timeout.Timeout():
 		return problem.Newf(problem.ConnectTimeout, "%s took no connection within the limit timeouts.connect.", t.name).Because(unquoted(err))
+	case !connected && errors.As(err, new(*tls.CertificateVerificationError)):
+		return problem.Newf(problem.UpstreamUnreachable, "%s cannot be reached safely: this machine does not trust its certificate, or it is for another name or time.", t.name).Because(unquoted(err))
 	case !connected:
 		return problem.Newf(problem.UpstreamUnreachable, "%s cannot be reached.", t.name).Because(unquoted(err))
 	}
