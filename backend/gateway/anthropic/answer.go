@@ -38,6 +38,9 @@ func DecodeAnswer(name string, body []byte) (*turn.Answer, *problem.Error) {
 			if b.ID == "" || b.Name == "" || !v.Get("input").IsObject() {
 				return nil, malformed(name, "called a tool without id, name or input")
 			}
+			if turn.Called(a.Blocks, b.ID) {
+				return nil, malformed(name, "called two tools under one id")
+			}
 		default:
 			return nil, malformed(name, "answered with a kind of block that it was not asked for")
 		}

@@ -1,6 +1,7 @@
 package anthropic
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -16,8 +17,11 @@ type Decoder struct {
 	began bool
 	open  bool // a block is
 	block turn.Kind
-	empty bool   // the call that is open has no arguments so far
-	input string // what its beginning said of them
+	empty bool     // the call that is open has no arguments so far
+	input string   // what its beginning said of them
+	ids   []string // of the calls so far
+	said  []byte   // the arguments of the call that is open, as far as they came
+	wrong bool     // the arguments of a call are no JSON
 	ended bool
 	done  bool
 	usage turn.Usage
@@ -88,7 +92,11 @@ func (d *Decoder) start(into []turn.Event, v gjson.Result) ([]turn.Event, *probl
 		if e.ID == "" || e.Name == "" {
 			return into, malformed(d.name, "called a tool without id or name")
 		}
-		d.empty, d.input = true, strings.Clone(v.Get("input").Raw)
+		if slices.Contains(d.ids, e.ID) {
+			return into, malformed(d.name, "called two tools under one id")
+		}
+		d.ids = append(d.ids, strings.Clone(e.ID))
+		d.empty, d.input, d.said = true, strings.Clone(v.Get("input").Raw), d.said[:0]
 	default:
 		return into, malformed(d.name, "answered with a kind of block that it was not asked for")
 	}
@@ -129,6 +137,9 @@ func (d *Decoder) delta(into []turn.Event, v gjson.Result) ([]turn.Event, *probl
 			return into, nil
 		}
 		d.empty = false
+		if k.block == turn.ToolCall {
+			d.said = append(d.said, body...)
+		}
 		return append(into, turn.Event{Kind: k.event, Block: k.block, Body: body}), nil
 	}
 	return into, nil // citations, and what is to come
@@ -138,6 +149,7 @@ func (d *Decoder) stop(into []turn.Event) ([]turn.Event, *problem.Error) {
 	if !d.open {
 		return into, malformed(d.name, "sent an event out of its order")
 	}
+	d.wrong = d.wrong || d.block == turn.ToolCall && !d.empty && !wire.ValidString(wire.Unescape(d.said))
 	if d.block == turn.ToolCall && d.empty { // no deltas: the beginning said it all
 		if d.input == "" {
 			d.input = "{}"
@@ -159,7 +171,11 @@ func (d *Decoder) end(into []turn.Event, root gjson.Result) ([]turn.Event, *prob
 		return into, malformed(d.name, "sent an event out of its order")
 	}
 	d.ended = true
-	return append(into, turn.Event{Kind: turn.Ended, Stop: stopOf(reason.Str), StopSequence: root.Get("delta.stop_sequence").Str}), nil
+	stop := stopOf(reason.Str)
+	if d.wrong && stop != turn.MaxTokens { // which may cut arguments off
+		return into, malformed(d.name, "called a tool with arguments that are no JSON")
+	}
+	return append(into, turn.Event{Kind: turn.Ended, Stop: stop, StopSequence: root.Get("delta.stop_sequence").Str}), nil
 }
 
 // Close appends the end of an answer that is whole. One that says why it ended lacks

@@ -1,6 +1,10 @@
 package turn
 
-import "mlxbar/backend/gateway/wire"
+import (
+	"slices"
+
+	"mlxbar/backend/gateway/wire"
+)
 
 // Check refuses what no protocol can follow: two calls with one id, and a result
 // of a call that was not made.
@@ -27,6 +31,11 @@ func Check(r *Request, out *wire.Reader) {
 		}
 	}
 	out.Refuse(r.Choice.At, "names a tool that is not among tools, or one that cannot be offered here")
+}
+
+// Called says whether one of blocks is a call with that id.
+func Called(blocks []Block, id string) bool {
+	return slices.ContainsFunc(blocks, func(b Block) bool { return b.Kind == ToolCall && b.ID == id })
 }
 
 // Offer keeps of r's tools those that allowed names, as the allowed_tools of a

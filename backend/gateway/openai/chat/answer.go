@@ -48,6 +48,9 @@ func DecodeAnswer(name string, body []byte) (*turn.Answer, *problem.Error) {
 		if b.ID == "" {
 			b.ID = madeUpID(a.ID, i)
 		}
+		if turn.Called(a.Blocks, b.ID) {
+			return nil, malformed(name, "called two tools under one id")
+		}
 		if strings.TrimSpace(b.Arguments) == "" {
 			b.Arguments = "{}"
 		}

@@ -133,6 +133,9 @@ func (d *Decoder) call(into []turn.Event, v gjson.Result) ([]turn.Event, *proble
 	id, name := v.Get("id").Str, v.Get("function.name").Str
 	body := wire.Body(v.Get("function.arguments"))
 	b := d.find(v.Get("index"), id)
+	if i := v.Get("index"); b != nil && id != "" && b.id == id && i.Type == gjson.Number && b.index != i.Int() {
+		return into, malformed(d.name, "called two tools under one id")
+	}
 	if b == nil {
 		b = &block{kind: turn.ToolCall, index: int64(len(d.calls)), id: strings.Clone(id)}
 		if i := v.Get("index"); i.Type == gjson.Number {
