@@ -41,6 +41,7 @@ type house struct {
 	url      string
 	upstream *upstream.Server
 	plain    *upstream.Server // see bilingual
+	expected expectations
 	settings atomic.Pointer[settings.Settings]
 	engines  *leases
 	recorder *audit.Recorder
@@ -144,6 +145,11 @@ func (h *house) serve(log *slog.Logger) {
 		}
 		cancel(nil)
 		g.Close()
+		for _, up := range []*upstream.Server{h.upstream, h.plain} {
+			if up != nil {
+				waitFor(h.t, "the gateway has closed its connections", func() bool { open, _ := up.Open(); return open == 0 })
+			}
+		}
 		if err := h.recorder.Close(context.Background()); err != nil {
 			h.t.Error(err)
 		}
