@@ -13,10 +13,10 @@ const ClockMark = "at="
 // thousand streams the upstream is not what takes long.
 func clock(x *exchange) {
 	if !x.stream {
-		x.json(x.build([]string{ClockMark + strconv.FormatInt(time.Now().UnixNano(), 10)}).json)
+		x.json(x.build([]block{said(ClockMark + strconv.FormatInt(time.Now().UnixNano(), 10))}).json)
 		return
 	}
-	a := x.build([]string{ClockMark})
+	a := x.build([]block{said(ClockMark)})
 	before, after, _ := bytes.Cut(a.tokens[0], []byte(ClockMark))
 	x.streamHead()
 	if !x.each(a.opening()) {
@@ -34,7 +34,7 @@ func clock(x *exchange) {
 		}
 	}
 	ending := [][]byte{a.finish}
-	if x.usage {
+	if x.usage && a.usage != nil {
 		ending = append(ending, a.usage)
 	}
 	x.each(append(ending, a.done))
