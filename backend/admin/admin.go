@@ -65,8 +65,11 @@ type Config struct {
 	Library  Library
 	Router   Router
 	Keys     Keys
-	Requests *activity.Requests
-	Live     *live.Hub
+	// Credentials has the keys that providers are asked with; Providers asks them.
+	Credentials Credentials
+	Providers   Providers
+	Requests    *activity.Requests
+	Live        *live.Hub
 	// Benchmarks are kept results; Jobs measures anew.
 	Benchmarks *archive.Archive
 	Jobs       Jobs
@@ -97,6 +100,7 @@ func Register(mux problem.Mux, c Config) *API {
 	a.registerStatus()
 	a.registerSettings()
 	a.registerModels()
+	a.registerProviders()
 	a.registerRoutes()
 	a.registerKeys()
 	a.registerAudit()

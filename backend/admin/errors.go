@@ -89,7 +89,9 @@ func field(err error) problem.Field {
 	f := problem.Field{Detail: d.Message, Location: d.Location}
 	switch d.Value.(type) {
 	case bool, float64, int:
-		f.Value = d.Value
+		if d.Location != "body.key" { // of digits alone it would be one all the same
+			f.Value = d.Value
+		}
 	}
 	return f
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -20,6 +21,7 @@ import (
 	"mlxbar/backend/admin"
 	"mlxbar/backend/audit"
 	"mlxbar/backend/bench/archive"
+	"mlxbar/backend/credentials"
 	"mlxbar/backend/engine"
 	"mlxbar/backend/gateway"
 	"mlxbar/backend/gateway/problem"
@@ -50,6 +52,7 @@ type house struct {
 	log       *testkit.Output
 	jobs      *jobs
 	shutdowns atomic.Int64
+	dir       string
 }
 
 type engines struct{}
@@ -97,6 +100,7 @@ func newHouse(t *testing.T, change ...func(*admin.Config)) *house {
 	h := &house{t: t, live: live.NewHub(), running: activity.NewRequests(), log: &testkit.Output{}, jobs: &jobs{}}
 	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	dir := t.TempDir()
+	h.dir = dir
 	set, err := settings.Open(filepath.Join(dir, "settings.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -111,10 +115,12 @@ func newHouse(t *testing.T, change ...func(*admin.Config)) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	kept := credentials.New(set, os.Getenv)
+	way := gateway.New(gateway.Config{Settings: set.Current, Credentials: kept, Version: "test"})
 	config := admin.Config{
 		Token: token, Version: "test", Settings: set, Recorder: h.recorder, Records: audit.NewStore(h.db), Engines: engines{}, Library: library{},
 		Benchmarks: archive.New(h.db), Jobs: h.jobs,
-		Router: routing.NewRouter(), Keys: keys, Requests: h.running, Live: h.live, Logger: log, Shutdown: func() { h.shutdowns.Add(1) },
+		Router: routing.NewRouter(), Keys: keys, Credentials: kept, Providers: way, Requests: h.running, Live: h.live, Logger: log, Shutdown: func() { h.shutdowns.Add(1) },
 		Status: func() admin.Status {
 			return admin.Status{Version: "test", State: admin.StateRunning, URL: h.url, Audit: admin.HealthOf(h.recorder.Err()), Engines: engines{}.States()}
 		},
@@ -132,6 +138,8 @@ func newHouse(t *testing.T, change ...func(*admin.Config)) *house {
 	h.client.Timeout = testkit.Patience
 	t.Cleanup(func() {
 		server.Close()
+		way.Close()
+		kept.Close()
 		if err := errors.Join(h.recorder.Close(context.Background()), h.db.Close()); err != nil {
 			t.Error(err)
 		}

@@ -40,20 +40,6 @@ type enginesOutput struct {
 	}
 }
 
-type providersOutput struct {
-	Body struct {
-		Providers []Provider `json:"providers" nullable:"false"`
-	}
-}
-
-// Provider is a server elsewhere, as the settings name it. Keys are not shown.
-type Provider struct {
-	Name      string `json:"name"`
-	Kind      string `json:"kind"`
-	BaseURL   string `json:"base_url"`
-	APIKeyEnv string `json:"api_key_env"`
-}
-
 type modelInput struct {
 	Name string `path:"name" doc:"A model's name." example:"smollm2-135m-instruct"`
 }
@@ -65,7 +51,6 @@ func (a *API) registerModels() {
 		out.Body.Engines = a.Engines.States()
 		return out, nil
 	})
-	huma.Register(a.huma, get("/api/providers", "Providers that the settings name"), a.listProviders)
 	huma.Register(a.huma, post("/api/models/{name}/load", "Load a model ahead of its first request", http.StatusAccepted), func(_ context.Context, in *modelInput) (*struct{}, error) {
 		return nil, engineProblem(a.Engines.Load(in.Name), in.Name)
 	})
@@ -98,15 +83,6 @@ func (a *API) listModels(context.Context, *struct{}) (*modelsOutput, error) {
 	}
 	for _, b := range broken {
 		out.Body.Broken = append(out.Body.Broken, BrokenModel{File: b.File, Problem: b.Problem})
-	}
-	return out, nil
-}
-
-func (a *API) listProviders(context.Context, *struct{}) (*providersOutput, error) {
-	out := &providersOutput{}
-	out.Body.Providers = []Provider{}
-	for _, p := range a.Settings.Current().Providers {
-		out.Body.Providers = append(out.Body.Providers, Provider{Name: p.Name, Kind: string(p.Kind), BaseURL: p.BaseURL, APIKeyEnv: p.APIKeyEnv})
 	}
 	return out, nil
 }

@@ -14,6 +14,7 @@ import (
 // Router says where requests go.
 type Router interface {
 	Plan(s *settings.Settings, model string) (routing.Plan, error)
+	Opened(p *settings.Provider) []routing.Opened
 }
 
 // RoutePlan is where a request for a model would go at this moment.

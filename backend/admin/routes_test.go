@@ -41,6 +41,17 @@ var routes = []struct {
 	{"the broken ones", "GET /api/models", "", "", 200, "", "", `"broken":[{"file":"broken.gguf","problem":"it is cut off"}]`},
 	{"the engines", "GET /api/engines", "", "", 200, "", "", `"engines":[{"model":"loaded"`},
 	{"the providers, none", "GET /api/providers", "", "", 200, "", "", `{"providers":[]}`},
+	{"a key for no provider", "PUT /api/providers/{name}/key", "nope", `{"key": "sk-guess"}`, 0, problem.NotFound, "", "no provider of this name"},
+	{"a provider's key that is empty", "PUT /api/providers/{name}/key", "nope", `{"key": ""}`, 0, problem.InvalidRequest, "body.key", "must not be empty"},
+	{"a provider's key with a line break", "PUT /api/providers/{name}/key", "nope", `{"key": "sk-guess\n"}`, 0, problem.InvalidRequest, "body.key", "without blanks or line breaks"},
+	{"a provider's key with a letter of another alphabet", "PUT /api/providers/{name}/key", "nope", `{"key": "sk-guéss-guess"}`, 0, problem.InvalidRequest, "body.key", "ASCII"},
+	{"a provider's key without end", "PUT /api/providers/{name}/key", "nope", `{"key": "` + strings.Repeat("guess", 401) + `"}`, 0, problem.InvalidRequest, "body.key", "at most 2000"},
+	{"a provider's key of another type", "PUT /api/providers/{name}/key", "nope", `{"key": ["sk-guess"]}`, 0, problem.InvalidRequest, "body.key", "string"},
+	{"a provider's key under another name", "PUT /api/providers/{name}/key", "nope", `{"sk-guess": "sk-guess"}`, 0, problem.InvalidRequest, "body", "key"},
+	{"a provider's key as it is", "PUT /api/providers/{name}/key", "nope", `"sk-guess"`, 0, problem.InvalidRequest, "body", "object"},
+	{"a provider's key in broken JSON", "PUT /api/providers/{name}/key", "nope", `{"key": "sk-guess`, 0, problem.InvalidRequest, "body", ""},
+	{"testing no provider", "POST /api/providers/{name}/test", "nope", "", 0, problem.NotFound, "", "no provider of this name"},
+
 	{"loading", "POST /api/models/{name}/load", "idle", "", 202, "", "", ""},
 	{"loading what is unknown", "POST /api/models/{name}/load", "nope", "", 0, problem.ModelNotFound, "", `"nope"`},
 	{"loading what is broken", "POST /api/models/{name}/load", "broken", "", 0, problem.EngineUnavailable, "", "it is cut off"},
@@ -205,7 +216,7 @@ func TestEveryRoute(t *testing.T) {
 }
 
 func TestEveryRouteIsInTheTable(t *testing.T) {
-	listed := map[string]bool{"GET /api/live": true} // has tests of its own
+	listed := map[string]bool{"GET /api/live": true, "DELETE /api/providers/{name}/key": true} // have tests of their own
 	for _, c := range routes {
 		listed[c.operation] = true
 	}
@@ -241,7 +252,8 @@ func TestProvidersAreShownWithoutTheirKeys(t *testing.T) {
 	h := newHouse(t)
 	h.text(h.request("PATCH", "/api/settings", `{"providers": [{"name": "far", "kind": "openai", "base_url": "https://far.example/v1", "api_key_env": "FAR_KEY"}]}`), 200)
 	got := h.text(h.request("GET", "/api/providers", ""), 200)
-	want := `{"providers":[{"name":"far","kind":"openai","base_url":"https://far.example/v1","api_key_env":"FAR_KEY"}]}`
+	want := `{"providers":[{"name":"far","kind":"openai","base_url":"https://far.example/v1","api_key_env":"FAR_KEY","api_key_keychain":"",` +
+		`"key":{"source":"variable","state":"variable-set","detail":""},"leaves":true,"open":[]}]}`
 	if strings.TrimSpace(got) != want {
 		t.Errorf("the providers are %s, want %s", got, want)
 	}

@@ -27,7 +27,7 @@ var mayImport = map[string]string{
 
 	// What the programs are made of
 	"server": "activity admin audit audit/export datadir engine engine/llamacpp engine/runtime frontend gateway gateway/problem gateway/requestid gateway/routing " +
-		"live models settings storage telemetry telemetry/instruments bench/archive bench/job access",
+		"live models settings storage telemetry telemetry/instruments bench/archive bench/job access credentials",
 	"desktop": "datadir gateway/problem",
 	"tray":    "desktop",
 
@@ -35,7 +35,7 @@ var mayImport = map[string]string{
 	"gateway": "access activity audit engine models settings gateway/anthropic gateway/convert gateway/httpconn gateway/openai gateway/openai/chat " +
 		"gateway/openai/responses gateway/problem gateway/requestid gateway/routing gateway/sse gateway/turn",
 	"admin": "activity audit audit/export bench/archive bench/job bench/results engine live " +
-		"models settings gateway/problem gateway/requestid gateway/routing access",
+		"models settings gateway/problem gateway/requestid gateway/routing access credentials keychain",
 
 	// What the edges use
 	"engine/llamacpp":       "engine engine/runtime models",
@@ -56,6 +56,7 @@ var mayImport = map[string]string{
 	"telemetry":             "gateway/requestid keychain",
 	"telemetry/instruments": "audit engine",
 	"keychain":              "",
+	"credentials":           "keychain settings",
 	"activity":              "",
 	"cpuprofile":            "",
 	"models":                "",

@@ -149,7 +149,7 @@ func (x *exchange) attempt(ctx context.Context, d routing.Destination, done func
 		lacking = t.url
 		resp.Body.Close()
 		header := t.header
-		if t, err = x.remoteTarget(d, true); err != nil { // by the endpoint that it has
+		if t, err = x.remoteTarget(ctx, d, true); err != nil { // by the endpoint that it has
 			return err
 		}
 		maps.Copy(t.header, header) // its place in a trace, too
@@ -161,6 +161,9 @@ func (x *exchange) attempt(ctx context.Context, d routing.Destination, done func
 	defer resp.Body.Close()
 	rel.status = resp.StatusCode
 	if err := rel.answer(ctx, resp); err != nil {
+		if d.Provider != nil && problem.From(err).Kind == problem.UpstreamKey {
+			x.Credentials.Refused(d.Provider)
+		}
 		return err
 	}
 	x.knows(lacking)
@@ -227,7 +230,7 @@ func (x *exchange) target(ctx context.Context, d routing.Destination) (target, f
 	if d.Provider == nil {
 		return x.localTarget(ctx, d.Model)
 	}
-	t, err := x.remoteTarget(d, false)
+	t, err := x.remoteTarget(ctx, d, false)
 	return t, func() {}, err
 }
 

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"sync"
 	"sync/atomic"
 
@@ -41,6 +40,15 @@ type Recorder interface {
 	Err() error
 }
 
+// Credentials are the keys that providers are asked with.
+type Credentials interface {
+	// Key is that of p, "" for a provider without one. When one that should be there is not, the error has a Detail
+	// for people.
+	Key(ctx context.Context, p *settings.Provider) (string, error)
+	// Refused hears that p did not take its key.
+	Refused(p *settings.Provider)
+}
+
 // Config is what a gateway needs.
 type Config struct {
 	Settings func() settings.Settings
@@ -50,6 +58,8 @@ type Config struct {
 	Requests *activity.Requests // those that run
 	// Router chooses targets and knows how they fare; nil makes one.
 	Router *routing.Router
+	// Credentials are the keys that providers are asked with.
+	Credentials Credentials
 	// Keys are the API keys that were given out; nil for none.
 	Keys Keys
 	// Owner says whether a request comes from the server's own pages; nil says no.
@@ -58,8 +68,6 @@ type Config struct {
 	Instruments Instruments
 	Logger      *slog.Logger
 	Version     string
-	// Getenv finds the providers' keys; nil is os.Getenv.
-	Getenv func(string) string
 }
 
 // Gateway serves the inference API.
@@ -73,9 +81,6 @@ type Gateway struct {
 
 // New makes a gateway. Close it when its last request has ended.
 func New(c Config) *Gateway {
-	if c.Getenv == nil {
-		c.Getenv = os.Getenv
-	}
 	if c.Router == nil {
 		c.Router = routing.NewRouter()
 	}

@@ -20,6 +20,7 @@ import (
 	"mlxbar/backend/access"
 	"mlxbar/backend/activity"
 	"mlxbar/backend/audit"
+	"mlxbar/backend/credentials"
 	"mlxbar/backend/engine"
 	"mlxbar/backend/gateway"
 	"mlxbar/backend/gateway/problem"
@@ -122,10 +123,11 @@ func newHouse(t *testing.T, change func(*settings.Settings), opts ...upstream.Op
 func (h *house) serve(log *slog.Logger) {
 	current := func() settings.Settings { return *h.settings.Load() }
 	h.requests = activity.NewRequests()
+	keys := credentials.New(nil, func(name string) string { return h.env[name] })
 	g := gateway.New(gateway.Config{
 		Settings: current, Engines: h.engines, Library: shelf{localModel}, Audit: h.recorder, Requests: h.requests, Logger: log,
 		Keys: h.keys, Owner: func(r *http.Request) bool { return r.Header.Get("Cookie") == "owner=1" },
-		Version: "test", Getenv: func(name string) string { return h.env[name] },
+		Version: "test", Credentials: keys,
 	})
 	mux := problem.NewMux()
 	g.Register(mux)
@@ -150,6 +152,7 @@ func (h *house) serve(log *slog.Logger) {
 				waitFor(h.t, "the gateway has closed its connections", func() bool { open, _ := up.Open(); return open == 0 })
 			}
 		}
+		keys.Close()
 		if err := h.recorder.Close(context.Background()); err != nil {
 			h.t.Error(err)
 		}

@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -31,19 +33,16 @@ var passedOn = map[settings.ProviderKind]string{settings.KindOpenAI: "Openai-", 
 
 // remoteTarget is how the request is put to a provider: as it came where it speaks the client's protocol, else converted.
 // One without Responses is asked by Chat Completions for them.
-func (x *exchange) remoteTarget(d routing.Destination, withoutResponses bool) (target, error) {
+func (x *exchange) remoteTarget(ctx context.Context, d routing.Destination, withoutResponses bool) (target, error) {
 	p := d.Provider
-	t := target{name: "Provider " + p.Name, kind: p.Kind, dialect: x.endpoint.dialect, header: http.Header{}}
-	if name := p.APIKeyEnv; name != "" {
-		if t.key = x.Getenv(name); t.key == "" {
-			return target{}, problem.Newf(problem.UpstreamKey, "Provider %s takes its key from the environment variable %s, which is not set in the server's environment.", p.Name, name)
-		}
+	t := target{name: "Provider " + p.Name, kind: p.Kind, dialect: x.endpoint.dialect, header: http.Header{}, url: under(p.BaseURL, x.endpoint.path)}
+	var err error
+	if t.key, err = x.keyOf(ctx, p); err != nil {
+		return target{}, err
 	}
-	t.url = under(p.BaseURL, x.endpoint.path)
 	if x.endpoint.dialect == responseDialect {
 		withoutResponses = withoutResponses || x.lacks(t)
 	}
-	var err error
 	switch {
 	case x.endpoint.kind == p.Kind && !withoutResponses:
 		t.passes = true
@@ -61,6 +60,27 @@ func (x *exchange) remoteTarget(d routing.Destination, withoutResponses bool) (t
 }
 
 var title = map[settings.ProviderKind]string{settings.KindOpenAI: "OpenAI", settings.KindAnthropic: "Anthropic"}
+
+// detailed is an error with a sentence for people.
+type detailed interface {
+	error
+	Detail() string
+}
+
+// keyOf is what p is asked with, "" for nothing; its error is a problem.
+func (g *Gateway) keyOf(ctx context.Context, p *settings.Provider) (string, error) {
+	key, err := g.Credentials.Key(ctx, p)
+	if err == nil {
+		return key, nil
+	}
+	if cause := ending(ctx); cause != nil {
+		return "", cause
+	}
+	if missing, ok := errors.AsType[detailed](err); ok {
+		return "", problem.New(problem.UpstreamKey, missing.Detail()).Because(err)
+	}
+	return "", err
+}
 
 // passOn adds the headers of the client's that are of its protocol.
 func (x *exchange) passOn(t *target) {

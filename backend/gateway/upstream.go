@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"maps"
@@ -120,17 +121,7 @@ func (c *upstreamClient) send(ctx context.Context, t target, stream bool) (*http
 		h["Accept"] = acceptEvents
 	}
 	maps.Copy(h, t.header)
-	switch {
-	case t.kind == settings.KindAnthropic:
-		if t.key != "" {
-			h.Set("X-Api-Key", t.key)
-		}
-		if h.Get("Anthropic-Version") == "" {
-			h.Set("Anthropic-Version", anthropicVersion)
-		}
-	case t.key != "":
-		h.Set("Authorization", "Bearer "+t.key)
-	}
+	t.introduce(h)
 	if t.local {
 		// llama.cpp's server closes a connection after a hundred requests and does not say so. A
 		// request that is sent into that gets no answer, and an engine may be asked twice: with
@@ -142,6 +133,21 @@ func (c *upstreamClient) send(ctx context.Context, t target, stream bool) (*http
 		return nil, t.unreachable(ctx, err, connected)
 	}
 	return resp, nil
+}
+
+// introduce adds to a request's headers who asks, as t's protocol has it.
+func (t target) introduce(h http.Header) {
+	switch {
+	case t.kind == settings.KindAnthropic:
+		if t.key != "" {
+			h.Set("X-Api-Key", t.key)
+		}
+		if h.Get("Anthropic-Version") == "" {
+			h.Set("Anthropic-Version", anthropicVersion)
+		}
+	case t.key != "":
+		h.Set("Authorization", "Bearer "+t.key)
+	}
 }
 
 // roundTrip asks once, and says of an error whether there was a connection. It is not a
@@ -168,12 +174,34 @@ func (t target) unreachable(ctx context.Context, err error, connected bool) erro
 		return problem.Newf(problem.EngineStopped, "The engine of the model ended before it answered.").Because(unquoted(err))
 	case !connected && errors.As(err, &timeout) && timeout.Timeout():
 		return problem.Newf(problem.ConnectTimeout, "%s took no connection within the limit timeouts.connect.", t.name).Because(unquoted(err))
-	case !connected && errors.As(err, new(*tls.CertificateVerificationError)):
-		return problem.Newf(problem.UpstreamUnreachable, "%s cannot be reached safely: this machine does not trust its certificate, or it is for another name or time.", t.name).Because(unquoted(err))
+	case untrusted(err) != "":
+		return problem.Newf(problem.UpstreamUnreachable, "%s cannot be reached: %s.", t.name, untrusted(err)).Because(unquoted(err))
 	case !connected:
 		return problem.Newf(problem.UpstreamUnreachable, "%s cannot be reached.", t.name).Because(unquoted(err))
 	}
 	return problem.Newf(problem.UpstreamCut, "%s closed the connection without an answer.", t.name).Because(unquoted(err))
+}
+
+// untrusted is what is wrong with an upstream's certificate, "" when that is not what err is about.
+func untrusted(err error) string {
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var unknown x509.UnknownAuthorityError
+	var certificate *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	switch {
+	case errors.As(err, &name):
+		return "its certificate is for another host"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "its certificate has expired or is not yet valid"
+	case errors.As(err, &unknown):
+		return "its certificate is from nobody whom this machine trusts"
+	case errors.As(err, &invalid), errors.As(err, &certificate):
+		return "its certificate is not valid"
+	case errors.As(err, &record):
+		return "it does not speak TLS; an http address may be right"
+	}
+	return ""
 }
 
 // broken says why an answer that had begun did not come to its end.

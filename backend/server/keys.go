@@ -2,9 +2,13 @@ package server
 
 import (
 	"context"
+	"os"
+	"slices"
 	"time"
 
 	"mlxbar/backend/access"
+	"mlxbar/backend/credentials"
+	"mlxbar/backend/settings"
 )
 
 // useEvery is how often the database is told when keys were last used.
@@ -40,6 +44,21 @@ func (s *Server) openKeys(ctx context.Context) error {
 		s.writeUse(last)
 		return nil
 	})
+	return nil
+}
+
+// openCredentials reads the providers' keys that the keychain has, so that not even a first request waits for it, and does so
+// anew when the providers are changed.
+func (s *Server) openCredentials(context.Context) error {
+	s.credentials = credentials.New(s.settings, os.Getenv)
+	s.onClose(func() error { s.credentials.Close(); return nil })
+	s.credentials.Refresh(s.settings.Current())
+	unsubscribe := s.settings.Subscribe(func(old, now settings.Settings) {
+		if !slices.Equal(old.Providers, now.Providers) {
+			s.credentials.Refresh(now)
+		}
+	})
+	s.onClose(func() error { unsubscribe(); return nil })
 	return nil
 }
 

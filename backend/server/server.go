@@ -20,6 +20,7 @@ import (
 	"mlxbar/backend/audit"
 	"mlxbar/backend/bench/archive"
 	"mlxbar/backend/bench/job"
+	"mlxbar/backend/credentials"
 	"mlxbar/backend/datadir"
 	"mlxbar/backend/engine"
 	"mlxbar/backend/gateway"
@@ -72,15 +73,16 @@ type Server struct {
 	telemetry   *telemetry.Telemetry
 	instruments *instruments.Set
 
-	settings *settings.Manager
-	db       *storage.DB
-	recorder *audit.Recorder
-	records  *audit.Store
-	keys     *access.Guard
-	hub      *live.Hub
-	models   *models.Catalog
-	pool     *engine.Pool
-	requests *activity.Requests
+	settings    *settings.Manager
+	db          *storage.DB
+	recorder    *audit.Recorder
+	records     *audit.Store
+	keys        *access.Guard
+	credentials *credentials.Store
+	hub         *live.Hub
+	models      *models.Catalog
+	pool        *engine.Pool
+	requests    *activity.Requests
 
 	benchmarks *archive.Archive
 	jobs       *job.Runner
@@ -118,7 +120,7 @@ func (s *Server) Shutdown() { s.stopOnce.Do(func() { close(s.stop) }) }
 // start brings the parts up, each with what ends it.
 func (s *Server) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		s.openData, s.openSettings, s.openTelemetry, s.listen, s.openAudit, s.openKeys, s.openEngines, s.openBenchmarks, s.openHTTP, s.announce,
+		s.openData, s.openSettings, s.openTelemetry, s.listen, s.openAudit, s.openKeys, s.openCredentials, s.openEngines, s.openBenchmarks, s.openHTTP, s.announce,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -144,7 +146,7 @@ func (s *Server) openHTTP(context.Context) error {
 	s.gateway = gateway.New(gateway.Config{
 		Settings: s.settings.Current, Engines: s.pool, Library: s.models,
 		Audit: s.recorder, Requests: s.requests, Router: router, Instruments: s.instruments, Logger: s.log, Version: Version,
-		Keys: s.keys, Owner: func(r *http.Request) bool { return s.admin.Authorized(r) },
+		Credentials: s.credentials, Keys: s.keys, Owner: func(r *http.Request) bool { return s.admin.Authorized(r) },
 	})
 	s.onClose(func() error { s.gateway.Close(); return nil })
 
@@ -152,7 +154,7 @@ func (s *Server) openHTTP(context.Context) error {
 	s.gateway.Register(mux)
 	s.admin = admin.Register(mux, admin.Config{
 		Token: s.token, Version: Version, Settings: s.settings, Recorder: s.recorder, Records: s.records, Engines: s.pool,
-		Library: s.models, Router: router, Keys: s.keys, Requests: s.requests, Live: s.hub, Benchmarks: s.benchmarks, Jobs: s.jobs, Status: s.status, Shutdown: s.Shutdown, Logger: s.log,
+		Library: s.models, Router: router, Keys: s.keys, Credentials: s.credentials, Providers: s.gateway, Requests: s.requests, Live: s.hub, Benchmarks: s.benchmarks, Jobs: s.jobs, Status: s.status, Shutdown: s.Shutdown, Logger: s.log,
 	})
 	registerPages(mux)
 	if err := s.registerMetrics(mux); err != nil {

@@ -123,6 +123,20 @@ func (m *Manager) Patch(raw []byte) (Settings, error) {
 	return m.change(func(old Settings) (Settings, error) { return mergePatch(old, raw) })
 }
 
+// Edit changes the settings in force by a function, which is given a copy whose lists of providers and routes are its own.
+// What it makes of them is held to the same rules as a document, and its own error leaves all as it is.
+func (m *Manager) Edit(edit func(*Settings) error) (Settings, error) {
+	return m.change(func(old Settings) (Settings, error) { return edited(old, edit) })
+}
+
+func edited(s Settings, edit func(*Settings) error) (Settings, error) {
+	s.Providers, s.Routes = slices.Clone(s.Providers), slices.Clone(s.Routes)
+	if err := edit(&s); err != nil {
+		return Settings{}, err
+	}
+	return s, s.Validate()
+}
+
 func (m *Manager) change(next func(old Settings) (Settings, error)) (Settings, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -52,6 +52,10 @@ var rules = map[string]rule{
 		pattern: `^([A-Za-z_][A-Za-z0-9_]*)?$`, secret: true,
 		want: "must be the name of an environment variable such as OPENAI_API_KEY, not the key itself",
 	},
+	"keychain": {
+		pattern: `^[a-z0-9-]{0,64}$`, secret: true,
+		want: "must be the name under which the keychain has the key (a-z, 0-9 and -), as mlxbar providers set-key writes it, not the key itself",
+	},
 }
 
 var patterns = func() map[string]*regexp.Regexp {

@@ -55,14 +55,21 @@ type LlamaCPP struct {
 	Threads     int `json:"threads" doc:"CPU threads; 0 lets llama.cpp choose (0 to 512)." default:"0" min:"0" max:"512"`
 }
 
-// Provider is a server elsewhere. Its key is never in this file: APIKeyEnv names
-// the environment variable that holds it.
+// Provider is a server elsewhere. Its key is never in this file: APIKeyEnv names the environment
+// variable that holds it, APIKeyKeychain what the OS keychain keeps it under. It stands here so that a key which
+// is not to be had, in a keychain that is locked, say, is told from one that never was, and so that a provider keeps
+// its key when it is given another name.
 type Provider struct {
 	Name      string       `json:"name" doc:"The name that routes use." rule:"provider"`
 	Kind      ProviderKind `json:"kind" doc:"The protocol that it speaks: openai or anthropic." enum:"openai,anthropic"`
 	BaseURL   string       `json:"base_url" doc:"Its address with the version, such as https://api.openai.com/v1." rule:"base-url"`
-	APIKeyEnv string       `json:"api_key_env,omitempty" doc:"The environment variable that holds its API key; empty sends none." rule:"env"`
+	APIKeyEnv string       `json:"api_key_env,omitempty" doc:"The environment variable that holds its API key." rule:"env"`
+	// APIKeyKeychain is written by who keeps a key there, or takes it away.
+	APIKeyKeychain string `json:"api_key_keychain,omitempty" doc:"What the OS keychain keeps its API key under; mlxbar providers set-key writes it. With neither this nor api_key_env no key is sent." rule:"keychain"`
 }
+
+// SendsKey says whether p is asked with a key.
+func (p Provider) SendsKey() bool { return p.APIKeyEnv != "" || p.APIKeyKeychain != "" }
 
 // ProviderKind is the protocol of a provider.
 type ProviderKind string

@@ -130,8 +130,15 @@ func (c *checker) references(s Settings) {
 		names[p.Name] = i
 	}
 	for i, p := range s.Providers {
-		if p.APIKeyEnv != "" && carriesInClear(p.BaseURL) {
-			c.fault(fmt.Sprintf("providers[%d].base_url", i), nil, "must begin with https, because api_key_env has a key sent there, and http would carry it in clear text; http with a key is for this machine alone (127.0.0.1, [::1] or localhost)")
+		if p.APIKeyEnv != "" && p.APIKeyKeychain != "" {
+			c.fault(fmt.Sprintf("providers[%d].api_key_keychain", i), nil, "must be left out where api_key_env is given: a key comes from one place")
+		}
+		if p.SendsKey() && carriesInClear(p.BaseURL) {
+			field := "api_key_env"
+			if p.APIKeyEnv == "" {
+				field = "api_key_keychain"
+			}
+			c.fault(fmt.Sprintf("providers[%d].base_url", i), nil, "must begin with https, because %s has a key sent there, and http would carry it in clear text; http with a key is for this machine alone (127.0.0.1, [::1] or localhost)", field)
 		}
 	}
 	for i, r := range s.Routes {

@@ -44,6 +44,7 @@ const (
 	InvalidKey          Kind = "invalid-api-key"
 	ModelNotAllowed     Kind = "model-not-allowed"
 	NotOffered          Kind = "not-offered"
+	KeychainUnavailable Kind = "keychain-unavailable"
 )
 
 // statusClientClosed is nginx's number for a client that left before its
@@ -79,7 +80,7 @@ var table = map[Kind]row{
 	RateLimited:         {http.StatusTooManyRequests, "Rate limited", "rate_limit_error", "rate_limit_exceeded", "The provider limits requests; try again after Retry-After."},
 	Cancelled:           {statusClientClosed, "Cancelled", "invalid_request_error", "cancelled", "The client left before its answer was complete, or somebody cancelled the request in mlxbar."},
 	Internal:            {http.StatusInternalServerError, "Internal error", "server_error", "internal_error", "A defect in mlxbar. The log has the cause under the request id."},
-	UpstreamKey:         {http.StatusBadGateway, "Provider refused the key", "server_error", "upstream_key", "The provider did not accept the API key configured for it."},
+	UpstreamKey:         {http.StatusBadGateway, "No key that the provider takes", "server_error", "upstream_key", "The provider did not accept its API key, or the key is not where the settings say: in the environment variable or in the keychain."},
 	UpstreamFailed:      {http.StatusBadGateway, "Upstream failed", "server_error", "upstream_failed", "The engine or provider answered with an error of its own."},
 	UpstreamOverloaded:  {statusOverloaded, "Upstream overloaded", "server_error", "overloaded_error", "The provider has too many requests of all its clients; try again later."},
 	UpstreamUnreachable: {http.StatusBadGateway, "Upstream unreachable", "server_error", "upstream_unreachable", "No connection to the engine or provider could be made."},
@@ -96,6 +97,7 @@ var table = map[Kind]row{
 	ModelNotAllowed:     {http.StatusForbidden, "Model not allowed", "permission_error", "model_not_allowed", "The API key was given out for other models."},
 	NotOffered:          {http.StatusBadRequest, "Not offered", "invalid_request_error", "not_offered", "The provider of the model speaks a protocol that has no such endpoint."},
 	ConnectTimeout:      {http.StatusGatewayTimeout, "No connection in time", "server_error", "connect_timeout", "The engine or provider took no connection within timeouts.connect."},
+	KeychainUnavailable: {http.StatusServiceUnavailable, "Keychain unavailable", "server_error", "keychain_unavailable", "The system's keychain is locked, does not answer, or is not there; unlock it, or name an environment variable in the provider's api_key_env."},
 	LocalOnly:           {http.StatusForbidden, "Nothing may leave this machine", "permission_error", "local_only", "The request would leave this machine, and local_only forbids that."},
 	CircuitOpen:         {http.StatusServiceUnavailable, "Left alone after failures", "server_error", "circuit_open", "Every target of the request failed several times in a row and is left alone for a while; try again after Retry-After."},
 }

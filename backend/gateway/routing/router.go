@@ -3,10 +3,13 @@ package routing
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
+
+	"mlxbar/backend/settings"
 )
 
 const (
@@ -98,6 +101,32 @@ func (r *Router) load(d Destination) (running int, until time.Time) {
 		until = s.openedAt.Add(openFor)
 	}
 	return s.running, until
+}
+
+// Opened is a model of a provider that is left alone because it failed too often, and until when.
+type Opened struct {
+	Model string
+	Until time.Time
+}
+
+// Opened lists the targets of p whose circuits are open, by the model's name there.
+func (r *Router) Opened(p *settings.Provider) (list []Opened) {
+	of := keyOf(Destination{Provider: p})
+	var models []string
+	r.mu.Lock()
+	for k := range r.targets {
+		if k.provider == of.provider && k.address == of.address {
+			models = append(models, k.model)
+		}
+	}
+	r.mu.Unlock()
+	slices.Sort(models)
+	for _, model := range models {
+		if _, until := r.load(Destination{Provider: p, Model: model}); !until.IsZero() {
+			list = append(list, Opened{model, until})
+		}
+	}
+	return list
 }
 
 func (r *Router) state(d Destination) *state {

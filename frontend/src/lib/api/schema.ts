@@ -377,10 +377,54 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Providers that the settings name */
+        /** Providers that the settings name, and where their keys are */
         get: operations["getApiProviders"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/providers/{name}/key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Keep a provider's key in the keychain
+         * @description The settings then name it in api_key_keychain. The system may ask for the keychain's password meanwhile.
+         */
+        put: operations["putApiProvidersNameKey"];
+        post?: never;
+        /**
+         * Remove a provider's key from the keychain
+         * @description It cannot be had back: a page that offers to undo this waits before it asks. The key of a provider that the settings no longer have can be removed as well.
+         */
+        delete: operations["deleteApiProvidersNameKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/providers/{name}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask a provider for its models, to see whether it can be asked
+         * @description Nothing but that is asked, and no tokens are used. A provider that does not answer well is a test that was made: its answer has ok false.
+         */
+        post: operations["postApiProvidersNameTest"];
         delete?: never;
         options?: never;
         head?: never;
@@ -967,6 +1011,14 @@ export interface components {
             ok: boolean;
             problem: string;
         };
+        KeyRemoval: {
+            /** @description The keychain had it and has it no longer. It cannot be had back from mlxbar. */
+            removed: boolean;
+            /** @description The settings named it and no longer do: the provider is asked without a key. */
+            unnamed: boolean;
+            /** @description Other providers that take the same key, which therefore stays in the keychain. */
+            users: string[];
+        };
         KeyRequest: {
             limits?: components["schemas"]["AccessLimits"];
             /** @description Who uses it. */
@@ -1015,6 +1067,12 @@ export interface components {
             /** @description The key itself: what clients send. It is not kept and cannot be told again. */
             secret: string;
         };
+        OpenModel: {
+            /** @description Its name at the provider. */
+            model: string;
+            /** Format: date-time */
+            retry_at: string;
+        };
         ProblemDocument: {
             detail: string;
             error?: components["schemas"]["ProblemSDKError"];
@@ -1038,10 +1096,42 @@ export interface components {
             type: string;
         };
         Provider: {
+            /** @description The environment variable that holds its key; empty for none. */
             api_key_env: string;
+            /** @description What the keychain keeps its key under; empty for none. */
+            api_key_keychain: string;
             base_url: string;
-            kind: string;
+            key: components["schemas"]["ProviderKey"];
+            /** @enum {string} */
+            kind: "openai" | "anthropic";
+            /** @description What goes there leaves this machine. */
+            leaves: boolean;
             name: string;
+            /** @description Models of it that failed too often and are left alone for a while. */
+            open: components["schemas"]["OpenModel"][];
+        };
+        ProviderKey: {
+            /** @description What is the matter and what to do; empty when all is well. */
+            detail: string;
+            /**
+             * @description none: it is asked without a key.
+             * @enum {string}
+             */
+            source: "none" | "variable" | "keychain";
+            /** @enum {string} */
+            state: "none" | "variable-set" | "variable-not-set" | "in-keychain" | "not-in-keychain" | "keychain-locked" | "no-keychain" | "keychain-unreadable";
+        };
+        ProviderTest: {
+            /** Format: double */
+            duration_ms: number;
+            /**
+             * Format: int64
+             * @description How many models it lists.
+             */
+            models: number;
+            ok: boolean;
+            /** @description What is the matter when it is not ok. */
+            problem?: components["schemas"]["TestProblem"];
         };
         ProvidersOutputBody: {
             providers: components["schemas"]["Provider"][];
@@ -1185,6 +1275,12 @@ export interface components {
             /** Format: int64 */
             weight: number;
         };
+        SecretKey: {
+            /** @description 1 to 2000 printable ASCII characters without blanks. */
+            key: string;
+        } & {
+            [key: string]: unknown;
+        };
         Status: {
             /** @description Host and port that the server listens on. */
             addr: string;
@@ -1208,6 +1304,12 @@ export interface components {
             /** @example http://127.0.0.1:10242 */
             url: string;
             version: string;
+        };
+        TestProblem: {
+            detail: string;
+            /** @description A kind of problem, such as upstream-key. */
+            kind: string;
+            title: string;
         };
         /** mlxbar settings */
         Settings: {
@@ -1268,8 +1370,10 @@ export interface components {
              * @default []
              */
             providers: {
-                /** @description The environment variable that holds its API key; empty sends none. */
+                /** @description The environment variable that holds its API key. */
                 api_key_env?: string;
+                /** @description What the OS keychain keeps its API key under; mlxbar providers set-key writes it. With neither this nor api_key_env no key is sent. */
+                api_key_keychain?: string;
                 /** @description Its address with the version, such as https://api.openai.com/v1. */
                 base_url: string;
                 /**
@@ -2503,6 +2607,106 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProvidersOutputBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    putApiProvidersNameKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A provider's name in the settings. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecretKey"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Provider"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    deleteApiProvidersNameKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A provider's name in the settings. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyRemoval"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    postApiProvidersNameTest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A provider's name in the settings. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderTest"];
                 };
             };
             /** @description Error */
