@@ -125,17 +125,23 @@ func (a *API) listProviders(ctx context.Context, _ *struct{}) (*providersOutput,
 }
 
 func (a *API) provider(ctx context.Context, p *settings.Provider) Provider {
+	out := DescribeProvider(ctx, a.Credentials, p)
+	for _, o := range a.Router.Opened(p) {
+		out.Open = append(out.Open, OpenModel{o.Model, o.Until})
+	}
+	return out
+}
+
+// DescribeProvider says what is known of p without a server that asks it.
+func DescribeProvider(ctx context.Context, keys Credentials, p *settings.Provider) Provider {
 	out := Provider{Name: p.Name, Kind: string(p.Kind), BaseURL: p.BaseURL, APIKeyEnv: p.APIKeyEnv, APIKeyKeychain: p.APIKeyKeychain, Leaves: !p.OnThisMachine(), Open: []OpenModel{}}
-	state, detail := a.Credentials.State(ctx, p)
+	state, detail := keys.State(ctx, p)
 	out.Key = ProviderKey{Source: "none", State: string(state), Detail: detail}
 	switch {
 	case p.APIKeyEnv != "":
 		out.Key.Source = "variable"
 	case p.APIKeyKeychain != "":
 		out.Key.Source = "keychain"
-	}
-	for _, o := range a.Router.Opened(p) {
-		out.Open = append(out.Open, OpenModel{o.Model, o.Until})
 	}
 	return out
 }

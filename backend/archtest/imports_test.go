@@ -19,7 +19,7 @@ var mayImport = map[string]string{
 	// Programs
 	".":                 "desktop tray audit audit/export datadir frontend telemetry",
 	"cmd/mlxbar-tray":   "desktop tray datadir telemetry",
-	"cmd/mlxbar":        "interrupt server admin desktop datadir audit audit/export gateway/problem models engine/runtime settings storage telemetry keychain cpuprofile access",
+	"cmd/mlxbar":        "interrupt server admin desktop datadir audit audit/export gateway/problem models engine/runtime settings storage telemetry keychain cpuprofile access credentials",
 	"cmd/mlx-benchmark": "interrupt bench/cli bench/machine telemetry",
 	"cmd/fakeupstream":  "testkit/upstream",
 	"cmd/gateway-bench": "activity audit bench bench/machine datadir engine engine/llamacpp gateway gateway/problem " +

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"mlxbar/backend/keychain"
 	"mlxbar/backend/settings"
@@ -77,7 +76,7 @@ func (s *Store) Set(ctx context.Context, provider, key string) error {
 			return errors.Join(err, keychain.Delete(ctx, account(name)))
 		}
 	}
-	s.holds(name, entry{key: key, at: time.Now()})
+	s.holds(name, entry{key: key, at: s.now()})
 	return nil
 }
 
@@ -174,7 +173,7 @@ func (s *Store) Remove(ctx context.Context, provider string) (Removal, error) {
 			return Removal{}, fmt.Errorf("%w: %w", ErrKeychain, err)
 		}
 		done.Removed = err == nil
-		s.holds(name, entry{err: keychain.ErrNotFound, at: time.Now()})
+		s.holds(name, entry{err: keychain.ErrNotFound, at: s.now()})
 	}
 	if !known && !done.Removed {
 		return Removal{}, ErrUnknown

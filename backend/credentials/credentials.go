@@ -40,6 +40,7 @@ type Settings interface {
 type Store struct {
 	settings Settings
 	getenv   func(string) string
+	now      func() time.Time
 
 	held atomic.Pointer[map[string]entry] // by the name in the keychain; never changed, only replaced
 
@@ -69,7 +70,7 @@ type reading struct {
 
 // New makes a store of the providers that set names. A nil set has none that could be given a key; getenv finds variables.
 func New(set Settings, getenv func(string) string) *Store {
-	s := &Store{settings: set, getenv: getenv, readings: map[string]*reading{}, changing: make(chan struct{}, 1)}
+	s := &Store{settings: set, getenv: getenv, now: time.Now, readings: map[string]*reading{}, changing: make(chan struct{}, 1)}
 	s.held.Store(&map[string]entry{})
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	return s
@@ -96,7 +97,7 @@ func (s *Store) Key(ctx context.Context, p *settings.Provider) (string, error) {
 		return "", nil
 	}
 	e, there := (*s.held.Load())[p.APIKeyKeychain]
-	if !there || !e.counts(time.Now()) {
+	if !there || !e.counts(s.now()) {
 		e = s.wait(ctx, p.APIKeyKeychain)
 	}
 	if e.err != nil {
@@ -111,7 +112,7 @@ func (s *Store) Refused(p *settings.Provider) {
 	if p.APIKeyKeychain == "" {
 		return
 	}
-	if e, there := (*s.held.Load())[p.APIKeyKeychain]; there && time.Since(e.at) >= rereadAfter {
+	if e, there := (*s.held.Load())[p.APIKeyKeychain]; there && s.now().Sub(e.at) >= rereadAfter {
 		s.read(p.APIKeyKeychain)
 	}
 }
@@ -163,7 +164,7 @@ func (s *Store) read(name string) *reading {
 		ctx, cancel := context.WithTimeout(s.ctx, readTime)
 		defer cancel()
 		key, err := keychain.Get(ctx, account(name))
-		s.keep(name, r, entry{key, err, time.Now()})
+		s.keep(name, r, entry{key, err, s.now()})
 		close(r.done)
 	})
 	return r

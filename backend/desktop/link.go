@@ -26,8 +26,11 @@ func (h *Host) Ask(ctx context.Context, method, path string, body, answer any) e
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
+	if _, patient := ctx.Deadline(); !patient {
+		limited, cancel := context.WithTimeout(ctx, answerTimeout)
+		defer cancel()
+		ctx = limited
+	}
 	resp, err := h.send(ctx, method, s, path, body)
 	if err != nil {
 		return err

@@ -13,8 +13,11 @@ import (
 	"testing"
 
 	"mlxbar/backend/settings"
+	"mlxbar/backend/testkit"
 	"mlxbar/backend/testkit/canary"
 	"mlxbar/backend/testkit/collector"
+	keyring "mlxbar/backend/testkit/secrets"
+	"mlxbar/backend/testkit/upstream"
 )
 
 // canaryProviders are those that fail in a way of their own, whatever they are asked. A provider
@@ -35,6 +38,7 @@ func TestNothingKeepsWhatWasAskedOrAnswered(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(to.Stop)
+	keyring.New(t)
 	wrongKey := canary.New().Word("wrongkey")
 	for name, value := range map[string]string{
 		"WRONG_KEY": wrongKey, "OTEL_EXPORTER_OTLP_ENDPOINT": to.URL(), "OTEL_BSP_SCHEDULE_DELAY": "50", "OTEL_BLRP_SCHEDULE_DELAY": "50", "OTEL_METRIC_EXPORT_INTERVAL": "100",
@@ -42,7 +46,11 @@ func TestNothingKeepsWhatWasAskedOrAnswered(t *testing.T) {
 	} {
 		t.Setenv(name, value)
 	}
+	keptKey := "sk-" + canary.New().Word("kept")
 	h := newHouse(t, func(s *settings.Settings) {
+		kept := testkit.NewUpstream(t, upstream.Key(keptKey))
+		s.Providers = append(s.Providers, settings.Provider{Name: "kept", Kind: settings.KindOpenAI, BaseURL: kept.URL})
+		s.Routes = append(s.Routes, settings.Route{Model: "kept", Targets: []settings.Target{{Provider: "kept", Model: "ok=1ms"}}})
 		for _, p := range canaryProviders {
 			if p.BaseURL == "" {
 				p.BaseURL = s.Providers[0].BaseURL
@@ -54,27 +62,36 @@ func TestNothingKeepsWhatWasAskedOrAnswered(t *testing.T) {
 			s.Routes = append(s.Routes, settings.Route{Model: "claude/" + script, Targets: []settings.Target{{Provider: "claude", Model: script + "=1ms"}}})
 		}
 	})
-	c := &watch{house: h, words: h.secrets.words, to: to}
+	c := &watch{house: h, words: h.secrets.words, to: to, keptKey: keptKey}
 	c.words.Also(wrongKey)
+	c.words.Also(keptKey[:stemOfKey])
 
+	c.keepKey(keptKey)
 	c.askEverything()
 	c.processes("while an engine runs")
 	c.printed()
 	c.everywhere("after every request")
 	c.crash(syscall.SIGQUIT)
 	c.crash(syscall.SIGABRT)
+	c.askKept(http.StatusOK) // with what the keychain kept meanwhile
 	c.killedEngine()
+	c.removeKey()
 	c.deleteAll()
 	h.stop()
 	c.everywhere("after the end")
 	c.received()
 }
 
+// stemOfKey is how much of a key is searched: with what stands before its word, enough to be found and in no other text.
+const stemOfKey = 15
+
 // watch is a house whose words are searched.
 type watch struct {
 	*house
 	words *canary.Words
 	to    *collector.Collector
+	// keptKey is in the keychain and nowhere else.
+	keptKey string
 }
 
 func (c *watch) search(when string, places ...canary.Place) {
@@ -106,6 +123,46 @@ func (c *watch) do(ctx context.Context, a canary.Ask, admin bool) (status int, a
 	defer resp.Body.Close()
 	raw, _ := io.ReadAll(resp.Body) // or in the middle
 	return resp.StatusCode, string(raw)
+}
+
+// keepKey puts key into the keychain as that of the provider kept, through the server, after one that the provider
+// refuses in words that quote it.
+func (c *watch) keepKey(key string) {
+	c.t.Helper()
+	for _, k := range []struct {
+		key    string
+		status int
+		ok     string
+	}{{c.words.Word("keptwrong"), http.StatusBadGateway, `"ok":false`}, {key, http.StatusOK, `"ok":true`}} {
+		status, answer := c.do(c.t.Context(), canary.Ask{Method: "PUT", Path: "/api/providers/kept/key", Body: `{"key": "` + k.key + `"}`}, true)
+		if status != http.StatusOK || !strings.Contains(answer, `"state":"in-keychain"`) {
+			c.t.Fatalf("the key was not kept: %d %s", status, answer)
+		}
+		c.askKept(k.status)
+		status, tested := c.do(c.t.Context(), canary.Ask{Method: "POST", Path: "/api/providers/kept/test"}, true)
+		if status != http.StatusOK || !strings.Contains(tested, k.ok) {
+			c.t.Errorf("a test answers %d %s", status, tested)
+		}
+		c.search("of a provider's key", canary.Text("the answer", answer), canary.Text("a test", tested))
+	}
+}
+
+// askKept asks the provider whose key is in the keychain.
+func (c *watch) askKept(want int) {
+	c.t.Helper()
+	if status, answer := c.do(c.t.Context(), c.words.Asks("kept")[0], false); status != want {
+		c.t.Errorf("the provider kept answers %d %s, want %d", status, answer, want)
+	}
+}
+
+func (c *watch) removeKey() {
+	c.t.Helper()
+	status, answer := c.do(c.t.Context(), canary.Ask{Method: "DELETE", Path: "/api/providers/kept/key"}, true)
+	if status != http.StatusOK || !strings.Contains(answer, `"removed":true`) {
+		c.t.Errorf("removing the key: %d %s", status, answer)
+	}
+	c.askKept(http.StatusBadGateway) // without any
+	c.search("of a key that is removed", canary.Text("the answer", answer))
 }
 
 func (c *watch) askEverything() {
@@ -189,6 +246,9 @@ func (c *watch) processes(when string) {
 		c.t.Fatal(err)
 	}
 	c.search(when, server[0])
+	if c.keptKey == "" || strings.Contains(string(server[1].Text), c.keptKey) {
+		c.t.Error("the server's environment has the key of the keychain")
+	}
 	if len(c.words.Search(server[1])) == 0 {
 		c.t.Error("the server has no key in its environment: then no engine's says anything")
 	}
@@ -228,7 +288,7 @@ func (c *watch) printed() {
 		}
 		c.search("asked after all", canary.Text(path, answer))
 	}
-	for _, command := range []string{"audit export --format csv", "audit export --format jsonl", "models list", "telemetry status"} {
+	for _, command := range []string{"audit export --format csv", "audit export --format jsonl", "models list", "providers list", "telemetry status"} {
 		cmd := exec.Command(program, append(strings.Fields(command), "--data-dir", c.paths.Root)...)
 		out, err := cmd.CombinedOutput()
 		if err != nil || len(out) == 0 {

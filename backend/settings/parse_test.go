@@ -31,6 +31,8 @@ var files = []struct {
 	{name: "keys over http to this machine, and no key to another", text: `{"providers": [{"name": "a", "kind": "openai", "base_url": "http://localhost:1/v1", "api_key_env": "KEY"},
 		{"name": "b", "kind": "openai", "base_url": "http://127.0.0.2:1", "api_key_env": "KEY"}, {"name": "c", "kind": "openai", "base_url": "http://[::1]", "api_key_env": "KEY"},
 		{"name": "d", "kind": "openai", "base_url": "http://LocalHost", "api_key_env": "KEY"}, {"name": "e", "kind": "openai", "base_url": "http://192.0.2.1:8000/v1"}]}`},
+	{name: "a key in the keychain", text: `{"providers": [{"name": "work", "kind": "openai", "base_url": "https://api.openai.com/v1", "api_key_keychain": "open-ai"},
+		{"name": "near", "kind": "openai", "base_url": "http://127.0.0.1:1/v1", "api_key_keychain": "open-ai"}]}`},
 	{name: "origins", text: `{"server": {"allowed_origins": ["http://localhost:3000", "https://a.example", "app://obsidian.md", "chrome-extension://abc"]}}`},
 	{name: "IPv6", text: `{"server": {"addr": "[::1]:65535"}}`},
 	{name: "models to load", text: `{"engines": {"preload": ["smollm2-135m-instruct"]}}`},
@@ -90,6 +92,11 @@ var files = []struct {
 		want: map[string]string{
 			"providers[0].base_url": "must begin with https, because api_key_env", "providers[1].base_url": "https", "providers[2].base_url": "https", "providers[3].base_url": "https",
 		}, onlyWe: true},
+	{name: "keys of the keychain", text: `{"providers": [{"name": "a", "kind": "openai", "base_url": "http://192.0.2.1/v1", "api_key_keychain": "a"},
+		{"name": "b", "kind": "openai", "base_url": "https://h", "api_key_keychain": "b", "api_key_env": "KEY"}]}`,
+		want: map[string]string{"providers[0].base_url": "must begin with https, because api_key_keychain", "providers[1].api_key_keychain": "where api_key_env is given"}, onlyWe: true},
+	{name: "a key where its name belongs", text: `{"providers": [{"name": "a", "kind": "openai", "base_url": "https://h", "api_key_keychain": "sk-Secret_1"}]}`,
+		want: map[string]string{"providers[0].api_key_keychain": "not the key itself"}},
 	{name: "a key to what is no address", text: `{"providers": [{"name": "a", "kind": "openai", "base_url": "http://u:p@h", "api_key_env": "KEY"}]}`,
 		want: map[string]string{"providers[0].base_url": "without user"}},
 	{name: "a provider that passes for this machine", text: `{"providers": [{"name": "mlxbar", "kind": "openai", "base_url": "http://h"}]}`, want: map[string]string{"providers[0].name": "mlxbar"}},
@@ -189,7 +196,7 @@ func TestDefaultsValidate(t *testing.T) {
 }
 
 func TestFaultsDoNotRepeatSecrets(t *testing.T) {
-	_, err := Parse([]byte(`{"api_key": "sk-secret", "providers": [{"name": "a", "kind": "openai", "base_url": "https://sk-secret@h", "api_key_env": "sk-secret", "key": "sk-secret"}]}`))
+	_, err := Parse([]byte(`{"api_key": "sk-secret", "providers": [{"name": "a", "kind": "openai", "base_url": "https://sk-secret@h", "api_key_env": "sk-secret", "api_key_keychain": "sk-secret!", "key": "sk-secret"}]}`))
 	raw, jsonErr := json.Marshal(err)
 	if err == nil || jsonErr != nil || strings.Contains(err.Error()+string(raw), "sk-secret") {
 		t.Errorf("%v %s", err, raw)
@@ -237,6 +244,9 @@ func anySettings(t *rapid.T) Settings {
 	names := rapid.SliceOfNDistinct(rapid.StringMatching(`p-[a-z0-9-]{0,8}`), 0, 4, rapid.ID).Draw(t, "providers")
 	for i, name := range names {
 		s.Providers = append(s.Providers, Provider{Name: name, Kind: KindOpenAI, BaseURL: "https://host:8080/v1", APIKeyEnv: rapid.SampledFrom([]string{"", "KEY"}).Draw(t, "env")})
+		if p := &s.Providers[i]; p.APIKeyEnv == "" {
+			p.APIKeyKeychain = rapid.SampledFrom([]string{"", "a-key"}).Draw(t, "keychain")
+		}
 		s.Routes = append(s.Routes, Route{Model: strings.Repeat("*", i+1), Targets: []Target{{Provider: name, Model: rapid.SampledFrom([]string{"", "m"}).Draw(t, "model")}}})
 	}
 	return s

@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"mlxbar/backend/keychain"
 	"mlxbar/backend/settings"
@@ -20,9 +18,6 @@ import (
 
 // loginPatience lets a person find the keychain's password.
 const loginPatience = 5 * time.Minute
-
-// maxToken is far more than any token has.
-const maxToken = 4 << 10
 
 func telemetryCommand(f *flags) *cobra.Command {
 	return group("telemetry", "Where mlxbar's programs send telemetry, and the token for Logfire",
@@ -68,9 +63,12 @@ func noToken(_ *cobra.Command, args []string) error {
 }
 
 func login(c *cobra.Command) error {
-	token, err := readToken(c)
+	token, err := readSecret(c, "token", "Logfire's write token")
 	if err != nil {
 		return err
+	}
+	if token == "" {
+		return errors.New("no token was read; Logfire's project settings make one, under Write tokens")
 	}
 	if err := telemetry.CheckToken(token); err != nil {
 		return err
@@ -85,30 +83,6 @@ func login(c *cobra.Command) error {
 		fmt.Fprintf(c.ErrOrStderr(), "$%s is set here and stands over it.\n", keychain.LogfireToken)
 	}
 	return nil
-}
-
-// readToken reads the token where it is not shown: from a prompt, or from stdin.
-func readToken(c *cobra.Command) (string, error) {
-	var raw []byte
-	var err error
-	if in, ok := c.InOrStdin().(*os.File); ok && term.IsTerminal(int(in.Fd())) {
-		fmt.Fprint(c.ErrOrStderr(), "Logfire's write token: ")
-		raw, err = term.ReadPassword(int(in.Fd()))
-		fmt.Fprintln(c.ErrOrStderr())
-	} else {
-		raw, err = io.ReadAll(io.LimitReader(c.InOrStdin(), maxToken+1))
-	}
-	if err != nil {
-		return "", fmt.Errorf("read the token: %w", err)
-	}
-	if len(raw) > maxToken {
-		return "", errors.New("what was read is no token: it is too long")
-	}
-	token := strings.TrimSpace(string(raw))
-	if token == "" {
-		return "", errors.New("no token was read; Logfire's project settings make one, under Write tokens")
-	}
-	return token, nil
 }
 
 func logout(c *cobra.Command) error {

@@ -106,14 +106,7 @@ func TestTelemetryLoginShowsNoToken(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the terminal shows no longer what is typed", func() bool {
-		terminal, err := os.ReadFile(name)
-		if err != nil || len(terminal) == 0 {
-			return false
-		}
-		modes, err := exec.Command("stty", "-F", strings.TrimSpace(string(terminal)), "-a").Output()
-		return err == nil && strings.Contains(string(modes), " -echo ")
-	})
+	eventually(t, "the terminal shows no longer what is typed", func() bool { return hidesInput(name) })
 	if _, err := stdin.Write([]byte(someToken + "\n")); err != nil {
 		t.Fatal(err)
 	}
@@ -123,6 +116,16 @@ func TestTelemetryLoginShowsNoToken(t *testing.T) {
 	if got, err := keychain.Get(t.Context(), keychain.LogfireToken); err != nil || got != someToken {
 		t.Errorf("in the keychain is %q, %v", got, err)
 	}
+}
+
+// hidesInput says whether the terminal whose name the file holds shows what is typed no longer.
+func hidesInput(file string) bool {
+	terminal, err := os.ReadFile(file)
+	if err != nil || len(terminal) == 0 {
+		return false
+	}
+	modes, err := exec.Command("stty", "-F", strings.TrimSpace(string(terminal)), "-a").Output()
+	return err == nil && strings.Contains(string(modes), " -echo ")
 }
 
 func TestTelemetryLoginRefusesWhatIsNoToken(t *testing.T) {

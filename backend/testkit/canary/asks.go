@@ -64,6 +64,11 @@ var refused = []struct{ method, path, body string }{
 	{"PATCH", "/api/settings", `{"api_key": "SETTING"}`},
 	{"PATCH", "/api/settings", `{"providers": [{"name": "a", "kind": "openai", "base_url": "https://SETTING@h", "api_key_env": "SETTING"}]}`},
 	{"GET", "/login?code=LOGIN", ""},
+	{"PUT", "/api/providers/far/key", `{"key": "SETTING"}`}, // which takes its key from a variable
+	{"PUT", "/api/providers/far/key", `{"key": "SETTING\n"}`},
+	{"PUT", "/api/providers/far/key", `{"SETTING": ["SETTING"]}`},
+	{"PUT", "/api/providers/SETTING/key", `{"key": "SETTING"}`},
+	{"POST", "/api/providers/SETTING/test", ""},
 }
 
 // purposes are the words in capitals.

@@ -22,6 +22,7 @@ const (
 	name       = "org.freedesktop.secrets"
 	path       = "/org/freedesktop/secrets"
 	collection = path + "/collection/login"
+	password   = "password"
 )
 
 // Bus is a session bus that starts nothing by itself. It is this process' own while the test
@@ -83,7 +84,7 @@ func New(t testing.TB) *Bus {
 	b := NewBus(t)
 	b.keyring = exec.Command("gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets", "--control-directory="+b.dir)
 	b.keyring.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + b.dir, "XDG_DATA_HOME=" + b.dir, "XDG_RUNTIME_DIR=" + b.dir, "DBUS_SESSION_BUS_ADDRESS=" + b.Address}
-	b.keyring.Stdin = strings.NewReader("password")
+	b.keyring.Stdin = strings.NewReader(password)
 	b.serve(b.keyring)
 	var there []dbus.ObjectPath
 	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
@@ -128,10 +129,52 @@ func (b *Bus) Lock() {
 	}
 }
 
+// Unlock opens it again, as a person does who gives its password.
+func (b *Bus) Unlock() {
+	b.t.Helper()
+	conn, err := dbus.Connect(b.Address)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer conn.Close()
+	service := conn.Object(name, path)
+	var session dbus.ObjectPath
+	if err := service.Call("org.freedesktop.Secret.Service.OpenSession", 0, "plain", dbus.MakeVariant("")).Store(new(dbus.Variant), &session); err != nil {
+		b.t.Fatal(err)
+	}
+	given := struct { // a secret, as the service's methods take it
+		Session           dbus.ObjectPath
+		Parameters, Value []byte
+		ContentType       string
+	}{session, nil, []byte(password), "text/plain"}
+	// gnome-keyring's own name for what its login window calls.
+	if err := service.Call("org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface.UnlockWithMasterPassword", 0, dbus.ObjectPath(collection), given).Err; err != nil {
+		b.t.Fatal(err)
+	}
+}
+
 // Freeze has the keychain answer nobody any more.
 func (b *Bus) Freeze() {
 	b.t.Helper()
 	if err := b.keyring.Process.Signal(syscall.SIGSTOP); err != nil {
 		b.t.Fatal(err)
 	}
+	for deadline := time.Now().Add(patience); !b.stopped(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			b.t.Fatal("gnome-keyring-daemon does not stop")
+		}
+	}
+}
+
+// stopped says whether each of the keychain's threads stands still: a signal takes its time.
+func (b *Bus) stopped() bool {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", b.keyring.Process.Pid))
+	for _, thread := range threads {
+		stat, readErr := os.ReadFile(thread)
+		_, state, _ := strings.Cut(string(stat), ") ")
+		if readErr != nil || !strings.HasPrefix(state, "T") {
+			return false
+		}
+	}
+	return err == nil && len(threads) > 0
 }
