@@ -11,8 +11,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"mlxbar/backend/admin"
+	"mlxbar/backend/credentials"
+	"mlxbar/backend/gateway"
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/keychain"
 	"mlxbar/backend/testkit"
@@ -255,6 +258,52 @@ func TestWhatAProviderMayAnswerToATest(t *testing.T) {
 	}
 	if strings.Contains(h.log.String(), someKey) {
 		t.Error("the log has the key")
+	}
+}
+
+// A provider that says nothing, or does not come to an end, is given up.
+func TestATestOfASilentProviderEnds(t *testing.T) {
+	h := newHouse(t, func(c *admin.Config) {
+		keys := credentials.New(nil, os.Getenv)
+		way := gateway.New(gateway.Config{Settings: c.Settings.Current, Credentials: keys, ProbeTime: 200 * time.Millisecond})
+		t.Cleanup(way.Close)
+		c.Providers = way
+	})
+	for name, begin := range map[string]string{"before its answer": "", "in its answer": `{"data": [`} {
+		t.Run(name, func(t *testing.T) {
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if begin != "" {
+					fmt.Fprint(w, begin)
+					w.(http.Flusher).Flush()
+				}
+				<-r.Context().Done()
+			}))
+			t.Cleanup(s.Close)
+			h.providers("far " + s.URL + "/v1")
+			if got := h.test("far"); got.OK || got.Problem.Kind != string(problem.Timeout) || !strings.Contains(got.Problem.Detail, "did not answer within 200ms") {
+				t.Errorf("%+v, %+v", got, got.Problem)
+			}
+		})
+	}
+}
+
+// One of Anthropic's is asked in its own way.
+func TestATestOfAnthropic(t *testing.T) {
+	t.Setenv("FAR_KEY", someKey)
+	h := newHouse(t)
+	asked := make(chan *http.Request, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r
+		fmt.Fprint(w, `{"data": [{"type": "model", "id": "claude"}], "has_more": false}`)
+	}))
+	t.Cleanup(s.Close)
+	h.text(h.request("PATCH", "/api/settings", `{"providers": [{"name": "far", "kind": "anthropic", "base_url": "`+s.URL+`/v1", "api_key_env": "FAR_KEY"}]}`), 200)
+	if got := h.test("far"); !got.OK || got.Models != 1 {
+		t.Errorf("%+v", got)
+	}
+	r := testkit.Receive(t, asked)
+	if r.URL.Path != "/v1/models" || r.Header.Get("X-Api-Key") != someKey || r.Header.Get("Anthropic-Version") == "" || r.Header.Get("Authorization") != "" {
+		t.Errorf("%s %v", r.URL, r.Header)
 	}
 }
 

@@ -60,8 +60,6 @@ type entry struct {
 	at  time.Time
 }
 
-func (e entry) counts(now time.Time) bool { return e.err == nil || now.Sub(e.at) < failureLasts }
-
 // reading is the keychain being asked for a key. Who waits for it reads outcome when done is closed.
 type reading struct {
 	done    chan struct{}
@@ -97,7 +95,7 @@ func (s *Store) Key(ctx context.Context, p *settings.Provider) (string, error) {
 		return "", nil
 	}
 	e, there := (*s.held.Load())[p.APIKeyKeychain]
-	if !there || !e.counts(s.now()) {
+	if !there || e.err != nil && s.now().Sub(e.at) >= failureLasts {
 		e = s.wait(ctx, p.APIKeyKeychain)
 	}
 	if e.err != nil {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"mlxbar/backend/activity"
 	"mlxbar/backend/audit"
@@ -68,6 +69,8 @@ type Config struct {
 	Instruments Instruments
 	Logger      *slog.Logger
 	Version     string
+	// ProbeTime is for tests; 0 is the usual 10 s.
+	ProbeTime time.Duration
 }
 
 // Gateway serves the inference API.

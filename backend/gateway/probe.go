@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 	"net/http"
@@ -27,7 +28,8 @@ func (g *Gateway) Probe(ctx context.Context, p *settings.Provider) (models int, 
 	if g.Settings().LocalOnly && !p.OnThisMachine() {
 		return 0, problem.Newf(problem.LocalOnly, "Provider %s is not on this machine, and local_only lets nothing leave it.", p.Name)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, probeTime, problem.Newf(problem.Timeout, "Provider %s did not answer within %s.", p.Name, settings.Duration(probeTime)))
+	limit := cmp.Or(g.ProbeTime, probeTime)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, problem.Newf(problem.Timeout, "Provider %s did not answer within %s.", p.Name, settings.Duration(limit)))
 	defer cancel()
 	key, err := g.keyOf(ctx, p)
 	if err != nil {

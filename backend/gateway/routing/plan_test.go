@@ -220,3 +220,28 @@ func TestNamesThatClientsMakeUpAreForgotten(t *testing.T) {
 	done(Answered)
 	busy(Answered)
 }
+
+func TestAProvidersOpenCircuitsAreListed(t *testing.T) {
+	c := newClock()
+	a, b := &house.Providers[0], &house.Providers[1]
+	for _, d := range []Destination{{a, "two"}, {a, "one"}, {b, "one"}} {
+		for range failuresInRow {
+			done, ok := c.Begin(d)
+			if !ok {
+				t.Fatalf("%v is open already", d)
+			}
+			done(Failed)
+		}
+	}
+	done, _ := c.Begin(Destination{a, "well"})
+	done(Answered)
+	until := c.time.Add(openFor)
+	if got, want := c.Opened(a), []Opened{{"one", until}, {"two", until}}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	elsewhere := *a
+	elsewhere.BaseURL = "https://other.example/v1"
+	if got := c.Opened(&elsewhere); len(got) > 0 {
+		t.Errorf("at another address: %v", got)
+	}
+}
