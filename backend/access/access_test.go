@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +46,7 @@ func (r *rig) open() {
 		r.t.Fatal(err)
 	}
 	r.db, r.store = db, NewStore(db)
-	r.guard = &Guard{store: r.store, now: func() time.Time { return r.time }, used: map[string]time.Time{}}
+	r.guard = &Guard{store: r.store, now: func() time.Time { return r.time }, used: map[string]time.Time{}, revoked: map[string]revoked{}}
 	r.reload()
 }
 
@@ -269,5 +270,53 @@ func TestTheFirstChangeOfTheDayBeginsItsCount(t *testing.T) {
 	r.reload()
 	if a, err := r.guard.Admit(k.ID, "m"); err != nil || a.TokensLeft != 100 {
 		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+// Taking a key back can be undone for a moment, with all that it was; a key that is back is the same key.
+func TestAKeyThatWasTakenBackCanBeHadBack(t *testing.T) {
+	r := newRig(t)
+	k, secret := r.key(Limits{Models: []string{"gpt-*"}, RequestsPerMinute: 5, TokensPerDay: 100})
+	r.guard.Identify(secret)
+	if err := r.guard.WriteUse(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := r.store.List(t.Context())
+	if err := r.guard.Delete(t.Context(), k.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.guard.Identify(secret); !errors.Is(err, ErrUnknown) {
+		t.Errorf("until then it is of no use: %v", err)
+	}
+	if err := r.guard.Restore(t.Context(), k.ID); err != nil {
+		t.Fatal(err)
+	}
+	after, err := r.store.List(t.Context())
+	if err != nil || !reflect.DeepEqual(before, after) {
+		t.Errorf("it was %+v and is %+v, %v", before, after, err)
+	}
+	if got, err := r.guard.Identify(secret); err != nil || got.ID != k.ID {
+		t.Errorf("identified as %+v, %v", got, err)
+	}
+	if err := r.guard.Restore(t.Context(), k.ID); !errors.Is(err, ErrNotFound) {
+		t.Errorf("restored twice: %v", err)
+	}
+}
+
+func TestAKeyThatWasTakenBackLongAgoIsGone(t *testing.T) {
+	r := newRig(t)
+	k, secret := r.key(Limits{})
+	if err := r.guard.Delete(t.Context(), k.ID); err != nil {
+		t.Fatal(err)
+	}
+	r.time = r.time.Add(UndoTime)
+	if err := r.guard.Restore(t.Context(), k.ID); !errors.Is(err, ErrNotFound) {
+		t.Errorf("restored: %v", err)
+	}
+	if _, err := r.guard.Identify(secret); !errors.Is(err, ErrUnknown) {
+		t.Errorf("it is known: %v", err)
+	}
+	if len(r.guard.revoked) != 0 {
+		t.Error("it is still remembered")
 	}
 }

@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"sync"
 	"time"
@@ -16,6 +17,7 @@ type Guard struct {
 	now   func() time.Time
 
 	changing sync.Mutex // held from a change of the store until it is known here
+	revoked  map[string]revoked
 	mu       sync.Mutex
 	byHash   map[[32]byte]*holder
 	byID     map[string]*holder
@@ -29,6 +31,15 @@ type holder struct {
 	tokens  int64         // of the day
 	written time.Time     // the last use that is in the database
 }
+
+// revoked is a key that was taken back. It is nowhere but here, so that a server that ends has forgotten it.
+type revoked struct {
+	kept
+	at time.Time
+}
+
+// UndoTime is how long a key that was taken back can be had back.
+const UndoTime = 10 * time.Second
 
 // Allowance is what is left to a key, for the headers of an answer. A limit of 0 is none.
 type Allowance struct {
@@ -55,7 +66,7 @@ func (e *NotAllowed) Error() string { return "the key may not ask this model" }
 
 // NewGuard reads the keys, and what they have used today out of the audit.
 func NewGuard(ctx context.Context, s *Store) (*Guard, error) {
-	g := &Guard{store: s, now: time.Now, used: map[string]time.Time{}}
+	g := &Guard{store: s, now: time.Now, used: map[string]time.Time{}, revoked: map[string]revoked{}}
 	return g, g.Reload(ctx)
 }
 
@@ -139,12 +150,39 @@ func (g *Guard) Update(ctx context.Context, id, name string, l Limits) error {
 // Delete takes a key back: no request that comes from then on is let through with it.
 func (g *Guard) Delete(ctx context.Context, id string) error {
 	return g.changed(ctx, func() error {
-		if err := g.store.Delete(ctx, id); err != nil {
+		k, err := g.store.find(ctx, id)
+		if err == nil {
+			err = g.store.Delete(ctx, id)
+		}
+		if err != nil {
 			return err
 		}
 		g.forget(id)
+		g.sweep()
+		g.revoked[id] = revoked{k, g.now()}
 		return nil
 	})
+}
+
+// Restore makes a key good again that was taken back less than UndoTime ago; ErrNotFound if there is none.
+func (g *Guard) Restore(ctx context.Context, id string) error {
+	return g.changed(ctx, func() error {
+		g.sweep()
+		k, ok := g.revoked[id]
+		if !ok {
+			return ErrNotFound
+		}
+		if err := g.store.insert(ctx, k.kept); err != nil {
+			return err
+		}
+		delete(g.revoked, id)
+		return nil
+	})
+}
+
+// sweep forgets the keys that can no longer be had back.
+func (g *Guard) sweep() {
+	maps.DeleteFunc(g.revoked, func(_ string, r revoked) bool { return g.now().Sub(r.at) >= UndoTime })
 }
 
 // forget lets no request through with a key any more, whatever becomes of reading the others.

@@ -26,17 +26,27 @@ func (s *Store) Create(ctx context.Context, name string, l Limits, now time.Time
 	}
 	secret := newSecret()
 	k := Key{ID: newID(), Name: name, Hint: hint(secret), Limits: l, CreatedAt: now.UTC().Truncate(time.Millisecond)}
-	models, err := encodeModels(l)
-	if err != nil {
+	if err := s.insert(ctx, kept{k, hash(secret)}); err != nil {
 		return Key{}, "", err
 	}
-	sum := hash(secret)
-	_, err = s.db.Writer.ExecContext(ctx, "INSERT INTO access_keys (hash, "+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)",
-		sum[:], k.ID, k.Name, k.Hint, models, l.RequestsPerMinute, l.TokensPerDay, k.CreatedAt.UnixMilli())
-	if err != nil {
-		return Key{}, "", fmt.Errorf("keep a key: %w", err)
-	}
 	return k, secret, nil
+}
+
+func (s *Store) insert(ctx context.Context, k kept) error {
+	models, err := encodeModels(k.Limits)
+	if err != nil {
+		return err
+	}
+	var used sql.NullInt64
+	if k.LastUsedAt != nil {
+		used = sql.NullInt64{Int64: k.LastUsedAt.UnixMilli(), Valid: true}
+	}
+	_, err = s.db.Writer.ExecContext(ctx, "INSERT INTO access_keys (hash, "+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		k.hash[:], k.ID, k.Name, k.Hint, models, k.Limits.RequestsPerMinute, k.Limits.TokensPerDay, k.CreatedAt.UnixMilli(), used)
+	if err != nil {
+		return fmt.Errorf("keep a key: %w", err)
+	}
+	return nil
 }
 
 // Update changes a key's name and limits.
@@ -85,6 +95,20 @@ func (s *Store) List(ctx context.Context) ([]Key, error) {
 type kept struct {
 	Key
 	hash [32]byte
+}
+
+// find returns what is kept of a key.
+func (s *Store) find(ctx context.Context, id string) (kept, error) {
+	all, err := s.load(ctx)
+	if err != nil {
+		return kept{}, err
+	}
+	for _, k := range all {
+		if k.ID == id {
+			return k, nil
+		}
+	}
+	return kept{}, ErrNotFound
 }
 
 func (s *Store) load(ctx context.Context) ([]kept, error) {

@@ -18,6 +18,7 @@ type Keys interface {
 	Create(ctx context.Context, name string, l access.Limits, now time.Time) (access.Key, string, error)
 	Update(ctx context.Context, id, name string, l access.Limits) error
 	Delete(ctx context.Context, id string) error
+	Restore(ctx context.Context, id string) error
 }
 
 // KeyRequest is what a key is to be.
@@ -54,10 +55,11 @@ type newKeyOutput struct{ Body NewKey }
 func (a *API) registerKeys() {
 	huma.Register(a.huma, get("/api/keys", "API keys that were given out"), a.listKeys)
 	huma.Register(a.huma, post("/api/keys", "Make an API key", http.StatusCreated), a.createKey)
-	huma.Register(a.huma, huma.Operation{OperationID: operationID("put", "/api/keys/{id}"), Method: http.MethodPut, Path: "/api/keys/{id}",
-		Summary: "Change an API key's name and limits", DefaultStatus: http.StatusNoContent}, a.changeKey)
-	huma.Register(a.huma, huma.Operation{OperationID: operationID("delete", "/api/keys/{id}"), Method: http.MethodDelete, Path: "/api/keys/{id}",
-		Summary: "Take an API key back", DefaultStatus: http.StatusNoContent}, a.deleteKey)
+	huma.Register(a.huma, change(http.MethodPut, "/api/keys/{id}", "Change an API key's name and limits"), a.changeKey)
+	remove := change(http.MethodDelete, "/api/keys/{id}", "Take an API key back")
+	remove.Description = "It is refused at once. For ten seconds POST /api/keys/{id}/undelete makes it good again, unless the server ends."
+	huma.Register(a.huma, remove, a.deleteKey)
+	huma.Register(a.huma, post("/api/keys/{id}/undelete", "Make an API key good again that was taken back", http.StatusNoContent), a.undeleteKey)
 }
 
 func (a *API) listKeys(ctx context.Context, _ *struct{}) (*keysOutput, error) {
@@ -78,6 +80,10 @@ func (a *API) changeKey(ctx context.Context, in *keyChangeInput) (*struct{}, err
 
 func (a *API) deleteKey(ctx context.Context, in *keyIDInput) (*struct{}, error) {
 	return nil, keyProblem(a.Keys.Delete(ctx, in.ID))
+}
+
+func (a *API) undeleteKey(ctx context.Context, in *keyIDInput) (*struct{}, error) {
+	return nil, keyProblem(a.Keys.Restore(ctx, in.ID))
 }
 
 func keyProblem(err error) error {

@@ -69,6 +69,7 @@ var routes = []struct {
 	{"a key with a wrong limit", "POST /api/keys", "", `{"name": "a", "limits": {"tokens_per_day": -1}}`, 0, problem.InvalidRequest, "body.limits.tokens_per_day", "from 0"},
 	{"a key of another type", "POST /api/keys", "", `{"name": 5}`, 0, problem.InvalidRequest, "body.name", "string"},
 	{"a change of no key", "PUT /api/keys/{id}", "key_nope", `{"name": "a"}`, 0, problem.NotFound, "", "no API key of this id"},
+	{"having no key back", "POST /api/keys/{id}/undelete", "key_nope", "", 0, problem.NotFound, "", "no API key of this id"},
 	{"taking no key back", "DELETE /api/keys/{id}", "key_nope", "", 0, problem.NotFound, "", "no API key of this id"},
 
 	{"the activity", "GET /api/activity", "", "", 200, "", "", `"engines":[{"model":"loaded","engine":"llamacpp","state":"ready","pid":7,"cpu_percent":0,"memory_bytes":5242880}],"running":[],"history":[{"at":`},

@@ -275,8 +275,28 @@ export interface paths {
         /** Change an API key's name and limits */
         put: operations["putApiKeysId"];
         post?: never;
-        /** Take an API key back */
+        /**
+         * Take an API key back
+         * @description It is refused at once. For ten seconds POST /api/keys/{id}/undelete makes it good again, unless the server ends.
+         */
         delete: operations["deleteApiKeysId"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/{id}/undelete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make an API key good again that was taken back */
+        post: operations["postApiKeysIdUndelete"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -2410,6 +2430,35 @@ export interface operations {
         };
     };
     deleteApiKeysId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    postApiKeysIdUndelete: {
         parameters: {
             query?: never;
             header?: never;
