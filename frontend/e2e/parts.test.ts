@@ -140,3 +140,21 @@ it.each([
   await page.setViewportSize({ width, height });
   expect(await cut(page)).toEqual([]);
 });
+
+it('put a list in order by the arrow keys, and by a drag', async () => {
+  const list = page.getByRole('list', { name: 'Order', exact: true });
+  const order = async () => (await list.locator('> li button[aria-expanded]').allInnerTexts()).map((t) => t.trim());
+  await button('Move gpt-*').focus();
+  await page.keyboard.press('ArrowDown');
+  await eventually(order).toEqual(['claude-*', 'gpt-*', 'fast']);
+  await eventually(focused).toBe('Move gpt-*');
+  await page.getByRole('status').filter({ hasText: 'gpt-*: now 2 of 3' }).waitFor({ state: 'attached' });
+  const [from, to] = [await button('Move fast').boundingBox(), await button('Move claude-*').boundingBox()];
+  if (!from || !to) throw new Error('the handles are not there');
+  await page.mouse.move(from.x + 10, from.y + 10);
+  await page.mouse.down();
+  await page.mouse.move(to.x + 10, to.y - 4, { steps: 4 });
+  await page.locator('[data-insertion]').waitFor();
+  await page.mouse.up();
+  await eventually(order).toEqual(['fast', 'claude-*', 'gpt-*']);
+});
