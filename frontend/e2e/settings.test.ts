@@ -39,7 +39,7 @@ const stored = async () => (await (await stage.server.api('/api/settings')).json
 it('has its sections in order, and finds settings by a word', async () => {
   const { page } = stage;
   const headings = page.locator('main h3');
-  const sections = ['General', 'Request Timeouts', 'Engines', 'Providers and Routes', 'Privacy and Retention', 'Audit Logs'];
+  const sections = ['General', 'Request Timeouts', 'Engines', 'Local Only', 'Providers', 'Routes', 'API Keys', 'Privacy and Retention', 'Audit Logs'];
   await eventually(() => headings.allInnerTexts()).toEqual(sections);
   const search = page.getByRole('searchbox', { name: 'Search settings' });
   await search.fill('first token');
@@ -308,12 +308,4 @@ it('keeps what is unsaved while the server is stopped', async () => {
   await button('Save').click();
   await page.getByText('Saved', { exact: true }).waitFor();
   expect((await stored()).timeouts.chat).toBe('23m');
-});
-
-it('lists providers and routes, and says where they are edited', async () => {
-  const { page } = stage;
-  const section = page.getByRole('region', { name: 'Providers and Routes' });
-  await section.getByText('http://127.0.0.1:1/v1').waitFor();
-  await section.getByText('gone-model').waitFor();
-  await section.getByText('settings.json').first().waitFor();
 });

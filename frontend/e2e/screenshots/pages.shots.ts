@@ -42,6 +42,36 @@ it('takes the pictures of the overview', async () => {
   await take('img/overview-dark', 'dark');
 });
 
+it('takes the pictures of providers and routes', async () => {
+  const { page, server } = stage;
+  const was = (await (await server.api('/api/settings')).json()) as { providers: object[]; routes: object[] };
+  const patch = (body: object) => server.api('/api/settings', { method: 'PATCH', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+  await patch({
+    providers: [
+      { name: 'openai', kind: 'openai', base_url: 'https://api.openai.com/v1' },
+      { name: 'anthropic', kind: 'anthropic', base_url: 'https://api.anthropic.com/v1' },
+      { name: 'ollama', kind: 'openai', base_url: 'http://127.0.0.1:11434/v1' },
+    ],
+    routes: [
+      { model: 'gpt-*', targets: [{ provider: 'openai' }, { provider: 'local', model: starter }] },
+      { model: 'claude-*', targets: [{ provider: 'anthropic' }] },
+      { model: 'fast', targets: [{ provider: 'local', model: starter }, { provider: 'ollama', model: 'qwen3:8b' }] },
+    ],
+  });
+  await page.setViewportSize({ width: 1080, height: 860 });
+  await stage.login();
+  await page.getByRole('link', { name: 'Settings', exact: true }).click();
+  await page.getByText('without a key').first().waitFor();
+  await page.getByLabel('Where would a model go?').fill('gpt-4o-mini');
+  await page.keyboard.press('Enter');
+  await page.getByText('the route gpt-* decides').waitFor();
+  await page.getByRole('link', { name: 'Providers', exact: true }).click();
+  await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
+  await take('img/routes-light', 'light');
+  await take('img/routes-dark', 'dark');
+  await patch(was);
+});
+
 it('takes the pictures of the settings, the audit and the palette', async () => {
   const { page } = stage;
   await stage.login();

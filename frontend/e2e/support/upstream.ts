@@ -17,10 +17,10 @@ export interface Upstream {
   stop(): Promise<void>;
 }
 
-/** Starts the provider; it ends with this process at the latest. */
-export async function startUpstream(): Promise<Upstream> {
+/** Starts the provider, with flags of cmd/fakeupstream; it ends with this process at the latest. */
+export async function startUpstream(...flags: string[]): Promise<Upstream> {
   if (!existsSync(program)) throw new Error(`${program} is not there: run make setup`);
-  const child = spawn(program, ['-addr', '127.0.0.1:0', '-until-stdin'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(program, ['-addr', '127.0.0.1:0', '-until-stdin', ...flags], { stdio: ['pipe', 'pipe', 'inherit'] });
   for await (const line of createInterface({ input: child.stdout })) {
     const ready = / on (http:\S+)$/.exec(line);
     if (!ready?.[1]) continue;

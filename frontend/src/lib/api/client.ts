@@ -4,6 +4,7 @@ import type { ModelName } from '../domain/models';
 import type { Json } from '../domain/patch';
 import { isAbort, problemOf, unreachable } from './problem';
 import type {
+  AccessKey,
   Activity,
   AuditPage,
   AuditRecord,
@@ -14,8 +15,14 @@ import type {
   BenchmarkRequest,
   Deleted,
   ExportFormat,
+  KeyRemoval,
+  KeyRequest,
   LocalModel,
+  NewKey,
+  ProviderState,
+  ProviderTest,
   Restored,
+  RoutePlan,
   Settings,
   Status,
 } from './types';
@@ -88,7 +95,7 @@ export const getLocalModels = async (): Promise<LocalModel[]> => (await json<{ m
 /** The models that the gateway answers for. */
 export async function getModels(): Promise<ModelName[]> {
   const list = await json<{ data: { id: string; owned_by: string }[] }>('/v1/models');
-  return list.data.map(({ id, owned_by }) => ({ id, local: owned_by === 'mlxbar' }));
+  return list.data.map(({ id, owned_by }) => ({ id, local: owned_by === 'mlxbar', provider: owned_by }));
 }
 
 /** Where a browser downloads the audit from; how that ends is told by the live event export with the same watch. */
@@ -124,3 +131,35 @@ export const startBenchmark = (what: BenchmarkRequest): Promise<BenchmarkJob> =>
 
 /** Ends the benchmark that runs; what it has measured is kept. */
 export const stopBenchmark = (): Promise<BenchmarkJob> => json('/api/benchmarks/job', send('DELETE'));
+
+/** Where a request for a model would go at this moment, by what is saved. */
+export const explainRoute = (model: string): Promise<RoutePlan> => json(`/api/routes/explain?${new URLSearchParams({ model })}`);
+
+/** The API keys that were given out, the oldest first. */
+export const getKeys = async (): Promise<AccessKey[]> => (await json<{ keys: AccessKey[] }>('/api/keys')).keys;
+
+/** Makes a key; its secret is told this once. */
+export const createKey = (what: KeyRequest): Promise<NewKey> => json('/api/keys', send('POST', what));
+
+const accessKey = (id: string): string => `/api/keys/${encodeURIComponent(id)}`;
+
+export const changeKey = async (id: string, what: KeyRequest): Promise<void> => void (await request(accessKey(id), send('PUT', what)));
+
+/** Takes a key back: it is of no use at once. For ten seconds it can be had back. */
+export const revokeKey = async (id: string): Promise<void> => void (await request(accessKey(id), send('DELETE')));
+
+export const restoreKey = async (id: string): Promise<void> => void (await request(`${accessKey(id)}/undelete`, send('POST')));
+
+/** The providers that are saved, with the state of their keys. */
+export const getProviders = async (): Promise<ProviderState[]> => (await json<{ providers: ProviderState[] }>('/api/providers')).providers;
+
+const provider = (name: string): string => `/api/providers/${encodeURIComponent(name)}`;
+
+/** Puts a provider's key into the keychain; the settings then say that it is there. */
+export const setProviderKey = async (name: string, key: string): Promise<void> => void (await request(`${provider(name)}/key`, send('PUT', { key })));
+
+/** Takes a provider's key out of the keychain. It cannot be had back; it is sent though the page is being left. */
+export const removeProviderKey = (name: string): Promise<KeyRemoval> => json(`${provider(name)}/key`, { ...send('DELETE'), keepalive: true });
+
+/** Asks a provider for its models, to see whether it can be asked. */
+export const testProvider = (name: string): Promise<ProviderTest> => json(`${provider(name)}/test`, send('POST'));

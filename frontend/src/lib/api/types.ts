@@ -42,3 +42,12 @@ export type BenchmarkFile = Schemas['BenchmarkFile'];
 export type BenchmarkSample = NonNullable<BenchmarkFile['cases'][number]['samples']>[number];
 export type Distribution = Schemas['BenchDistribution'];
 export type Estimate = Schemas['BenchEstimate'];
+
+export type RoutePlan = Schemas['RoutePlan'];
+export type AccessKey = Schemas['AccessKey'];
+export type NewKey = Schemas['NewKey'];
+export type KeyRequest = Schemas['KeyRequest'];
+/** A provider as it is now: where its key is, and what of it is left alone. */
+export type ProviderState = Schemas['Provider'];
+export type ProviderTest = Schemas['ProviderTest'];
+export type KeyRemoval = Schemas['KeyRemoval'];

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import openapi from '../api/openapi.json';
-import { faultAt, section, sections } from './fields';
+import { faultAt, faultsIn, section, sections } from './fields';
 import type { Json } from './patch';
 import { facts } from './schema';
 
@@ -8,7 +8,9 @@ const schema = (openapi as unknown as { components: { schemas: { Settings: Json 
 const fields = sections.flatMap((s) => s.fields);
 
 it('has the sections in their order', () => {
-  expect(sections.map((s) => s.title)).toEqual(['General', 'Request Timeouts', 'Engines', 'Providers and Routes', 'Privacy and Retention', 'Audit Logs']);
+  expect(sections.map((s) => s.title)).toEqual([
+    'General', 'Request Timeouts', 'Engines', 'Local Only', 'Providers', 'Routes', 'API Keys', 'Privacy and Retention', 'Audit Logs',
+  ]);
   expect(section('engines').title).toBe('Engines');
   expect(() => section('gone')).toThrow('gone');
 });
@@ -31,4 +33,10 @@ it('finds the fault of a field and of an entry of its list', () => {
   expect(faultAt(faults, 'server.addr')).toBe('must be a loopback address');
   expect(faultAt(faults, 'server.allowed_origins', ['a', 'b'])).toBe('cannot have “b”: each must be an origin');
   expect(faultAt(faults, 'server')).toBe('');
+});
+
+it('finds the faults at a place and beneath it', () => {
+  const faults = { 'routes[1]': 'a', 'routes[1].targets[0].provider': 'b', 'routes[10].model': 'c', routes: 'd' };
+  expect(faultsIn(faults, 'routes[1]')).toEqual(['routes[1]', 'routes[1].targets[0].provider']);
+  expect(faultsIn(faults, 'routes')).toEqual(Object.keys(faults));
 });

@@ -20,6 +20,8 @@ export interface SectionSpec {
   /** As addresses name it: #settings/timeouts. */
   name: string;
   title: string;
+  /** What else it can be found by. */
+  about?: string;
   fields: readonly FieldSpec[];
 }
 
@@ -37,7 +39,6 @@ export const sections: readonly SectionSpec[] = [
         placeholder: '127.0.0.1:10242',
         note: 'Tools must be told of another one; requests that run finish at the old one.',
       },
-      { path: 'server.require_api_key', label: 'Require an API key', kind: 'switch', note: 'On the command line, mlxbar keys create makes one.' },
       { path: 'server.allowed_origins', label: 'Allowed web origins', kind: 'list', placeholder: 'http://localhost:3000' },
       { path: 'server.max_body_mb', label: 'Largest request', kind: 'number', unit: 'MiB' },
     ],
@@ -64,12 +65,19 @@ export const sections: readonly SectionSpec[] = [
       { path: 'engines.llamacpp.threads', label: 'Threads', kind: 'number', unit: 'threads' },
     ],
   },
-  { name: 'providers', title: 'Providers and Routes', fields: [] },
+  { name: 'local', title: 'Local Only', fields: [{ path: 'local_only', label: 'Local only', kind: 'switch' }] },
+  { name: 'providers', title: 'Providers', about: 'server address protocol key keychain OpenAI Anthropic Ollama LM Studio vLLM', fields: [] },
+  { name: 'routes', title: 'Routes', about: 'model pattern alias target weight load fallback order dry run explain', fields: [] },
+  {
+    name: 'keys',
+    title: 'API Keys',
+    about: 'revoke limits tokens a day requests a minute',
+    fields: [{ path: 'server.require_api_key', label: 'Require an API key', kind: 'switch' }],
+  },
   {
     name: 'privacy',
     title: 'Privacy and Retention',
     fields: [
-      { path: 'local_only', label: 'Local only', kind: 'switch' },
       { path: 'audit.retention_days', label: 'Keep records for', kind: 'number', unit: 'days' },
       { path: 'audit.max_size_mb', label: 'Largest database', kind: 'number', unit: 'MiB' },
       {
@@ -94,6 +102,10 @@ export function section(name: string): SectionSpec {
   if (!found) throw new Error(`there is no section ${name}`);
   return found;
 }
+
+/** Where something is wrong at a place or beneath it: routes[1].targets[0].provider is beneath routes[1]. */
+export const faultsIn = (faults: Record<string, string>, place: string): string[] =>
+  Object.keys(faults).filter((at) => at === place || at.startsWith(`${place}.`) || at.startsWith(`${place}[`));
 
 /** The fault of a field, or of an entry of its list, as it goes on after the field's name; or "". */
 export function faultAt(faults: Record<string, string>, path: string, entries: readonly unknown[] = []): string {

@@ -4,6 +4,8 @@ export interface ModelName {
   id: string;
   /** Whether it runs here; else a route leads it to a provider. */
   local: boolean;
+  /** The provider that it is at, where that is known. */
+  provider?: string;
 }
 
 /** The one chosen before, if it is still there, else one that is loaded, else one that runs here. */

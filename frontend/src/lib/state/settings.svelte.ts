@@ -2,12 +2,13 @@
 import { getSettings, getSettingsSchema, patchSettings } from '../api/client';
 import { ApiError, sentence } from '../api/problem';
 import type { Settings } from '../api/types';
-import { sections } from '../domain/fields';
+import { faultsIn, sections } from '../domain/fields';
 import { difference, merged, patchAt, paths, valueAt, type Json } from '../domain/patch';
+import { carried, type Provider } from '../domain/routes';
 import { facts, type Facts } from '../domain/schema';
 import { toasts } from './toast.svelte';
 
-const known = sections.flatMap((s) => s.fields.map((f) => f.path));
+const known = [...sections.flatMap((s) => s.fields.map((f) => f.path)), 'providers', 'routes'];
 
 class SettingsState {
   /** In force; null until they were read. */
@@ -92,6 +93,32 @@ class SettingsState {
     }
   }
 
+  /**
+   * Does something at the server that changes the settings beside what is changed here, as a key's way into the keychain
+   * does: that is no change from outside, and what is unsaved here stays.
+   */
+  async along<T>(work: () => Promise<T>): Promise<T> {
+    while (this.saving) await new Promise((resolve) => setTimeout(resolve, 50));
+    this.saving = true;
+    try {
+      const done = await work();
+      const [now, before] = [await getSettings(), this.saved];
+      this.#asked++;
+      if (this.draft && before) {
+        const providers = carried(...([this.draft, before, now].map((s) => s.providers) as [Provider[], Provider[], Provider[]]));
+        this.draft = merged(json(this.draft), { providers: providers as unknown as Json }) as unknown as Settings;
+        this.#rebase(before, now);
+      }
+      return done;
+    } finally {
+      this.saving = false;
+      if (this.#again) {
+        this.#again = false;
+        void this.load();
+      }
+    }
+  }
+
   revert(): void {
     const now = this.outside ?? this.saved; // what is in force
     if (now) this.#take(now);
@@ -112,10 +139,16 @@ class SettingsState {
     return this.draft ? valueAt(json(this.draft), path) : undefined;
   }
 
-  set(path: string, value: Json): void {
+  /** Puts a value at a path, and forgets what was wrong there: with all of it, or with the entry that was changed. */
+  set(path: string, value: Json, entry = path): void {
     if (!this.draft) return;
     this.draft = merged(json(this.draft), patchAt(path, value)) as unknown as Settings;
-    for (const at of Object.keys(this.faults)) if (at === path || at.startsWith(`${path}[`)) delete this.faults[at];
+    this.forgive(entry);
+  }
+
+  /** Forgets what was wrong at a place and beneath it. */
+  forgive(place: string): void {
+    for (const at of faultsIn(this.faults, place)) delete this.faults[at];
     this.problem = this.said = '';
   }
 
