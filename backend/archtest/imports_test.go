@@ -33,7 +33,7 @@ var mayImport = map[string]string{
 
 	// Edges of the server
 	"gateway": "access activity audit engine models settings gateway/anthropic gateway/convert gateway/httpconn gateway/openai gateway/openai/chat " +
-		"gateway/openai/responses gateway/problem gateway/requestid gateway/routing gateway/sse gateway/turn",
+		"gateway/openai/responses gateway/problem gateway/requestid gateway/routing gateway/sse gateway/turn gateway/listing",
 	"admin": "activity audit audit/export bench/archive bench/job bench/results engine live " +
 		"models settings gateway/problem gateway/requestid gateway/routing access credentials keychain",
 
@@ -46,6 +46,7 @@ var mayImport = map[string]string{
 	"audit/export":          "audit storage",
 	"audit":                 "storage",
 	"gateway/httpconn":      "",
+	"gateway/listing":       "settings",
 	"gateway/openai":        "gateway/problem gateway/wire",
 	"gateway/routing":       "settings gateway/problem",
 	"access":                "storage gateway/routing",

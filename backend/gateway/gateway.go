@@ -16,6 +16,7 @@ import (
 	"mlxbar/backend/activity"
 	"mlxbar/backend/audit"
 	"mlxbar/backend/engine"
+	"mlxbar/backend/gateway/listing"
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/gateway/routing"
 	"mlxbar/backend/models"
@@ -79,6 +80,7 @@ type Gateway struct {
 	upstream *upstreamClient
 	inFlight atomic.Int64
 	waiting  atomic.Int64
+	lists    *listing.Book
 	lacking  sync.Map // addresses of endpoints that providers do not have
 }
 
@@ -87,7 +89,13 @@ func New(c Config) *Gateway {
 	if c.Router == nil {
 		c.Router = routing.NewRouter()
 	}
-	return &Gateway{Config: c, upstream: newUpstreamClient(c.Version, func() settings.Timeouts { return c.Settings().Timeouts })}
+	g := &Gateway{Config: c, upstream: newUpstreamClient(c.Version, func() settings.Timeouts { return c.Settings().Timeouts })}
+	g.lists = listing.New(listing.Config{
+		May:  func(p settings.Provider) bool { s := c.Settings(); return mayAsk(&s, p) },
+		Key:  func(ctx context.Context, p settings.Provider) (string, error) { return g.keyOf(ctx, &p) },
+		Send: g.upstream.get, Log: c.Logger,
+	})
+	return g
 }
 
 // Register adds the gateway's routes to mux: with endpoints, the index of what it serves.
@@ -108,8 +116,14 @@ func (g *Gateway) InFlight() int64 { return g.inFlight.Load() }
 // Waiting counts those among them that wait for an engine.
 func (g *Gateway) Waiting() int64 { return g.waiting.Load() }
 
-// Close lets go of idle connections to upstreams.
-func (g *Gateway) Close() { g.upstream.close() }
+// ForgetLists has providers asked anew for their models: their keys have changed.
+func (g *Gateway) ForgetLists() { g.lists.Forget() }
+
+// Close ends what is asked for no request, and lets go of idle connections to upstreams.
+func (g *Gateway) Close() {
+	g.lists.Close()
+	g.upstream.close()
+}
 
 // handle turns a handler that may fail into one that answers with the problem.
 func (g *Gateway) handle(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {

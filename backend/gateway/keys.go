@@ -46,13 +46,14 @@ func (g *Gateway) identify(r *http.Request) (access.Key, error) {
 	return access.Key{}, problem.New(problem.InvalidKey, "The API key is not one that this mlxbar gave out, or it was taken back.")
 }
 
-// keyed serves h to whom it may be served.
-func (g *Gateway) keyed(h func(http.ResponseWriter, *http.Request) error) func(http.ResponseWriter, *http.Request) error {
+// keyed serves h to whom it may be served, and tells it by which key.
+func (g *Gateway) keyed(h func(http.ResponseWriter, *http.Request, access.Key) error) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if _, err := g.identify(r); err != nil {
+		key, err := g.identify(r)
+		if err != nil {
 			return err
 		}
-		return h(w, r)
+		return h(w, r, key)
 	}
 }
 

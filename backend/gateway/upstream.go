@@ -150,6 +150,16 @@ func (t target) introduce(h http.Header) {
 	}
 }
 
+// get asks a provider for what is no answer of a model.
+func (c *upstreamClient) get(req *http.Request) (*http.Response, error) {
+	req.Header["User-Agent"] = c.userAgent
+	resp, err := c.remote.RoundTrip(req)
+	if err != nil {
+		return nil, unquoted(err)
+	}
+	return resp, nil
+}
+
 // roundTrip asks once, and says of an error whether there was a connection. It is not a
 // Client's Do: a redirect must not carry a prompt elsewhere.
 func roundTrip(by http.RoundTripper, req *http.Request) (resp *http.Response, connected bool, err error) {

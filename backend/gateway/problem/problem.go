@@ -152,13 +152,29 @@ func (e *Error) Document(path, requestID string) Document {
 		Detail: e.Detail, Instance: path, RequestID: requestID, Errors: e.Fields,
 	}
 	switch {
-	case path == "/v1/messages" || strings.HasPrefix(path, "/v1/messages/"):
+	case ofMessages(path):
 		d.Error = e.sdkError()
 		d.Error.Type = e.AnthropicType()
 	case path == "/v1" || strings.HasPrefix(path, "/v1/"):
 		d.Error = e.sdkError()
 	}
 	return d
+}
+
+// ForAnthropic says whether the client reads Anthropic's protocol: by the path, or at one that both
+// protocols have by the headers that Anthropic's clients send.
+func ForAnthropic(r *http.Request) bool {
+	switch path := r.URL.Path; {
+	case ofMessages(path):
+		return true
+	case path == "/v1/models" || strings.HasPrefix(path, "/v1/models/"):
+		return r.Header.Get("Anthropic-Version") != "" || r.Header.Get("X-Api-Key") != ""
+	}
+	return false
+}
+
+func ofMessages(path string) bool {
+	return path == "/v1/messages" || strings.HasPrefix(path, "/v1/messages/")
 }
 
 func (e *Error) sdkError() *SDKError {
@@ -181,7 +197,11 @@ func (e *Error) sdkError() *SDKError {
 // Write answers r with err. The caller logs; Write does not.
 func Write(w http.ResponseWriter, r *http.Request, err error) {
 	e := From(err)
-	body, merr := json.Marshal(e.Document(r.URL.Path, requestid.From(r.Context())))
+	d := e.Document(r.URL.Path, requestid.From(r.Context()))
+	if ForAnthropic(r) {
+		d.Error.Type = e.AnthropicType()
+	}
+	body, merr := json.Marshal(d)
 	if merr != nil { // a Field.Value that has no JSON is a defect of ours
 		e = New(Internal, "The error itself could not be written.").Because(merr)
 		body, _ = json.Marshal(e.Document(r.URL.Path, requestid.From(r.Context())))

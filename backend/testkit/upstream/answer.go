@@ -147,16 +147,6 @@ func embeddingBody(model string, request []byte) []byte {
 		"usage": map[string]any{"prompt_tokens": PromptTokens, "total_tokens": PromptTokens}})
 }
 
-// models lists every script, so that a client finds what it may ask for.
-func (s *Server) models(w http.ResponseWriter, _ *http.Request, _ []byte) {
-	var data []any
-	for _, d := range Scripts() {
-		data = append(data, map[string]any{"id": d.Model, "object": "model", "created": created, "owned_by": "upstream"})
-	}
-	w.Header()["Content-Type"] = typeJSON
-	w.Write(marshal(map[string]any{"object": "list", "data": data}))
-}
-
 // model describes one script's model.
 func (s *Server) model(w http.ResponseWriter, r *http.Request, _ []byte) {
 	id := r.PathValue("id")

@@ -77,6 +77,10 @@ type options struct {
 	delay   time.Duration
 	forgets bool
 	lacks   bool // Responses
+
+	models    []string
+	page      int
+	listDelay time.Duration
 }
 
 // An Option changes how a Server is started.
@@ -102,6 +106,15 @@ func WithoutResponses() Option { return func(o *options) { o.lacks = true } }
 
 // Forgetful keeps no history of requests, for a long run under load.
 func Forgetful() Option { return func(o *options) { o.forgets = true } }
+
+// Models lists these instead of the scripts.
+func Models(names ...string) Option { return func(o *options) { o.models = names } }
+
+// Page is how many models stand on one page of Anthropic's list, at most.
+func Page(n int) Option { return func(o *options) { o.page = n } }
+
+// ListDelay is the wait before models are listed.
+func ListDelay(d time.Duration) Option { return func(o *options) { o.listDelay = d } }
 
 // Start starts a server; the caller closes it.
 func Start(opts ...Option) (*Server, error) {
