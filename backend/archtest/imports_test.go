@@ -33,14 +33,14 @@ var mayImport = map[string]string{
 
 	// Edges of the server
 	"gateway": "access activity audit engine models settings gateway/anthropic gateway/convert gateway/httpconn gateway/openai gateway/openai/chat " +
-		"gateway/openai/responses gateway/problem gateway/requestid gateway/routing gateway/sse gateway/turn gateway/listing",
+		"gateway/openai/responses gateway/problem gateway/requestid gateway/routing gateway/sse gateway/turn gateway/listing loopback",
 	"admin": "activity audit audit/export bench/archive bench/job bench/results engine live " +
 		"models settings gateway/problem gateway/requestid gateway/routing access credentials keychain",
 
 	// What the edges use
 	"engine/llamacpp":       "engine engine/runtime models",
 	"engine/runtime":        "models",
-	"engine":                "engine/runtime models child",
+	"engine":                "engine/runtime models child loopback",
 	"interrupt":             "",
 	"child":                 "",
 	"audit/export":          "audit storage",
@@ -55,13 +55,14 @@ var mayImport = map[string]string{
 	"gateway/sse":           "",
 	"live":                  "",
 	"telemetry":             "gateway/requestid keychain",
-	"telemetry/instruments": "audit engine",
+	"telemetry/instruments": "audit engine loopback",
 	"keychain":              "",
 	"credentials":           "keychain settings",
 	"activity":              "",
 	"cpuprofile":            "",
 	"models":                "",
-	"settings":              "",
+	"settings":              "loopback",
+	"loopback":              "",
 	"storage":               "",
 	"datadir":               "",
 	"frontend":              "",
@@ -82,7 +83,7 @@ var mayImport = map[string]string{
 	"bench/job":         "child",
 	"bench/machine":     "",
 	"bench/results":     "bench bench/machine",
-	"bench/workload":    "bench bench/results",
+	"bench/workload":    "bench bench/results loopback",
 	"bench/cli":         "bench bench/machine bench/results bench/workload datadir telemetry",
 	"e2e":               "",
 	"testkit":           "datadir engine/runtime models testkit/upstream",

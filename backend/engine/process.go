@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"mlxbar/backend/child"
+	"mlxbar/backend/loopback"
 )
 
 // keptLines of stderr explain a failed start.
@@ -137,11 +137,7 @@ var (
 
 func onLoopback(baseURL string) bool {
 	u, err := url.Parse(baseURL)
-	if err != nil || u.Scheme != "http" {
-		return false
-	}
-	ip := net.ParseIP(u.Hostname())
-	return ip != nil && ip.IsLoopback()
+	return err == nil && u.Scheme == "http" && loopback.IP(u.Hostname())
 }
 
 // prober opens a connection for each question: a child whose connections are all

@@ -13,6 +13,7 @@ import (
 
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/gateway/requestid"
+	"mlxbar/backend/loopback"
 	"mlxbar/backend/settings"
 )
 
@@ -89,15 +90,10 @@ func checkHost(r *http.Request, addr string) error {
 	}
 	host = strings.Trim(host, "[]")
 	configured, _, _ := net.SplitHostPort(addr)
-	if isLoopback(host) || (host != "" && host == configured) {
+	if loopback.Host(host) || (host != "" && host == configured) {
 		return nil
 	}
 	return problem.New(problem.ForeignHost, "The Host header names another machine; use 127.0.0.1 or localhost.")
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return strings.EqualFold(host, "localhost") || (ip != nil && ip.IsLoopback())
 }
 
 // checkOrigin returns the origin to allow, "" if none was sent or it is the

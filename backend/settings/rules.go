@@ -2,12 +2,13 @@ package settings
 
 import (
 	"net"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"mlxbar/backend/loopback"
 )
 
 // A rule says which texts a field may hold. Its pattern is for the schema and
@@ -81,15 +82,7 @@ func isLoopback(addr string) bool {
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return false
 	}
-	return isLoopbackHost(host)
-}
-
-func isLoopbackHost(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Zone() == "" && ip.IsLoopback()
+	return loopback.Host(host)
 }
 
 // carriesInClear says whether others can read what is sent to a base URL on its way.
@@ -99,7 +92,7 @@ func carriesInClear(baseURL string) bool {
 		return false
 	}
 	u, err := url.Parse(baseURL)
-	return err == nil && u.Scheme == "http" && !isLoopbackHost(strings.ToLower(u.Hostname()))
+	return err == nil && u.Scheme == "http" && !loopback.Host(u.Hostname())
 }
 
 // isOrigin holds text to what a browser sends as Origin, which is compared as it stands.

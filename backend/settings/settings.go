@@ -6,8 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"strings"
 	"time"
+
+	"mlxbar/backend/loopback"
 )
 
 // Settings is the whole of settings.json. A field that stands here has an effect.
@@ -77,7 +78,7 @@ type ProviderKind string
 // OnThisMachine says whether p is a server on this machine.
 func (p Provider) OnThisMachine() bool {
 	u, err := url.Parse(p.BaseURL)
-	return err == nil && isLoopbackHost(strings.ToLower(u.Hostname()))
+	return err == nil && loopback.Host(u.Hostname())
 }
 
 // KindOpenAI is any server that speaks OpenAI's protocol, KindAnthropic any that speaks Anthropic's.

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"mlxbar/backend/bench"
+	"mlxbar/backend/loopback"
 )
 
 // Server is an address to ask.
@@ -36,8 +36,7 @@ func (s Server) Here() bool {
 	if err != nil {
 		return false
 	}
-	ip, err := netip.ParseAddr(u.Hostname())
-	return u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
+	return loopback.Host(u.Hostname())
 }
 
 // What may be wrong with an address before anything is measured.

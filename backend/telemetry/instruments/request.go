@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"mlxbar/backend/audit"
+	"mlxbar/backend/loopback"
 )
 
 // operations is what OpenTelemetry calls what an endpoint does, and names of the same manner for what it has none
@@ -122,7 +123,7 @@ func (s *Set) Send(ctx context.Context, rec *audit.Record, to string) (context.C
 			attribute.Int64(keyAttempt, rec.Attempts))
 		span.SetAttributes(withAddress(all, u.Host)...)
 	}
-	if !ownMachine(u.Hostname()) {
+	if !loopback.Host(u.Hostname()) {
 		return ctx, nil
 	}
 	h := http.Header{}
@@ -148,13 +149,6 @@ func (s *Set) Sent(ctx context.Context, status int, problem string) {
 		span.SetStatus(codes.Error, problem)
 	}
 	span.End()
-}
-
-// ownMachine holds for what can only be this machine. A name that some resolver leads here, or
-// an address of the network, is taken for another's: a trace may name who called whom.
-func ownMachine(host string) bool {
-	ip := net.ParseIP(host)
-	return strings.EqualFold(host, "localhost") || (ip != nil && ip.IsLoopback())
 }
 
 // providerName is whose way of answering it is, as the conventions call it.
