@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"mlxbar/backend/gateway/problem"
+	"mlxbar/backend/loopback"
 )
 
 const (
@@ -73,6 +74,11 @@ const openToAll = "open"
 // guard lets through whoever has the admin token or a session. A session is only
 // ever used by the server's own pages: other origins are refused before this.
 func (a *API) guard(ctx huma.Context, next func(huma.Context)) {
+	if r, _ := humago.Unwrap(ctx); ctx.Operation().Metadata[openToAll] == true && !loopback.Caller(r) {
+		huma.WriteErr(a.huma, ctx, http.StatusUnauthorized, "unauthorized", problem.New(problem.Unauthorized,
+			"From another machine a browser logs in by a link, so that the token does not cross the network; mlxbar link prints one on the server's machine."))
+		return
+	}
 	if ctx.Operation().Metadata[openToAll] == true || a.authorized(ctx) {
 		next(ctx)
 		return
@@ -95,6 +101,17 @@ func (a *API) Authorized(r *http.Request) bool {
 	}
 	cookie, err := r.Cookie(cookieName)
 	return err == nil && a.sessions.valid(cookie.Value, time.Now())
+}
+
+// FromHere serves h to whoever asks from this machine, and to others with the admin token or a session.
+func (a *API) FromHere(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !loopback.Caller(r) && !a.Authorized(r) {
+			problem.Write(w, r, problem.Newf(problem.Unauthorized, "From another machine %s needs the admin token, as Authorization: Bearer.", r.URL.Path))
+			return
+		}
+		h(w, r)
+	}
 }
 
 // isToken compares hashes, so that neither content nor length shows in the time.

@@ -18,7 +18,8 @@ type Status struct {
 	StartedAt time.Time       `json:"started_at"`
 	Addr      string          `json:"addr" doc:"Host and port that the server listens on."`
 	AddrFixed bool            `json:"addr_fixed" doc:"The command line gave addr: server.addr of the settings is not in force."`
-	URL       string          `json:"url" example:"http://127.0.0.1:10242"`
+	Exposed   bool            `json:"exposed" doc:"Other machines can reach addr, so requests need an API key whatever server.require_api_key says."`
+	URL       string          `json:"url" doc:"Where programs on this machine find it." example:"http://127.0.0.1:10242"`
 	State     string          `json:"state" enum:"running,draining"`
 	Audit     Health          `json:"audit"`
 	Settings  Health          `json:"settings"`

@@ -64,6 +64,8 @@ type Config struct {
 	Credentials Credentials
 	// Keys are the API keys that were given out; nil for none.
 	Keys Keys
+	// Exposed says whether other machines can reach the server, so that every request needs a key; nil says no.
+	Exposed func() bool
 	// Owner says whether a request comes from the server's own pages; nil says no.
 	Owner func(*http.Request) bool
 	// Instruments hear of every request; may be nil.

@@ -40,6 +40,7 @@ const localModel = "ok"
 type house struct {
 	t        *testing.T
 	url      string
+	handler  http.Handler
 	upstream *upstream.Server
 	plain    *upstream.Server // see bilingual
 	expected expectations
@@ -134,7 +135,8 @@ func (h *house) serve(log *slog.Logger) {
 	mux.HandleFunc("GET /panic", func(http.ResponseWriter, *http.Request) { panic("secret of the inside") })
 	base, cancel := context.WithCancelCause(context.Background())
 	h.base = cancel
-	server := httptest.NewUnstartedServer(gateway.Guard(mux, current, log))
+	h.handler = gateway.Guard(mux, current, log)
+	server := httptest.NewUnstartedServer(h.handler)
 	server.Config.BaseContext = func(net.Listener) context.Context { return base }
 	server.Config.DisableGeneralOptionsHandler = true
 	server.Config.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)

@@ -9,6 +9,7 @@ import (
 
 	"mlxbar/backend/access"
 	"mlxbar/backend/gateway/problem"
+	"mlxbar/backend/loopback"
 )
 
 // Keys hold requests to the API keys that were given out.
@@ -38,12 +39,17 @@ func (g *Gateway) identify(r *http.Request) (access.Key, error) {
 	switch {
 	case err == nil:
 		return key, nil
-	case !g.Settings().Server.RequireAPIKey || g.Owner != nil && g.Owner(r):
+	case !g.keyRequired(r) || g.Owner != nil && g.Owner(r):
 		return access.Key{}, nil
 	case secret == "":
-		return access.Key{}, problem.New(problem.InvalidKey, "The request has no API key; send one as Authorization: Bearer or X-Api-Key.")
+		return access.Key{}, problem.New(problem.InvalidKey, "The request has no API key, and one is required here. mlxbar keys create NAME makes one; send it as Authorization: Bearer or X-Api-Key.")
 	}
 	return access.Key{}, problem.New(problem.InvalidKey, "The API key is not one that this mlxbar gave out, or it was taken back.")
+}
+
+// keyRequired says whether r needs a key: where the settings say so, and wherever another machine can ask.
+func (g *Gateway) keyRequired(r *http.Request) bool {
+	return g.Settings().Server.RequireAPIKey || g.Exposed != nil && g.Exposed() || !loopback.Reached(r)
 }
 
 // keyed serves h to whom it may be served, and tells it by which key.

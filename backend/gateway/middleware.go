@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"os"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -28,7 +30,7 @@ func Guard(next http.Handler, current func() settings.Settings, log *slog.Logger
 		defer recoverPanic(tracked, r, log)
 
 		s := current()
-		if err := checkHost(r, s.Server.Addr); err != nil {
+		if err := checkHost(r); err != nil {
 			problem.Write(tracked, r, err)
 			return
 		}
@@ -82,18 +84,39 @@ func recoverPanic(w *trackingWriter, r *http.Request, log *slog.Logger) {
 }
 
 // checkHost refuses names that are not this machine's own. A page that rebinds
-// its DNS name to 127.0.0.1 is found by the name that its requests carry.
-func checkHost(r *http.Request, addr string) error {
+// its DNS name to an address of this machine is found by the name that its requests carry.
+func checkHost(r *http.Request) error {
 	host := r.Host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
 	host = strings.Trim(host, "[]")
-	configured, _, _ := net.SplitHostPort(addr)
-	if loopback.Host(host) || (host != "" && host == configured) {
+	switch {
+	case loopback.Host(host):
+		return nil
+	case loopback.Reached(r):
+		return problem.New(problem.ForeignHost, "The Host header names another machine; use 127.0.0.1 or localhost.")
+	case sameIP(host, loopback.LocalIP(r)) || ownName(host):
 		return nil
 	}
-	return problem.New(problem.ForeignHost, "The Host header names another machine; use 127.0.0.1 or localhost.")
+	return problem.New(problem.ForeignHost, "The Host header names another machine; use the address of this one, or its name in the local network.")
+}
+
+func sameIP(a, b string) bool {
+	one, err := netip.ParseAddr(a)
+	other, err2 := netip.ParseAddr(b)
+	return err == nil && err2 == nil && one.Unmap().WithZone("") == other.Unmap().WithZone("")
+}
+
+// ownName says whether host is what this machine calls itself, in the local network too.
+func ownName(host string) bool {
+	name, err := os.Hostname()
+	if err != nil || name == "" {
+		return false
+	}
+	short, _, _ := strings.Cut(name, ".")
+	host = strings.TrimSuffix(host, ".")
+	return strings.EqualFold(host, name) || strings.EqualFold(host, short) || strings.EqualFold(host, short+".local")
 }
 
 // checkOrigin returns the origin to allow, "" if none was sent or it is the

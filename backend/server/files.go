@@ -90,9 +90,8 @@ func (s *Server) announce(context.Context) error {
 }
 
 func (s *Server) writeServerFile() error {
-	addr := s.addr()
 	raw, err := json.Marshal(datadir.ServerInfo{
-		PID: os.Getpid(), StartedAt: s.startedAt, Addr: addr, URL: "http://" + addr, Version: Version,
+		PID: os.Getpid(), StartedAt: s.startedAt, Addr: s.addr(), URL: s.url(), Version: Version,
 	})
 	if err != nil {
 		return err
@@ -120,9 +119,8 @@ func (s *Server) status() admin.Status {
 	if s.draining.Load() {
 		state = admin.StateDraining
 	}
-	addr := s.addr()
 	return admin.Status{
-		Version: Version, PID: os.Getpid(), StartedAt: s.startedAt, Addr: addr, AddrFixed: s.opts.Addr != "", URL: "http://" + addr,
+		Version: Version, PID: os.Getpid(), StartedAt: s.startedAt, Addr: s.addr(), AddrFixed: s.opts.Addr != "", Exposed: s.place.exposed.Load(), URL: s.url(),
 		State: state, Audit: admin.HealthOf(s.recorder.Err()), Settings: admin.HealthOf(s.settings.Problem()),
 		Engines: append([]engine.Status{}, s.pool.States()...), InFlight: s.gateway.InFlight(), DataDir: s.paths.Root,
 	}

@@ -91,7 +91,7 @@ func (h *house) start() {
 	select {
 	case line := <-h.said:
 		before, url, found := strings.Cut(line, " ready on ")
-		if !found || before != "mlxbar "+server.Version || !strings.HasPrefix(url, "http://127.0.0.1:") {
+		if !found || before != "mlxbar "+server.Version || !strings.HasPrefix(url, "http://127.0.0.1:") && !strings.HasPrefix(url, "http://[::1]:") {
 			h.t.Fatalf("the ready line is %q", line)
 		}
 		h.url = url

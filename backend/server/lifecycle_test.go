@@ -170,9 +170,9 @@ func TestWhatKeepsAServerFromStarting(t *testing.T) {
 		"an address without port": {func(h *house) { h.opts.Addr = "127.0.0.1" }, []string{"--addr 127.0.0.1", "HOST:PORT"}},
 		"a port that is none":     {func(h *house) { h.opts.Addr = "127.0.0.1:http" }, []string{"--addr 127.0.0.1:http", "port"}},
 		"a port too high":         {func(h *house) { h.opts.Addr = "127.0.0.1:65536" }, []string{"--addr 127.0.0.1:65536", "65535"}},
-		"every address":           {func(h *house) { h.opts.Addr = ":0" }, []string{"--addr :0", "this machine alone"}},
-		"an address of the world": {func(h *house) { h.opts.Addr = "192.0.2.1:80" }, []string{"--addr 192.0.2.1:80", "this machine alone"}},
-		"a name of the world":     {func(h *house) { h.opts.Addr = "example.com:80" }, []string{"--addr example.com:80", "this machine alone"}},
+		"every address":           {func(h *house) { h.opts.Addr = ":0" }, []string{"--addr :0", "0.0.0.0 for every address"}},
+		"another's address":       {func(h *house) { h.opts.Addr = "198.51.100.7:80" }, []string{"cannot listen on 198.51.100.7:80"}},
+		"a name of the world":     {func(h *house) { h.opts.Addr = "example.com:80" }, []string{"--addr example.com:80", "no IP address"}},
 		"a folder that is open and somebody else's": {func(h *house) {
 			h.write(filepath.Join(h.paths.Root, "thesis.tex"), "x")
 			if err := os.Chmod(h.paths.Root, 0o755); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"syscall"
 	"time"
@@ -31,6 +32,7 @@ func (s *Server) listen(ctx context.Context) error {
 		return err
 	}
 	s.place.set(l)
+	s.warnExposed()
 	s.onClose(func() error {
 		if err := s.place.now().Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			return err
@@ -40,9 +42,13 @@ func (s *Server) listen(ctx context.Context) error {
 	return nil
 }
 
-// bind takes an address.
+// bind takes an address. 0.0.0.0 is every one of IPv4 and no other, [::] every one of both.
 func bind(ctx context.Context, addr string) (net.Listener, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	network := "tcp"
+	if at, err := netip.ParseAddrPort(addr); err == nil && at.Addr().Is4() {
+		network = "tcp4"
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, network, addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, taken(ctx, addr)
 	}
@@ -52,8 +58,7 @@ func bind(ctx context.Context, addr string) (net.Listener, error) {
 	return l, nil
 }
 
-// checkAddr lets no address but a loopback one through: without API keys, which
-// a later version brings, the network must not reach the models. The settings
+// checkAddr holds an address to be an IP address, or localhost: what a name leads to can change. The settings
 // hold theirs to the same, so what is wrong here came with --addr.
 func checkAddr(addr string) error {
 	host, port, err := net.SplitHostPort(addr)
@@ -63,8 +68,8 @@ func checkAddr(addr string) error {
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return fmt.Errorf("--addr %s has no port from 0 to 65535", addr)
 	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("--addr %s is not on this machine alone; use 127.0.0.1, [::1] or localhost", addr)
+	if host != "localhost" && net.ParseIP(host) == nil {
+		return fmt.Errorf("--addr %s has no IP address for a host; use 127.0.0.1, [::1] or localhost for this machine alone, or 0.0.0.0 for every address of it, where API keys are required", addr)
 	}
 	return nil
 }

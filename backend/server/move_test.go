@@ -29,14 +29,17 @@ func (h *house) at(url string) *house {
 }
 
 // recordedURL is where run/server.json says that the server is.
-func (h *house) recordedURL() string {
+func (h *house) recordedURL() string { return h.recordedURLOf("") }
+
+// recordedURLOf is recordedURL of a server at addr, "" for where its URL leads.
+func (h *house) recordedURLOf(addr string) string {
 	h.t.Helper()
 	raw, err := os.ReadFile(h.paths.ServerFile)
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	var info datadir.ServerInfo
-	if err := json.Unmarshal(raw, &info); err != nil || info.URL != "http://"+info.Addr || info.PID != os.Getpid() || info.StartedAt.IsZero() {
+	if err := json.Unmarshal(raw, &info); err != nil || addr == "" && info.URL != "http://"+info.Addr || addr != "" && info.Addr != addr || info.PID != os.Getpid() || info.StartedAt.IsZero() {
 		h.t.Fatalf("server.json holds %s, %v", raw, err)
 	}
 	return info.URL
@@ -123,11 +126,11 @@ func TestAnAddressThatCannotBeHadIsRefused(t *testing.T) {
 	h := newMovable(t, up.URL)
 	h.start()
 	for addr, why := range map[string]string{
-		taken:              fmt.Sprintf("port %s is taken by ", port),
-		"0.0.0.0:0":        "loopback",
-		"192.168.1.1:8080": "loopback",
-		"127.0.0.1:99999":  "port",
-		"[::2]:0":          "loopback",
+		taken:             fmt.Sprintf("port %s is taken by ", port),
+		"my-mac.local:0":  "an IP address or localhost",
+		"198.51.100.7:80": "cannot be listened on",
+		"127.0.0.1:99999": "port",
+		"[::2]:0":         "cannot be listened on",
 	} {
 		d := h.problem(h.request("PATCH", "/api/settings", fmt.Sprintf(`{"server": {"addr": %q, "max_body_mb": 7}}`, addr)), problem.InvalidRequest)
 		if len(d.Errors) != 1 || d.Errors[0].Location != "server.addr" || !strings.Contains(d.Errors[0].Detail, why) {

@@ -146,7 +146,7 @@ func (s *Server) openHTTP(context.Context) error {
 	s.gateway = gateway.New(gateway.Config{
 		Settings: s.settings.Current, Engines: s.pool, Library: s.models,
 		Audit: s.recorder, Requests: s.requests, Router: router, Instruments: s.instruments, Logger: s.log, Version: Version,
-		Credentials: s.credentials, Keys: s.keys, Owner: func(r *http.Request) bool { return s.admin.Authorized(r) },
+		Credentials: s.credentials, Keys: s.keys, Exposed: s.place.exposed.Load, Owner: func(r *http.Request) bool { return s.admin.Authorized(r) },
 	})
 	s.onClose(func() error { s.gateway.Close(); return nil })
 
@@ -183,7 +183,10 @@ func (s *Server) serve(ctx context.Context) error {
 	s.onClose(s.watchSettings())
 
 	s.log.Info("ready", "addr", s.addr(), "version", Version, "data_dir", s.paths.Root)
-	fmt.Fprintf(s.opts.Stdout, "mlxbar %s ready on http://%s\n", Version, s.addr())
+	fmt.Fprintf(s.opts.Stdout, "mlxbar %s ready on %s\n", Version, s.url())
+	if s.place.exposed.Load() {
+		fmt.Fprintf(s.opts.Stdout, "other machines can reach it at %s; requests need an API key (mlxbar keys create NAME)\n", s.addr())
+	}
 	if !s.opts.NoLoginLink {
 		fmt.Fprintf(s.opts.Stdout, "log in at %s\n", s.admin.LoginLink())
 	}

@@ -64,18 +64,18 @@ func (s *Server) environment(ctx context.Context, set settings.Telemetry) func(s
 	}
 }
 
-// registerMetrics adds what Prometheus reads. It needs no token, as it tells no more than how
-// much is done.
+// registerMetrics adds what Prometheus reads. On this machine it needs no token, as it tells no more than how
+// much is done; others must not know that, nor which models there are.
 func (s *Server) registerMetrics(mux problem.Mux) error {
 	place := make(chan struct{}, maxScrapes)
-	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /metrics", s.admin.FromHere(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case place <- struct{}{}:
 			defer func() { <-place }()
 			s.telemetry.Metrics().ServeHTTP(w, r)
 		case <-r.Context().Done():
 		}
-	})
+	}))
 	return s.instruments.Observe(instruments.Sources{
 		InFlight: s.gateway.InFlight, Waiting: s.gateway.Waiting, Engines: s.pool.States, Backlog: s.recorder.Backlog, StartedAt: processStart(),
 	})

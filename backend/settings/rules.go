@@ -2,6 +2,7 @@ package settings
 
 import (
 	"net"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -24,9 +25,9 @@ type rule struct {
 // rules by the name that a field's rule tag gives.
 var rules = map[string]rule{
 	"text": {pattern: `\S`, want: "must not be empty"},
-	"loopback": {
-		pattern: `^(localhost|127(\.[0-9]{1,3}){3}|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$`, check: isLoopback,
-		want: "must be a loopback address and a port from 0 to 65535, such as 127.0.0.1:10242",
+	"address": {
+		pattern: `^(localhost|[0-9]{1,3}(\.[0-9]{1,3}){3}|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$`, check: isAddress,
+		want: "must be an IP address or localhost, and a port from 0 to 65535, such as 127.0.0.1:10242, or 0.0.0.0:10242 for every address of this machine, where API keys are required",
 	},
 	"origin": {
 		pattern: `^[a-z][a-z0-9+.-]*://[^/?#@\s]+$`, check: isOrigin,
@@ -74,7 +75,7 @@ func broken(name, text string) (want string, secret, bad bool) {
 	return r.want, r.secret, !ok
 }
 
-func isLoopback(addr string) bool {
+func isAddress(addr string) bool {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return false
@@ -82,7 +83,8 @@ func isLoopback(addr string) bool {
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return false
 	}
-	return loopback.Host(host)
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Zone() == ""
 }
 
 // carriesInClear says whether others can read what is sent to a base URL on its way.

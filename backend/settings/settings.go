@@ -27,8 +27,8 @@ type Settings struct {
 
 // Server is where mlxbar listens.
 type Server struct {
-	Addr           string   `json:"addr" doc:"Host and port; the host is a loopback address." default:"127.0.0.1:10242" rule:"loopback"`
-	RequireAPIKey  bool     `json:"require_api_key" doc:"Requests need an API key that mlxbar gave out." default:"false"`
+	Addr           string   `json:"addr" doc:"Host and port. Beyond 127.0.0.1, [::1] and localhost, such as at 0.0.0.0, other machines can ask, and requests then need an API key in any case." default:"127.0.0.1:10242" rule:"address"`
+	RequireAPIKey  bool     `json:"require_api_key" doc:"Requests need an API key that mlxbar gave out, also on this machine." default:"false"`
 	AllowedOrigins []string `json:"allowed_origins" doc:"Web origins whose pages may ask, such as http://localhost:3000." rule:"origin"`
 	MaxBodyMB      int      `json:"max_body_mb" doc:"The largest request body, in MiB (1 to 1024)." default:"64" min:"1" max:"1024"`
 }

@@ -55,7 +55,7 @@ it('has its sections in order, and finds settings by a word', async () => {
 it('says of each setting what it does, with its default', async () => {
   const { page } = stage;
   for (const sentence of [
-    'Host and port; the host is a loopback address. Default: 127.0.0.1:10242.',
+    'Host and port. Beyond 127.0.0.1, [::1] and localhost, such as at 0.0.0.0, other machines can ask, and requests then need an API key in any case. Default: 127.0.0.1:10242.',
     'The largest request body, in MiB (1 to 1024). Default: 64 MiB.',
     'Requests answered at once (1 to 64). Default: 4 at once.',
     'Records older than this are deleted, in days (1 to 3650). Default: 30 days.',
@@ -149,7 +149,7 @@ describe('the time limits', () => {
 
 describe('what is not possible', () => {
   const cases: [string, () => Promise<void>, string][] = [
-    ['an address of the network', () => text('Address').fill('192.168.1.2:80'), 'Address must be a loopback address and a port from 0 to 65535, such as 127.0.0.1:10242.'],
+    ['a name for an address', () => text('Address').fill('my-mac.local:80'), 'Address must be an IP address or localhost, and a port from 0 to 65535, such as 127.0.0.1:10242'],
     ['a collector without http', () => text('Telemetry collector').fill('localhost:4318'), 'Telemetry collector must be empty, or an http or https address without user, query or fragment, such as http://localhost:4318'],
     ['a number out of range', () => number('Largest request').fill('0'), 'Largest request must be from 1 to 1024.'],
     ['a number that is not whole', () => number('Threads').fill('1.5'), 'Threads must be a whole number, not a fraction'],

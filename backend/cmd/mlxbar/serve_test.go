@@ -135,7 +135,7 @@ func TestServeThatCannotStartSaysWhyInASentence(t *testing.T) {
 		h.refused([]string{"serve", "--addr", "127.0.0.1:0"}, "settings.json", "timeouts.chat", "1m to 120m")
 	})
 	for _, c := range []struct{ flag, value, says string }{
-		{"--addr", "0.0.0.0:0", "this machine alone"},
+		{"--addr", "my-mac.local:0", "no IP address"},
 		{"--addr", "10242", "HOST:PORT"},
 		{"--log-level", "loud", "debug, info, warn or error"},
 	} {

@@ -1309,6 +1309,8 @@ export interface components {
             audit: components["schemas"]["Health"];
             data_dir: string;
             engines: components["schemas"]["EngineStatus"][];
+            /** @description Other machines can reach addr, so requests need an API key whatever server.require_api_key says. */
+            exposed: boolean;
             /**
              * Format: int64
              * @description Inference requests being served.
@@ -1321,7 +1323,10 @@ export interface components {
             started_at: string;
             /** @enum {string} */
             state: "running" | "draining";
-            /** @example http://127.0.0.1:10242 */
+            /**
+             * @description Where programs on this machine find it.
+             * @example http://127.0.0.1:10242
+             */
             url: string;
             version: string;
         };
@@ -1429,7 +1434,7 @@ export interface components {
             /** @description The address that tools speak to. */
             server?: {
                 /**
-                 * @description Host and port; the host is a loopback address.
+                 * @description Host and port. Beyond 127.0.0.1, [::1] and localhost, such as at 0.0.0.0, other machines can ask, and requests then need an API key in any case.
                  * @default 127.0.0.1:10242
                  */
                 addr: string;
@@ -1444,7 +1449,7 @@ export interface components {
                  */
                 max_body_mb: number;
                 /**
-                 * @description Requests need an API key that mlxbar gave out.
+                 * @description Requests need an API key that mlxbar gave out, also on this machine.
                  * @default false
                  */
                 require_api_key: boolean;
