@@ -60,7 +60,7 @@ func TestTheOfficialClientRaisesWhatAProviderDoesWrong(t *testing.T) {
 		{"status-400=1s", "BadRequestError", 400, problem.ContextExceeded, false},
 		{"status-401=1s", server, 502, problem.UpstreamKey, false},
 		{"status-403=1s", server, 502, problem.UpstreamKey, false},
-		{"status-404=1s", "NotFoundError", 404, problem.UpstreamRefused, false},
+		{"status-404=1s", "NotFoundError", 404, problem.ModelNotFound, false},
 		{"status-422=1s", "UnprocessableEntityError", 422, problem.UpstreamRefused, false},
 		{"status-429=1s", "RateLimitError", 429, problem.RateLimited, false},
 		{"status-500=1s", server, 502, problem.UpstreamFailed, false},

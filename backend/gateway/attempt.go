@@ -15,6 +15,7 @@ import (
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/gateway/routing"
 	"mlxbar/backend/models"
+	"mlxbar/backend/settings"
 )
 
 // What an answer says of who gave it.
@@ -37,7 +38,7 @@ func (x *exchange) ask(ctx context.Context, deadline time.Time) error {
 	var pauses *routing.Pauses // made when something has failed
 	var first *problem.Error   // of a round before, which says more than that a circuit has opened since
 	for {
-		last, again := x.askEach(ctx, left)
+		last, again := x.askEach(ctx, left, deadline)
 		if last == nil {
 			return nil
 		}
@@ -74,9 +75,9 @@ type retriable struct {
 
 // askEach asks each of choices once; nil when one has answered, else the last one's problem, and those
 // that may be asked again.
-func (x *exchange) askEach(ctx context.Context, choices []routing.Choice) (last *problem.Error, again []retriable) {
+func (x *exchange) askEach(ctx context.Context, choices []routing.Choice, deadline time.Time) (last *problem.Error, again []retriable) {
 	var asked routing.Destination
-	for _, c := range choices {
+	for i, c := range choices {
 		done, ok := x.Router.Begin(c.Destination)
 		if !ok {
 			continue
@@ -85,7 +86,7 @@ func (x *exchange) askEach(ctx context.Context, choices []routing.Choice) (last 
 			x.passOver(asked, last)
 		}
 		asked = c.Destination
-		err := x.attempt(ctx, asked, done)
+		err := x.limited(ctx, asked, done, deadline, len(choices)-i)
 		if err == nil {
 			return nil, nil
 		}
@@ -119,6 +120,22 @@ func (x *exchange) nobody() *problem.Error {
 	e := problem.New(problem.CircuitOpen, "Every target of this model failed several times in a row and is left alone for a while.")
 	e.RetryAfter = max(time.Until(soonest), time.Second)
 	return e
+}
+
+// limited is attempt with the target's share of the time that is left, where others are there to be asked after it. A
+// stream has its limits of its own, and the last target all of the time.
+func (x *exchange) limited(ctx context.Context, d routing.Destination, done func(routing.Outcome), deadline time.Time, targets int) error {
+	if x.request.Stream || targets < 2 {
+		return x.attempt(ctx, d, done)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	share := time.Until(deadline) / time.Duration(targets)
+	timer := time.AfterFunc(share, func() {
+		cancel(problem.Newf(problem.AnswerTimeout, "%s gave no answer within %s, its share of the request's time.", nameOf(d), settings.Duration(share.Round(time.Millisecond))))
+	})
+	defer timer.Stop()
+	return x.attempt(ctx, d, done)
 }
 
 // attempt asks one target. done hears once how that went, also when a stream breaks off, which is a panic.
@@ -246,6 +263,14 @@ func (x *exchange) bodyFor(model string) ([]byte, error) {
 	return body, nil
 }
 
+// nameOf is what errors call d.
+func nameOf(d routing.Destination) string {
+	if d.Provider == nil {
+		return "The engine"
+	}
+	return "Provider " + d.Provider.Name
+}
+
 // under puts a path of ours below a provider's base URL, which has the version.
 func under(base, path string) string {
 	return strings.TrimSuffix(base, "/") + strings.TrimPrefix(path, "/v1")
@@ -270,7 +295,7 @@ func (x *exchange) localTarget(ctx context.Context, model string) (target, func(
 	}
 	t := target{
 		body: body,
-		name: "The engine", local: true, dialect: x.endpoint.dialect, url: lease.BaseURL + x.endpoint.path, key: lease.APIKey,
+		name: nameOf(routing.Destination{}), local: true, dialect: x.endpoint.dialect, url: lease.BaseURL + x.endpoint.path, key: lease.APIKey,
 		gone: func() bool { return lease.Stopped(200 * time.Millisecond) },
 	}
 	return t, lease.Release, nil

@@ -60,6 +60,7 @@ func TestAnotherTargetAnswersForOneThatFails(t *testing.T) {
 		{"a connection that breaks before the answer", []settings.Target{far("cut-headers"), here("ok")}, false, nil, "far=upstream-cut", audit.Local, []string{"cut-headers", "ok"}},
 		{"a web page for an answer", []settings.Target{far("html"), here("ok")}, false, nil, "far=upstream-malformed", audit.Local, []string{"html", "ok"}},
 		{"a refused key", []settings.Target{far("status-401"), here("ok")}, false, nil, "far=upstream-key", audit.Local, []string{"status-401", "ok"}},
+		{"a model that a provider does not have", []settings.Target{far("status-404"), here("ok")}, true, nil, "far=model-not-found", audit.Local, []string{"status-404", "ok"}},
 		{"two that fail", []settings.Target{far("status-500"), gone, here("ok")}, true, nil, "far=upstream-failed, gone=upstream-unreachable", audit.Local, []string{"status-500", "ok"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -85,6 +86,25 @@ func TestAnotherTargetAnswersForOneThatFails(t *testing.T) {
 			}
 			if got := h.asked(); !slices.Equal(got, c.asked) {
 				t.Errorf("the upstream was asked for %q, want %q", got, c.asked)
+			}
+		})
+	}
+}
+
+// One that hangs leaves the others their share of the time.
+func TestATargetThatHangsLeavesTimeForTheOthers(t *testing.T) {
+	for name, first := range map[string]settings.Target{"a provider": far("hang"), "an engine": here("hang"), "after the answer's head": far("slow-idle=50s")} {
+		t.Run(name, func(t *testing.T) {
+			h := routed(t, first, here("hang=50s"), far("ok"))
+			s := *h.settings.Load()
+			s.Timeouts.Chat = settings.Duration(6 * time.Second)
+			h.settings.Store(&s)
+			resp := h.request("POST", "/v1/chat/completions", chat("any", false))
+			if body := readBody(t, resp); resp.StatusCode != http.StatusOK || resp.Header.Get("X-Mlxbar-Failed") != first.Provider+"=answer-timeout, local=answer-timeout" {
+				t.Fatalf("%d %s %v", resp.StatusCode, body, resp.Header)
+			}
+			if rec := h.only(); rec.Status != audit.Success || rec.Attempts != 3 || rec.Provider != "far" {
+				t.Errorf("record %+v", rec)
 			}
 		})
 	}
@@ -185,6 +205,16 @@ func TestATargetThatFailsAgainAndAgainIsLeftAlone(t *testing.T) {
 	}
 	if got := h.asked(); len(got) != 5 {
 		t.Errorf("the upstream was asked %d times", len(got))
+	}
+}
+
+// What a provider does not have says nothing of how it fares.
+func TestAModelThatIsNotThereOpensNoCircuit(t *testing.T) {
+	h := routed(t, far("status-404"))
+	for range 7 {
+		if doc := readProblem(t, h.request("POST", "/v1/chat/completions", chat("any", false))); doc.Status != http.StatusNotFound || doc.Type != "/problems/model-not-found" {
+			t.Errorf("%+v", doc)
+		}
 	}
 }
 

@@ -201,7 +201,7 @@ func (x *exchange) generated() int64 {
 
 func statusOf(e *problem.Error) audit.Status {
 	switch e.Kind {
-	case problem.Timeout, problem.FirstToken, problem.ConnectTimeout:
+	case problem.Timeout, problem.FirstToken, problem.ConnectTimeout, problem.AnswerTimeout:
 		return audit.TimedOut
 	case problem.Cancelled:
 		return audit.Cancelled

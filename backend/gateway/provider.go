@@ -35,7 +35,7 @@ var passedOn = map[settings.ProviderKind]string{settings.KindOpenAI: "Openai-", 
 // One without Responses is asked by Chat Completions for them.
 func (x *exchange) remoteTarget(ctx context.Context, d routing.Destination, withoutResponses bool) (target, error) {
 	p := d.Provider
-	t := target{name: "Provider " + p.Name, kind: p.Kind, dialect: x.endpoint.dialect, header: http.Header{}, url: under(p.BaseURL, x.endpoint.path)}
+	t := target{name: nameOf(d), kind: p.Kind, dialect: x.endpoint.dialect, header: http.Header{}, url: under(p.BaseURL, x.endpoint.path)}
 	var err error
 	if t.key, err = x.keyOf(ctx, p); err != nil {
 		return target{}, err

@@ -125,7 +125,7 @@ func TestFailuresOfAnUpstream(t *testing.T) {
 		"status-400":     {problem.ContextExceeded, 400},
 		"status-401":     {problem.UpstreamKey, 502},
 		"status-403":     {problem.UpstreamKey, 502},
-		"status-404":     {problem.UpstreamRefused, 404},
+		"status-404":     {problem.ModelNotFound, 404},
 		"status-429":     {problem.RateLimited, 429},
 		"status-500":     {problem.UpstreamFailed, 502},
 		"status-503":     {problem.UpstreamFailed, 502},

@@ -41,6 +41,8 @@ func ParseFailure(name string, status int, body []byte) *problem.Error {
 		return p
 	}
 	switch {
+	case status == http.StatusNotFound && kind == "not_found_error" && strings.HasPrefix(e.Get("message").Str, "model: "):
+		return problem.Newf(problem.ModelNotFound, "%s has no model of that name, or none for this key (%d).", name, status)
 	case status == http.StatusTooManyRequests:
 		return problem.Newf(problem.RateLimited, "%s limits requests%s.", name, because(kind))
 	case status == statusOverloaded || kind == "overloaded_error":

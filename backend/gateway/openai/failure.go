@@ -24,6 +24,9 @@ func ParseFailure(name string, status int, body []byte) *problem.Error {
 	if p := mistaken(name, e.Get("message").Str); p != nil {
 		return p
 	}
+	if status >= 400 && status < 500 && code == "model_not_found" || status == http.StatusNotFound && e.Get("param").Str == "model" {
+		return problem.Newf(problem.ModelNotFound, "%s has no model of that name, or none for this key (%d).", name, status)
+	}
 	switch {
 	case status == http.StatusTooManyRequests:
 		return with(problem.Newf(problem.RateLimited, "%s limits requests%s.", name, because(code, kind)), code, e)

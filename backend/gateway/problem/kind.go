@@ -39,6 +39,7 @@ const (
 	Timeout             Kind = "timeout"
 	FirstToken          Kind = "first-token-timeout"
 	ConnectTimeout      Kind = "connect-timeout"
+	AnswerTimeout       Kind = "answer-timeout"
 	LocalOnly           Kind = "local-only"
 	CircuitOpen         Kind = "circuit-open"
 	InvalidKey          Kind = "invalid-api-key"
@@ -69,7 +70,7 @@ var table = map[Kind]row{
 	Unauthorized:        {http.StatusUnauthorized, "Unauthorized", "authentication_error", "invalid_api_key", "The request needs the admin token from run/admin.token in the data folder, as Authorization: Bearer."},
 	ForeignOrigin:       {http.StatusForbidden, "Foreign origin", "permission_error", "foreign_origin", "A web page of another origin asked. List the origin in server.allowed_origins to allow it."},
 	NotFound:            {http.StatusNotFound, "Not found", "invalid_request_error", "not_found", "Nothing is served at this path."},
-	ModelNotFound:       {http.StatusNotFound, "Model not found", "invalid_request_error", "model_not_found", "No local model has this name and no route matches it; GET /v1/models lists what there is."},
+	ModelNotFound:       {http.StatusNotFound, "Model not found", "invalid_request_error", "model_not_found", "No local model has this name and no route matches it, or the provider that it goes to has none; GET /v1/models lists what there is."},
 	MethodNotAllowed:    {http.StatusMethodNotAllowed, "Method not allowed", "invalid_request_error", "method_not_allowed", "The path exists but not for this method; the Allow header lists its methods."},
 	Conflict:            {http.StatusConflict, "Conflict", "invalid_request_error", "conflict", "What was asked contradicts the present state."},
 	BodyTooLarge:        {http.StatusRequestEntityTooLarge, "Body too large", "invalid_request_error", "body_too_large", "The body is over the limit that server.max_body_mb sets."},
@@ -98,6 +99,7 @@ var table = map[Kind]row{
 	NotOffered:          {http.StatusBadRequest, "Not offered", "invalid_request_error", "not_offered", "The provider of the model speaks a protocol that has no such endpoint."},
 	ConnectTimeout:      {http.StatusGatewayTimeout, "No connection in time", "server_error", "connect_timeout", "The engine or provider took no connection within timeouts.connect."},
 	KeychainUnavailable: {http.StatusServiceUnavailable, "Keychain unavailable", "server_error", "keychain_unavailable", "The system's keychain is locked, does not answer, or is not there; unlock it, or name an environment variable in the provider's api_key_env."},
+	AnswerTimeout:       {http.StatusGatewayTimeout, "No answer in time", "server_error", "answer_timeout", "The engine or provider gave no answer within its share of the request's time, and another target was to be asked."},
 	LocalOnly:           {http.StatusForbidden, "Nothing may leave this machine", "permission_error", "local_only", "The request would leave this machine, and local_only forbids that."},
 	CircuitOpen:         {http.StatusServiceUnavailable, "Left alone after failures", "server_error", "circuit_open", "Every target of the request failed several times in a row and is left alone for a while; try again after Retry-After."},
 }

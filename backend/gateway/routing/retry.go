@@ -42,7 +42,7 @@ func Judge(e *problem.Error) Verdict {
 		return Verdict{Blame: true, Elsewhere: true}
 	case problem.UpstreamKey, problem.ModelNotFound, problem.NotOffered: // no pause mends these
 		return Verdict{Elsewhere: true}
-	case problem.FirstToken:
+	case problem.FirstToken, problem.AnswerTimeout:
 		return Verdict{Blame: true, Elsewhere: true}
 	}
 	return Verdict{Elsewhere: e.Elsewhere} // the request's own fault, its client's wish or its time's end

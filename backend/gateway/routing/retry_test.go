@@ -22,6 +22,7 @@ func TestWhatAFailureMeans(t *testing.T) {
 		{problem.EngineUnavailable, Verdict{Blame: true, Elsewhere: true}},
 		{problem.EngineStopped, Verdict{Blame: true, Elsewhere: true}},
 		{problem.FirstToken, Verdict{Blame: true, Elsewhere: true}},
+		{problem.AnswerTimeout, Verdict{Blame: true, Elsewhere: true}},
 		{problem.UpstreamKey, Verdict{Elsewhere: true}},
 		{problem.ModelNotFound, Verdict{Elsewhere: true}},
 		{problem.NotOffered, Verdict{Elsewhere: true}},

@@ -106,6 +106,8 @@ func (x *exchange) fault(status int, e apiError) []byte {
 	}
 	kind := messageErrors[status]
 	switch {
+	case e.Code == "model_not_found":
+		kind, e.Message = "not_found_error", "model: "+e.Message
 	case kind != "":
 	case status < 500:
 		kind = "invalid_request_error"

@@ -34,6 +34,7 @@ const known: Record<string, Explanation> = {
   'engine-stopped': { what: 'The engine ended while it answered.', todo: 'Try again: it is started anew. If it goes on, the model may need more memory than there is.' },
   'audit-unavailable': { what: 'The audit could not be written, and nothing is answered unrecorded.', todo: 'See whether the disk of the data folder is full.' },
   'shutting-down': { what: 'The server was stopping.', todo: 'Start it and try again.' },
+  'answer-timeout': { what: 'No answer came in time, nor from the other targets.', todo: 'Look at the targets of the model’s route: one that hangs is best left out, or raise the limit under Request Timeouts.' },
   'first-token-timeout': { what: 'No token came in time.', todo: 'A model that is loaded first, or a long prompt, takes a while: raise First token under Request Timeouts, or ask again.' },
   'connect-timeout': { what: 'The provider took no connection in time.', todo: 'Check the network and the provider’s address, or raise Connect under Request Timeouts.' },
   'local-only': { what: 'The request would have left this machine, and Local only forbids that.', todo: 'Choose a model of this machine, or switch Local Only off in the settings.' },
