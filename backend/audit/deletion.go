@@ -230,6 +230,7 @@ func purge(ctx context.Context, tx *sql.Tx, until int64) error {
 		{"INSERT INTO requests (" + columnList + ") SELECT " + columnList + " FROM temp.kept", nil},
 		{"DROP TABLE temp.kept", nil},
 		{"DELETE FROM audit_sums", nil},
+		{"DELETE FROM audit_tallies", nil},
 		{"UPDATE audit_state SET summed_from = 0", nil},
 	} {
 		if _, err := tx.ExecContext(ctx, step.sql, step.args...); err != nil {

@@ -56,7 +56,18 @@ type Record struct {
 	Attempts         int64     `json:"attempts"`
 	Client           string    `json:"client"` // the product of the User-Agent, such as OpenAI/Python 2.1
 	KeyID            string    `json:"key_id"`
-	CostUSD          *float64  `json:"cost_usd"`
+	CostUSD          *float64  `json:"cost_usd"` // by the prices when it began; nil where they or the tokens are not known
+	// Left is whom else it was sent to: the providers elsewhere that were sent bytes of it, whether
+	// they answered or another did. While it runs it is where it will go first.
+	Left []Departure `json:"left,omitzero" doc:"The providers elsewhere that were sent it, in order; left out when it stayed on this machine."`
+}
+
+// Departure is one provider elsewhere that a request was sent to. Bytes are those of bodies.
+type Departure struct {
+	Provider   string `json:"provider"`
+	HTTPStatus int64  `json:"http_status" doc:"Of its last answer; 0 when none came."`
+	BytesOut   int64  `json:"bytes_out" doc:"Sent to it."`
+	BytesIn    int64  `json:"bytes_in" doc:"Received from it."`
 }
 
 // Filter narrows a query; the zero value matches everything.
@@ -76,7 +87,7 @@ type Stats struct {
 	Errors       int64    `json:"errors"` // every end but success
 	Running      int64    `json:"running"`
 	UniqueModels int64    `json:"unique_models"`
-	Local        int64    `json:"local"` // how many of Total stayed on this machine
+	Local        int64    `json:"local"` // how many of Total were sent to nobody elsewhere
 	P50MS        *float64 `json:"p50_ms"`
 	P95MS        *float64 `json:"p95_ms"`
 	TotalTokens  int64    `json:"total_tokens"`

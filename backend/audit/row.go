@@ -2,6 +2,7 @@ package audit
 
 import (
 	"database/sql/driver"
+	"slices"
 	"strings"
 )
 
@@ -10,7 +11,7 @@ var columns = []string{
 	"id", "request_id", "started_at", "model", "served_model", "backend", "provider", "endpoint", "stream",
 	"duration_ms", "ttft_ms", "status", "http_status", "error_type",
 	"prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "prompt_ms", "generation_ms",
-	"attempts", "client", "key_id", "cost_usd",
+	"attempts", "client", "key_id", "cost_usd", "left_to",
 }
 
 // fixed is how many of the columns, from the front, are settled by Begin.
@@ -56,6 +57,7 @@ type row struct {
 	stream                                              bool
 	durationMS, ttftMS, promptMS, generationMS, costUSD number[float64]
 	httpStatus, prompt, completion, total, cached       number[int64]
+	left                                                []Departure // a copy
 }
 
 func rowOf(r *Record) row {
@@ -67,7 +69,7 @@ func rowOf(r *Record) row {
 		durationMS: numberOf(r.DurationMS), ttftMS: numberOf(r.TTFTMS), promptMS: numberOf(r.PromptMS),
 		generationMS: numberOf(r.GenerationMS), costUSD: numberOf(r.CostUSD),
 		httpStatus: numberOf(r.HTTPStatus), prompt: numberOf(r.PromptTokens), completion: numberOf(r.CompletionTokens),
-		total: numberOf(r.TotalTokens), cached: numberOf(r.CachedTokens),
+		total: numberOf(r.TotalTokens), cached: numberOf(r.CachedTokens), left: slices.Clone(r.Left),
 	}
 }
 
@@ -105,6 +107,7 @@ func (r *row) values(args []driver.NamedValue) {
 	a.text(r.client)
 	a.text(r.keyID)
 	a.put(r.costUSD.value())
+	a.text(formatLeft(r.left))
 }
 
 // arguments are those that are still to be filled.

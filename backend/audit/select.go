@@ -85,6 +85,10 @@ func recordOf(v []driver.Value) (Record, error) {
 		PromptMS: read.real(2), GenerationMS: read.real(3),
 		Attempts: read.integer(), Client: read.text(), KeyID: read.text(), CostUSD: read.real(4),
 	}
+	left := read.text()
+	if read.err == nil {
+		r.Left, read.err = parseLeft(left)
+	}
 	return r, read.err
 }
 

@@ -179,7 +179,7 @@ func (c *census) addSums(from int64, but []int64) error {
 	if key, counts := c.key("block"); counts {
 		return c.addCounts("SELECT "+key+", sum(n) FROM audit_sums"+w.sql()+" GROUP BY 1", w.values())
 	}
-	if err := c.addGroups("SELECT model, backend, status, sum(n), sum(tokens) FROM audit_sums"+w.sql()+" GROUP BY model, backend, status", w.values()); err != nil {
+	if err := c.addGroups("SELECT model, status, sum(n), sum(tokens), sum(away) FROM audit_sums"+w.sql()+" GROUP BY model, status", w.values()); err != nil {
 		return err
 	}
 	column := map[Sort]string{ByDuration: "durations", ByTokens: "sizes"}[c.of]
@@ -212,8 +212,7 @@ func (c *census) addRecords(low, high int64) error {
 	if key, counts := c.key(blockOfID); counts {
 		return c.addCounts("SELECT "+key+", count(*) FROM "+w.from()+w.sql()+" GROUP BY 1", w.values())
 	}
-	if err := c.addGroups("SELECT model, backend, status, count(*), coalesce(sum(total_tokens), 0) FROM "+w.from()+w.sql()+
-		" GROUP BY model, backend, status", w.values()); err != nil {
+	if err := c.addGroups(groups(w), w.values()); err != nil {
 		return err
 	}
 	figure := string(c.of)
@@ -281,10 +280,15 @@ func (c *census) addRunning() error {
 	if key, counts := c.key(blockOfID); counts {
 		return c.addCounts("SELECT "+key+", count(*) FROM "+w.from()+w.sql()+" GROUP BY 1", w.values())
 	}
-	return c.addGroups("SELECT model, backend, status, count(*), coalesce(sum(total_tokens), 0) FROM "+w.from()+w.sql()+" GROUP BY model, backend, status", w.values())
+	return c.addGroups(groups(w), w.values())
 }
 
-// addGroups adds counts of a model, a backend and a status.
+// groups asks for what addGroups reads, of records.
+func groups(w *clause) string {
+	return "SELECT model, status, count(*), coalesce(sum(total_tokens), 0), sum(left_to <> '') FROM " + w.from() + w.sql() + " GROUP BY model, status"
+}
+
+// addGroups adds counts of a model and a status.
 func (c *census) addGroups(query string, args []any) error {
 	rows, err := c.tx.QueryContext(c.ctx, query, args...)
 	if err != nil {
@@ -293,10 +297,9 @@ func (c *census) addGroups(query string, args []any) error {
 	defer rows.Close()
 	for rows.Next() {
 		var model string
-		var backend Backend
 		var status Status
-		var n, tokens int64
-		if err := rows.Scan(&model, &backend, &status, &n, &tokens); err != nil {
+		var n, tokens, away int64
+		if err := rows.Scan(&model, &status, &n, &tokens, &away); err != nil {
 			return err
 		}
 		c.stats.Total += n
@@ -309,9 +312,7 @@ func (c *census) addGroups(query string, args []any) error {
 		default:
 			c.stats.Errors += n
 		}
-		if backend == Local {
-			c.stats.Local += n
-		}
+		c.stats.Local += n - away
 		c.names[model] += n
 	}
 	return rows.Err()

@@ -42,6 +42,13 @@ func anyRecord(t *rapid.T, id int64) Record {
 	if r.Status != Running && rapid.Bool().Draw(t, "timed") {
 		r.DurationMS = ptr(float64(rapid.IntRange(0, 50).Draw(t, "duration")) / 4)
 		r.TotalTokens = ptr(rapid.Int64Range(0, 100).Draw(t, "tokens"))
+		r.PromptTokens, r.CostUSD = r.TotalTokens, ptr(float64(rapid.IntRange(0, 9).Draw(t, "cost"))*0.000_123_456)
+	}
+	r.Provider = rapid.SampledFrom([]string{"", "llamacpp", "far", "near"}).Draw(t, "provider")
+	for _, p := range []string{"far", "near"} {
+		if rapid.Bool().Draw(t, "left") {
+			r.Left = append(r.Left, Departure{Provider: p, HTTPStatus: rapid.SampledFrom([]int64{0, 200, 500}).Draw(t, "answer"), BytesOut: 100, BytesIn: id})
+		}
 	}
 	return r
 }
@@ -200,7 +207,7 @@ func tally(records []Record) Stats {
 		if r.Model != "" {
 			models[r.Model] = true
 		}
-		if r.Backend == Local {
+		if len(r.Left) == 0 {
 			st.Local++
 		}
 		if r.TotalTokens != nil {

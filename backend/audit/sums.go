@@ -23,14 +23,19 @@ type sumKey struct {
 
 // sum is a row of the sums, or what is to be added to one.
 type sum struct {
-	n, tokens       int64
+	n, tokens, away int64 // away: how many of n left this machine
 	firstAt, lastAt int64
 	durations       histogram
 	sizes           histogram // of total_tokens
 }
 
 // sums gathers changes, to be applied at once.
-type sums map[sumKey]*sum
+type sums struct {
+	rows    map[sumKey]*sum
+	tallies map[tallyKey]*Tally
+}
+
+func newSums() sums { return sums{map[sumKey]*sum{}, map[tallyKey]*Tally{}} }
 
 // ended is what the sums know of a request that has ended.
 type ended struct {
@@ -41,24 +46,36 @@ type ended struct {
 	status        Status
 	tokens        number[int64]
 	durationMS    number[float64]
+
+	provider                   string
+	prompt, completion, cached number[int64]
+	costUSD                    number[float64]
+	left                       []Departure
 }
 
-const endedColumns = "id, started_at, model, backend, endpoint, status, total_tokens, duration_ms"
+const endedColumns = "id, started_at, model, backend, endpoint, status, total_tokens, duration_ms, " +
+	"provider, prompt_tokens, completion_tokens, cached_tokens, cost_usd, left_to"
 
 func (r *row) ended() ended {
-	return ended{r.id, r.startedAt, r.model, r.backend, r.endpoint, r.status, r.total, r.durationMS}
+	return ended{
+		r.id, r.startedAt, r.model, r.backend, r.endpoint, r.status, r.total, r.durationMS,
+		r.provider, r.prompt, r.completion, r.cached, r.costUSD, r.left,
+	}
 }
 
 // count adds e, or takes it away if sign is -1.
 func (s sums) count(e ended, sign int64) {
 	key := sumKey{blockOf(e.id), e.model, e.backend, e.endpoint, e.status}
-	g := s[key]
+	g := s.rows[key]
 	if g == nil {
 		g = &sum{firstAt: e.startedAt, lastAt: e.startedAt}
-		s[key] = g
+		s.rows[key] = g
 	}
 	g.n += sign
 	g.tokens += sign * e.tokens.v
+	if len(e.left) > 0 {
+		g.away += sign
+	}
 	g.firstAt, g.lastAt = min(g.firstAt, e.startedAt), max(g.lastAt, e.startedAt)
 	if e.durationMS.known {
 		g.durations.changes = append(g.durations.changes, bucketCount{bucketOf(e.durationMS.v), sign})
@@ -66,12 +83,13 @@ func (s sums) count(e ended, sign int64) {
 	if e.tokens.known {
 		g.sizes.changes = append(g.sizes.changes, bucketCount{bucketOf(float64(e.tokens.v)), sign})
 	}
+	s.tally(&e, sign)
 }
 
 // plus is old with the changes of s.
 func (s *sum) plus(old sum) sum {
 	return sum{
-		n: old.n + s.n, tokens: old.tokens + s.tokens,
+		n: old.n + s.n, tokens: old.tokens + s.tokens, away: old.away + s.away,
 		firstAt: min(old.firstAt, s.firstAt), lastAt: max(old.lastAt, s.lastAt),
 		durations: old.durations.plus(s.durations), sizes: old.sizes.plus(s.sizes),
 	}
@@ -83,12 +101,14 @@ type sumTable interface {
 	load(sumKey) (s sum, found bool, err error)
 	save(sumKey, sum) error
 	remove(sumKey) error
+	// add adds to a tally, which is made if there is none and goes when nothing is left of it.
+	add(tallyKey, *Tally) error
 }
 
 // apply writes all changes of blocks from summedFrom on: the others are not in the
 // sums yet.
 func (s sums) apply(table sumTable, summedFrom int64) error {
-	for key, change := range s {
+	for key, change := range s.rows {
 		if key.block < summedFrom {
 			continue
 		}
@@ -108,13 +128,21 @@ func (s sums) apply(table sumTable, summedFrom int64) error {
 			return err
 		}
 	}
+	for key, change := range s.tallies {
+		if key.block < summedFrom {
+			continue
+		}
+		if err := table.add(key, change); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
 const (
-	loadSumSQL = "SELECT n, tokens, first_at, last_at, durations, sizes FROM audit_sums" + thisSum
-	saveSumSQL = `INSERT OR REPLACE INTO audit_sums (block, model, backend, endpoint, status, n, tokens, first_at, last_at, durations, sizes)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	loadSumSQL = "SELECT n, tokens, away, first_at, last_at, durations, sizes FROM audit_sums" + thisSum
+	saveSumSQL = `INSERT OR REPLACE INTO audit_sums (block, model, backend, endpoint, status, n, tokens, away, first_at, last_at, durations, sizes)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	removeSumSQL = "DELETE FROM audit_sums" + thisSum
 	thisSum      = " WHERE block = ? AND model = ? AND backend = ? AND endpoint = ? AND status = ?"
 )
@@ -128,22 +156,35 @@ func gather(ctx context.Context, tx *sql.Tx, into sums, sign int64, query string
 	}
 	defer rows.Close()
 	for ; rows.Next(); n++ {
-		var e ended
-		var tokens sql.NullInt64
-		var ms sql.NullFloat64
-		if err := rows.Scan(&e.id, &e.startedAt, &e.model, &e.backend, &e.endpoint, &e.status, &tokens, &ms); err != nil {
+		e, err := scanEnded(rows)
+		if err != nil {
 			return n, err
 		}
-		e.tokens, e.durationMS = number[int64]{tokens.Int64, tokens.Valid}, number[float64]{ms.Float64, ms.Valid}
 		into.count(e, sign)
 	}
 	return n, rows.Err()
 }
 
+// scanEnded reads a row of endedColumns.
+func scanEnded(rows *sql.Rows) (e ended, err error) {
+	var tokens, prompt, completion, cached sql.NullInt64
+	var ms, cost sql.NullFloat64
+	var left string
+	if err := rows.Scan(&e.id, &e.startedAt, &e.model, &e.backend, &e.endpoint, &e.status, &tokens, &ms,
+		&e.provider, &prompt, &completion, &cached, &cost, &left); err != nil {
+		return e, err
+	}
+	whole := func(n sql.NullInt64) number[int64] { return number[int64]{n.Int64, n.Valid} }
+	e.tokens, e.prompt, e.completion, e.cached = whole(tokens), whole(prompt), whole(completion), whole(cached)
+	e.durationMS, e.costUSD = number[float64]{ms.Float64, ms.Valid}, number[float64]{cost.Float64, cost.Valid}
+	e.left, err = parseLeft(left)
+	return e, err
+}
+
 // change runs query, which changes records and returns them as endedColumns, and keeps
 // the sums in step. It returns how many records that were.
 func change(ctx context.Context, tx *sql.Tx, sign int64, query string, args ...any) (int64, error) {
-	changes := sums{}
+	changes := newSums()
 	n, err := gather(ctx, tx, changes, sign, query, args...)
 	if err != nil || n == 0 {
 		return n, err
@@ -178,7 +219,7 @@ func sumBlock(ctx context.Context, tx *sql.Tx) (more bool, err error) {
 	if err != nil || from == 0 {
 		return false, err
 	}
-	all := sums{}
+	all := newSums()
 	_, err = gather(ctx, tx, all, 1, "SELECT "+endedColumns+` FROM requests
 		WHERE id >= ? AND id < ? AND +status <> 'running'`, block*blockSize, (block+1)*blockSize)
 	if err != nil {

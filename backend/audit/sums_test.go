@@ -41,7 +41,7 @@ func (l *ledger) write(kind kind, records ...Record) {
 func (l *ledger) begin() {
 	l.next += rapid.Int64Range(1, blockSize*2/3).Draw(l.t, "step") // several blocks, though few records
 	r := anyRecord(l.t, l.next)
-	r.DurationMS, r.TotalTokens, r.Status = nil, nil, Running
+	r.DurationMS, r.TotalTokens, r.PromptTokens, r.CostUSD, r.Status = nil, nil, nil, nil, Running
 	l.write(start, r)
 	l.records[r.ID] = r
 }
@@ -145,7 +145,7 @@ func (l *ledger) older() {
 	if rapid.Bool().Draw(l.t, "partly") {
 		block--
 	}
-	for _, s := range []string{"DELETE FROM audit_sums WHERE block < ?", "UPDATE audit_state SET summed_from = max(summed_from, ?)"} {
+	for _, s := range []string{"DELETE FROM audit_sums WHERE block < ?", "DELETE FROM audit_tallies WHERE block < ?", "UPDATE audit_state SET summed_from = max(summed_from, ?)"} {
 		if _, err := l.db.Writer.Exec(s, block); err != nil {
 			l.t.Fatal(err)
 		}
@@ -187,6 +187,7 @@ func (l *ledger) check() {
 		l.t.Fatalf("filter %+v: %v (-want +got)\n%s", f, err, diff)
 	}
 	l.checkView(f, want)
+	checkTallies(l.t, l.store, inSight)
 	names := map[string]bool{}
 	for _, r := range inSight {
 		names[r.Model] = r.Model != ""
@@ -277,8 +278,9 @@ func checkSums(t interface{ Fatalf(string, ...any) }, db *storage.DB) {
 	if err := tx.QueryRow("SELECT summed_from FROM audit_state").Scan(&from); err != nil {
 		t.Fatalf("%v", err)
 	}
-	want := sums{}
-	if _, err := gather(ctx, tx, want, 1, "SELECT "+endedColumns+" FROM requests WHERE status <> 'running' AND id >= ?", from*blockSize); err != nil {
+	all := newSums()
+	want := all.rows
+	if _, err := gather(ctx, tx, all, 1, "SELECT "+endedColumns+" FROM requests WHERE status <> 'running' AND id >= ?", from*blockSize); err != nil {
 		t.Fatalf("%v", err)
 	}
 	rows, err := tx.Query("SELECT block, model, backend, endpoint, status FROM audit_sums ORDER BY block, model")
@@ -318,7 +320,7 @@ func TestSumsKeepInStepWhateverHappens(t *testing.T) {
 	db := openDB(t)
 	rapid.Check(t, func(t *rapid.T) {
 		for _, s := range []string{
-			"DELETE FROM requests", "DELETE FROM audit_sums", "DELETE FROM deletion_spared",
+			"DELETE FROM requests", "DELETE FROM audit_sums", "DELETE FROM audit_tallies", "DELETE FROM deletion_spared",
 			"UPDATE audit_state SET deleted_upto = 0, deleted_until = 0, last_id = 0, summed_from = 0",
 		} {
 			if _, err := db.Writer.Exec(s); err != nil {

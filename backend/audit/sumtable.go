@@ -18,7 +18,7 @@ func (k sumKey) args() []any {
 }
 
 func (t txSums) load(k sumKey) (s sum, found bool, err error) {
-	err = t.tx.QueryRowContext(t.ctx, loadSumSQL, k.args()...).Scan(&s.n, &s.tokens, &s.firstAt, &s.lastAt, &s.durations.encoded, &s.sizes.encoded)
+	err = t.tx.QueryRowContext(t.ctx, loadSumSQL, k.args()...).Scan(&s.n, &s.tokens, &s.away, &s.firstAt, &s.lastAt, &s.durations.encoded, &s.sizes.encoded)
 	if errors.Is(err, sql.ErrNoRows) {
 		return sum{}, false, nil
 	}
@@ -26,7 +26,7 @@ func (t txSums) load(k sumKey) (s sum, found bool, err error) {
 }
 
 func (t txSums) save(k sumKey, s sum) error {
-	_, err := t.tx.ExecContext(t.ctx, saveSumSQL, append(k.args(), s.n, s.tokens, s.firstAt, s.lastAt, s.durations.encoded, s.sizes.encoded)...)
+	_, err := t.tx.ExecContext(t.ctx, saveSumSQL, append(k.args(), s.n, s.tokens, s.away, s.firstAt, s.lastAt, s.durations.encoded, s.sizes.encoded)...)
 	return err
 }
 
@@ -49,19 +49,19 @@ func (d driverSums) key(k sumKey) []driver.NamedValue {
 }
 
 func (d driverSums) load(k sumKey) (sum, bool, error) {
-	v, found, err := query(d.ctx, d.w.loadSum, d.key(k), 6)
+	v, found, err := query(d.ctx, d.w.loadSum, d.key(k), 7)
 	if err != nil || !found {
 		return sum{}, false, err
 	}
-	s := sum{n: v[0].(int64), tokens: v[1].(int64), firstAt: v[2].(int64), lastAt: v[3].(int64)}
-	s.durations.encoded, _ = v[4].([]byte) // an empty one is nil
-	s.sizes.encoded, _ = v[5].([]byte)
+	s := sum{n: v[0].(int64), tokens: v[1].(int64), away: v[2].(int64), firstAt: v[3].(int64), lastAt: v[4].(int64)}
+	s.durations.encoded, _ = v[5].([]byte) // an empty one is nil
+	s.sizes.encoded, _ = v[6].([]byte)
 	return s, true, nil
 }
 
 func (d driverSums) save(k sumKey, s sum) error {
 	key := len(d.key(k))
-	values := [...]driver.Value{s.n, s.tokens, s.firstAt, s.lastAt, s.durations.encoded, s.sizes.encoded}
+	values := [...]driver.Value{s.n, s.tokens, s.away, s.firstAt, s.lastAt, s.durations.encoded, s.sizes.encoded}
 	args := d.w.args[:key+len(values)]
 	for i, v := range values {
 		args[key+i].Value = v
@@ -72,5 +72,26 @@ func (d driverSums) save(k sumKey, s sum) error {
 
 func (d driverSums) remove(k sumKey) error {
 	_, err := exec(d.ctx, d.w.dropSum, d.key(k))
+	return err
+}
+
+func (t txSums) add(k tallyKey, change *Tally) error {
+	if _, err := t.tx.ExecContext(t.ctx, addTallySQL, append(k.args(), change.args()...)...); err != nil {
+		return err
+	}
+	if change.Requests >= 0 {
+		return nil
+	}
+	_, err := t.tx.ExecContext(t.ctx, emptyTallySQL, k.args()...)
+	return err
+}
+
+// add never empties a tally: the writer only adds to them.
+func (d driverSums) add(k tallyKey, change *Tally) error {
+	args := d.w.args[:0]
+	for _, v := range append(k.args(), change.args()...) {
+		args = append(args, driver.NamedValue{Ordinal: len(args) + 1, Value: v})
+	}
+	_, err := exec(d.ctx, d.w.addTally, args)
 	return err
 }

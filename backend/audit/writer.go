@@ -20,6 +20,7 @@ type writer struct {
 	insert, update, remove  driver.StmtExecContext
 	begin, commit, rollback driver.StmtExecContext
 	spare, saveSum, dropSum driver.StmtExecContext
+	addTally                driver.StmtExecContext
 	state, loadSum          driver.StmtQueryContext
 	prepared                []driver.Stmt
 	strict                  bool // what the connection is set to
@@ -109,7 +110,7 @@ func (w *writer) applyAll(ctx context.Context, events []event) error {
 		return err
 	}
 	w.upto = state[0].(int64)
-	w.sums = sums{}
+	w.sums = newSums()
 	for i := range events {
 		if err := w.apply(ctx, &events[i]); err != nil {
 			return err
@@ -200,7 +201,7 @@ func (w *writer) use(c *sqlite3.SQLiteConn, strict bool) error {
 		}{
 			{insertSQL, &w.insert}, {updateSQL, &w.update}, {deleteSQL, &w.remove},
 			{"INSERT OR IGNORE INTO deletion_spared (id) VALUES (?)", &w.spare},
-			{saveSumSQL, &w.saveSum}, {removeSumSQL, &w.dropSum},
+			{saveSumSQL, &w.saveSum}, {removeSumSQL, &w.dropSum}, {addTallySQL, &w.addTally},
 			{"BEGIN IMMEDIATE", &w.begin}, {"COMMIT", &w.commit}, {"ROLLBACK", &w.rollback},
 		} {
 			stmt, err := c.Prepare(s.sql)

@@ -143,6 +143,7 @@ type maker struct {
 	tokens [4]int64
 	http   int64
 	cost   float64
+	left   [1]audit.Departure
 }
 
 func (m *maker) record() *audit.Record {
@@ -162,6 +163,11 @@ func (m *maker) record() *audit.Record {
 		done = m.random.Float64()
 	}
 	m.figures(k, math.Ceil(prompt), math.Round(answer*done), first, generation*done)
+	if k.backend != audit.Local {
+		// A token is about four letters, and an event of a stream some hundred bytes around one.
+		m.left[0] = audit.Departure{Provider: k.provider, HTTPStatus: m.http, BytesOut: int64(4 * prompt), BytesIn: int64(200 + 150*answer*done)}
+		m.r.Left = m.left[:]
+	}
 	return &m.r
 }
 

@@ -33,6 +33,7 @@ func made(o Options) (all []audit.Record) {
 				*p = &v
 			}
 		}
+		c.Left = slices.Clone(c.Left)
 		all = append(all, c)
 	}
 	return all
