@@ -157,7 +157,7 @@ func (x *exchange) attempt(ctx context.Context, d routing.Destination, done func
 	defer rel.stop()
 	ctx = x.send(ctx, &t)
 	defer func() { x.sent(ctx, rel.status, err) }()
-	resp, err := x.upstream.send(ctx, t, x.request.Stream)
+	resp, err := x.post(ctx, &t)
 	if err != nil {
 		return err
 	}
@@ -171,7 +171,7 @@ func (x *exchange) attempt(ctx context.Context, d routing.Destination, done func
 		}
 		maps.Copy(t.header, header) // its place in a trace, too
 		rel.target = t
-		if resp, err = x.upstream.send(ctx, t, x.request.Stream); err != nil {
+		if resp, err = x.post(ctx, &t); err != nil {
 			return err
 		}
 	}

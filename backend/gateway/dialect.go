@@ -116,7 +116,7 @@ func (s *anthropicStream) seen() seen {
 }
 
 func usageOf(u anthropic.Usage) openai.Usage {
-	return openai.Usage{Prompt: u.Prompt, Completion: u.Completion, Total: u.Total, Cached: u.Cached}
+	return openai.Usage{Prompt: u.Prompt, Completion: u.Completion, Total: u.Total, Cached: u.Cached, CacheWrite: u.CacheWrite, CacheWrite1H: u.CacheWrite1H}
 }
 
 func failOpenAI(dst []byte, e *problem.Error, path, requestID string) []byte {

@@ -20,6 +20,7 @@ import (
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/gateway/routing"
 	"mlxbar/backend/models"
+	"mlxbar/backend/prices"
 	"mlxbar/backend/settings"
 )
 
@@ -74,6 +75,8 @@ type Config struct {
 	Version     string
 	// ProbeTime is for tests; 0 is the usual 10 s.
 	ProbeTime time.Duration
+	// Prices says what providers charge; nil knows of none.
+	Prices func() *prices.Table
 }
 
 // Gateway serves the inference API.

@@ -25,6 +25,7 @@ import (
 	"mlxbar/backend/gateway"
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/models"
+	"mlxbar/backend/prices"
 	"mlxbar/backend/settings"
 	"mlxbar/backend/storage"
 	"mlxbar/backend/testkit"
@@ -53,6 +54,7 @@ type house struct {
 	log      *testkit.Output
 	env      map[string]string
 	keys     *access.Guard
+	prices   atomic.Pointer[prices.Table]
 	base     context.CancelCauseFunc
 }
 
@@ -100,6 +102,7 @@ func newHouse(t *testing.T, change func(*settings.Settings), opts ...upstream.Op
 	s.Providers = []settings.Provider{{Name: "far", Kind: settings.KindOpenAI, BaseURL: h.upstream.URL, APIKeyEnv: "FAR_KEY"}}
 	s.Routes = []settings.Route{{Model: "far/*", Targets: []settings.Target{{Provider: "far"}}}}
 	h.env["FAR_KEY"] = "sk-far"
+	h.prices.Store(&prices.Table{})
 	if change != nil {
 		change(&s)
 	}
@@ -127,7 +130,7 @@ func (h *house) serve(log *slog.Logger) {
 	keys := credentials.New(nil, func(name string) string { return h.env[name] })
 	g := gateway.New(gateway.Config{
 		Settings: current, Engines: h.engines, Library: shelf{localModel}, Audit: h.recorder, Requests: h.requests, Logger: log,
-		Keys: h.keys, Owner: func(r *http.Request) bool { return r.Header.Get("Cookie") == "owner=1" },
+		Prices: h.prices.Load, Keys: h.keys, Owner: func(r *http.Request) bool { return r.Header.Get("Cookie") == "owner=1" },
 		Version: "test", Credentials: keys,
 	})
 	mux := problem.NewMux()

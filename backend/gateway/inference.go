@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"mlxbar/backend/activity"
@@ -37,6 +38,7 @@ type exchange struct {
 	unroutable error // why there is no plan
 	record     audit.Record
 	streamed   int64             // tokens that the client was sent so far
+	left       []audit.Departure // whom else it was sent to so far
 	running    *activity.Request // nil until the record is in the audit
 	settled    bool              // and it is complete
 	followed   context.Context   // nil unless Instruments follow it
@@ -122,7 +124,11 @@ func (x *exchange) describe(keyID string) {
 	}
 	x.plan, x.unroutable = x.Router.Plan(&x.settings, x.request.Model)
 	if x.unroutable == nil {
-		x.goesTo(x.plan.Choices[0].Destination)
+		first := x.plan.Choices[0]
+		x.goesTo(first.Destination)
+		if first.Skip == "" && first.Leaves() { // should it be cut short, it may have left
+			x.record.Left = []audit.Departure{{Provider: first.Provider.Name}}
+		}
 	}
 }
 
@@ -166,6 +172,7 @@ func (x *exchange) settle(err error) *problem.Error {
 		return e
 	}
 	x.settled = true
+	x.record.Left = slices.Clone(x.left) // more may come
 	duration := milliseconds(time.Since(x.start))
 	x.record.Status, x.record.HTTPStatus, x.record.DurationMS = status, &httpStatus, &duration
 	if x.running == nil { // it could not be recorded, and was refused
@@ -186,9 +193,10 @@ func (x *exchange) settleUnfinished() {
 	}
 }
 
-func (x *exchange) use(u openai.Usage) {
+func (x *exchange) use(t *target, u openai.Usage) {
 	x.record.PromptTokens, x.record.CompletionTokens, x.record.TotalTokens = u.Prompt, u.Completion, u.Total
 	x.record.CachedTokens, x.record.PromptMS, x.record.GenerationMS = u.Cached, u.PromptMS, u.GenerationMS
+	x.record.CostUSD = x.cost(t, u)
 }
 
 // generated is what the answer says of its own tokens, 0 for nothing.

@@ -36,6 +36,9 @@ var passedOn = map[settings.ProviderKind]string{settings.KindOpenAI: "Openai-", 
 func (x *exchange) remoteTarget(ctx context.Context, d routing.Destination, withoutResponses bool) (target, error) {
 	p := d.Provider
 	t := target{name: nameOf(d), kind: p.Kind, dialect: x.endpoint.dialect, header: http.Header{}, url: under(p.BaseURL, x.endpoint.path)}
+	if d.Leaves() {
+		t.away = p
+	}
 	var err error
 	if t.key, err = x.keyOf(ctx, p); err != nil {
 		return target{}, err

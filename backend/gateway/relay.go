@@ -124,7 +124,7 @@ func (r *relay) whole(ctx context.Context, resp *http.Response) error {
 			return fault
 		}
 	}
-	r.x.use(usage)
+	r.x.use(&r.target, usage)
 	r.x.settle(nil)
 	h := r.x.w.Header()
 	r.passHead(h)
@@ -208,7 +208,7 @@ func (r *relay) feed(out, data []byte) ([]byte, error) {
 
 // complete records an answer that is whole.
 func (r *relay) complete() {
-	r.x.use(r.stream.seen().usage)
+	r.x.use(&r.target, r.stream.seen().usage)
 	r.x.settle(nil)
 }
 

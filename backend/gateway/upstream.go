@@ -35,6 +35,7 @@ const (
 type target struct {
 	name   string // as errors call it: the engine or the provider's name
 	local  bool
+	away   *settings.Provider // that is elsewhere; nil for what stays on this machine
 	url    string
 	body   []byte
 	key    string      // "" for none
@@ -108,12 +109,12 @@ func proxied(req *http.Request) bool {
 	return proxy != nil || err != nil
 }
 
-// send posts t's body to it and returns the answer, whatever its status. The error is
-// a problem; the caller closes the body.
-func (c *upstreamClient) send(ctx context.Context, t target, stream bool) (*http.Response, error) {
+// send posts t's body to it and returns the answer, whatever its status, and whether there was a
+// connection, by which what was sent may have left. The error is a problem; the caller closes the body.
+func (c *upstreamClient) send(ctx context.Context, t target, stream bool) (resp *http.Response, connected bool, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url, bytes.NewReader(t.body))
 	if err != nil {
-		return nil, problem.New(problem.Internal, "The request to the upstream could not be made.").Because(err)
+		return nil, false, problem.New(problem.Internal, "The request to the upstream could not be made.").Because(err)
 	}
 	h := req.Header
 	h["Content-Type"], h["User-Agent"], h["Accept"] = jsonType, c.userAgent, jsonType
@@ -128,11 +129,11 @@ func (c *upstreamClient) send(ctx context.Context, t target, stream bool) (*http
 		// this entry, which is not sent itself, the transport does so on a new connection.
 		req.Header["Idempotency-Key"] = []string{}
 	}
-	resp, connected, err := roundTrip(c.transport(t, req), req)
+	resp, connected, err = roundTrip(c.transport(t, req), req)
 	if err != nil {
-		return nil, t.unreachable(ctx, err, connected)
+		return nil, connected, t.unreachable(ctx, err, connected)
 	}
-	return resp, nil
+	return resp, true, nil
 }
 
 // introduce adds to a request's headers who asks, as t's protocol has it.

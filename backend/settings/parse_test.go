@@ -319,3 +319,25 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestTheHostOfAProvider(t *testing.T) {
+	for address, want := range map[string]struct {
+		host string
+		here bool
+	}{
+		"https://api.openai.com/v1":      {"api.openai.com", false},
+		"https://API.OpenAI.com:8443/v1": {"api.openai.com", false},
+		"http://127.0.0.1:11434/v1":      {"127.0.0.1", true},
+		"http://127.9.9.9":               {"127.9.9.9", true},
+		"http://LocalHost:1234/v1":       {"localhost", true},
+		"http://[::1]:8080/v1":           {"::1", true},
+		"http://[2001:db8::1]:8080/v1":   {"2001:db8::1", false},
+		"http://192.168.1.5:8000/a:b/v1": {"192.168.1.5", false},
+		"http://127.0.0.1.example.com/":  {"127.0.0.1.example.com", false},
+	} {
+		p := Provider{BaseURL: address}
+		if p.Host() != want.host || p.OnThisMachine() != want.here {
+			t.Errorf("%s: host %s, here %v", address, p.Host(), p.OnThisMachine())
+		}
+	}
+}

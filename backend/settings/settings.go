@@ -5,7 +5,7 @@ package settings
 import (
 	"encoding/json"
 	"fmt"
-	"net/url"
+	"strings"
 	"time"
 
 	"mlxbar/backend/loopback"
@@ -21,6 +21,7 @@ type Settings struct {
 	Providers []Provider `json:"providers" doc:"Servers elsewhere that requests may be passed on to."`
 	Routes    []Route    `json:"routes" doc:"Which models go where, in order; without a match a request stays on this machine."`
 	LocalOnly bool       `json:"local_only" doc:"Nothing leaves this machine: a request that would is refused." default:"false"`
+	Ledger    Ledger     `json:"ledger" doc:"What requests cost; what providers charge stands in prices.json."`
 	Audit     Audit      `json:"audit" doc:"The record of requests; metadata only, never content."`
 	Telemetry Telemetry  `json:"telemetry" doc:"Where the server tells how it does, for those who watch it with tools of their own; metadata only, never content."`
 }
@@ -77,8 +78,20 @@ type ProviderKind string
 
 // OnThisMachine says whether p is a server on this machine.
 func (p Provider) OnThisMachine() bool {
-	u, err := url.Parse(p.BaseURL)
-	return err == nil && loopback.Host(u.Hostname())
+	return loopback.Host(p.Host())
+}
+
+// Host is the host in p's address, in lower case and without a port. It is asked for each request, so that it does
+// without a parser: an address that is valid has nothing before its host but the scheme.
+func (p Provider) Host() string {
+	_, host, _ := strings.Cut(p.BaseURL, "://")
+	host, _, _ = strings.Cut(host, "/")
+	if bare, six := strings.CutPrefix(host, "["); six {
+		host, _, _ = strings.Cut(bare, "]")
+	} else {
+		host, _, _ = strings.Cut(host, ":")
+	}
+	return strings.ToLower(host)
 }
 
 // KindOpenAI is any server that speaks OpenAI's protocol, KindAnthropic any that speaks Anthropic's.
@@ -113,6 +126,11 @@ type Target struct {
 	Provider string `json:"provider" doc:"The name of a provider, or local for the engines of this machine." rule:"text"`
 	Model    string `json:"model,omitempty" doc:"The model's name there; empty keeps the name asked for."`
 	Weight   int    `json:"weight,omitempty" doc:"Its share when requests are spread (1 to 1000); left out it is 1." min:"1" max:"1000"`
+}
+
+// Ledger configures how costs are told.
+type Ledger struct {
+	CompareWith string `json:"compare_with" doc:"The model by whose price the ledger says what requests on this machine would have cost elsewhere; empty compares with none." default:"gpt-5-mini"`
 }
 
 // Audit configures the record of requests.

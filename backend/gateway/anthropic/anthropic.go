@@ -64,6 +64,7 @@ func addUsage(u turn.Usage, v gjson.Result) turn.Usage {
 	take(&fresh, "input_tokens")
 	take(&u.CacheRead, "cache_read_input_tokens")
 	take(&u.CacheWrite, "cache_creation_input_tokens")
+	take(&u.CacheWrite1H, "cache_creation.ephemeral_1h_input_tokens")
 	take(&u.Output, "output_tokens")
 	take(&u.ReasoningTokens, "output_tokens_details.thinking_tokens")
 	u.Input, u.Known = fresh+u.CacheRead+u.CacheWrite, true

@@ -13,6 +13,7 @@ import (
 // holds those of Anthropic's cache too, and Cached those read from it.
 type Usage struct {
 	Prompt, Completion, Total, Cached *int64
+	CacheWrite, CacheWrite1H          int64 // written to a cache, and of those for an hour; within Prompt
 }
 
 func usage(u turn.Usage) Usage {
@@ -20,7 +21,7 @@ func usage(u turn.Usage) Usage {
 		return Usage{}
 	}
 	total := u.Input + u.Output
-	return Usage{Prompt: &u.Input, Completion: &u.Output, Total: &total, Cached: &u.CacheRead}
+	return Usage{Prompt: &u.Input, Completion: &u.Output, Total: &total, Cached: &u.CacheRead, CacheWrite: u.CacheWrite, CacheWrite1H: u.CacheWrite1H}
 }
 
 // ParseAnswer checks the body of an answer that is not streamed and reads its

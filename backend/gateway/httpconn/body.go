@@ -92,10 +92,13 @@ func (b *body) finish() {
 	}
 }
 
-// Whole says of the body of an answer, if it is this package's, that all that matters has been read: when it is
+// Whole says of the body of an answer, if it is this package's or wraps one, that all that matters has been read: when it is
 // closed, what is missing is left to the next use of its connection, by which it will have
 // come. Otherwise an answer that is left is cut off, so that its server stops working on it.
 func Whole(r io.Reader) {
+	if w, wraps := r.(interface{ Unwrap() io.Reader }); wraps {
+		r = w.Unwrap()
+	}
 	if b, ours := r.(*body); ours {
 		b.whole = true
 	}

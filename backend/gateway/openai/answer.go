@@ -12,6 +12,7 @@ import (
 type Usage struct {
 	Prompt, Completion, Total, Cached *int64
 	PromptMS, GenerationMS            *float64 // llama.cpp tells, OpenAI does not
+	CacheWrite, CacheWrite1H          int64    // tokens of the prompt that were written to a cache, and of those for an hour
 }
 
 // ParseAnswer checks the body of an answer that is not streamed and reads its
@@ -46,6 +47,9 @@ func (u *Usage) read(root gjson.Result) {
 		u.Completion = count(usage.Get("completion_tokens"), u.Completion)
 		u.Total = count(usage.Get("total_tokens"), u.Total)
 		u.Cached = count(usage.Get("prompt_tokens_details.cached_tokens"), u.Cached)
+		if n := count(usage.Get("prompt_tokens_details.cache_write_tokens"), nil); n != nil {
+			u.CacheWrite = *n
+		}
 	}
 	t := root.Get("timings")
 	if !t.IsObject() {

@@ -179,6 +179,7 @@ const (
 type Usage struct {
 	Known                                                 bool
 	Input, CacheRead, CacheWrite, Output, ReasoningTokens int64
+	CacheWrite1H                                          int64 // of CacheWrite, those that are kept for an hour
 }
 
 // An Answer is what the model says.

@@ -31,6 +31,9 @@ func usageOf(v gjson.Result) (u openai.Usage) {
 	}
 	u.Prompt, u.Completion, u.Total = count("input_tokens"), count("output_tokens"), count("total_tokens")
 	u.Cached = count("input_tokens_details.cached_tokens")
+	if n := count("input_tokens_details.cache_write_tokens"); n != nil {
+		u.CacheWrite = *n
+	}
 	return u
 }
 
