@@ -289,3 +289,33 @@ func TestAWindowWhoseSessionWasQuitStartsNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestTheLedgerIsExportedFromTheWindow(t *testing.T) {
+	dest := filepath.Join(t.TempDir(), "ledger.csv")
+	var asked runtime.SaveDialogOptions
+	app := exporter(t, func(o runtime.SaveDialogOptions) (string, error) {
+		asked = o
+		return dest, nil
+	})
+	done, err := app.ExportLedger("csv", map[string]string{"zone": "UTC"})
+	if err != nil || done.Records != 1 || done.Path != dest {
+		t.Fatalf("it says %+v, %v", done, err)
+	}
+	raw, err := os.ReadFile(dest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(strings.NewReader(string(raw))).ReadAll()
+	if err != nil || len(rows) != 2 || rows[0][0] != "day" || rows[1][2] != "false" || rows[1][3] != "2" {
+		t.Errorf("%v, %q", err, rows)
+	}
+	if !strings.HasPrefix(asked.DefaultFilename, "mlxbar-ledger-") || asked.Title != "Export ledger" {
+		t.Errorf("the dialog was asked for %+v", asked)
+	}
+	if _, err := app.ExportLedger("csv", map[string]string{"from": "soon"}); err == nil || !strings.Contains(err.Error(), "from") {
+		t.Errorf("a day that is none: %v", err)
+	}
+	if _, err := app.ExportLedger("xml", nil); err == nil {
+		t.Error("a format that is none is taken")
+	}
+}

@@ -14,6 +14,7 @@ import (
 
 	"mlxbar/backend/audit"
 	"mlxbar/backend/audit/export"
+	"mlxbar/backend/ledger"
 	"mlxbar/backend/telemetry"
 )
 
@@ -72,9 +73,37 @@ func (a *App) ExportAudit(format string, filter map[string]string) (Exported, er
 	if len(faults) > 0 {
 		return Exported{}, faults[0]
 	}
+	return a.exportAs("audit", as, func(ctx context.Context, dest string) (Exported, error) {
+		return a.writeAudit(ctx, dest, as, which)
+	})
+}
+
+// ExportLedger does the same with the ledger, a line for each day and provider of the days that period
+// (from, to, zone) chooses.
+func (a *App) ExportLedger(format string, period map[string]string) (Exported, error) {
+	as, err := export.ParseFormat(format)
+	if err != nil {
+		return Exported{}, err
+	}
+	days, faults := ledger.ParsePeriod(func(name string) string { return period[name] }, time.Now())
+	if len(faults) > 0 {
+		return Exported{}, faults[0]
+	}
+	query, err := ledger.NewQuery(days, a.host.Paths.Prices, a.host.Paths.Settings)
+	if err != nil {
+		return Exported{}, err
+	}
+	return a.exportAs("ledger", as, func(ctx context.Context, dest string) (Exported, error) {
+		n, err := export.LedgerFile(ctx, a.host.Paths.Database, dest, as, query)
+		return Exported{Path: dest, Records: n}, err
+	})
+}
+
+// exportAs asks where to save what is called that, and has it written there.
+func (a *App) exportAs(what string, as export.Format, write func(ctx context.Context, dest string) (Exported, error)) (Exported, error) {
 	dest, err := a.askWhere(a.ctx, runtime.SaveDialogOptions{
-		Title:                "Export audit",
-		DefaultFilename:      "mlxbar-audit-" + time.Now().Format("2006-01-02") + as.Extension(),
+		Title:                "Export " + what,
+		DefaultFilename:      "mlxbar-" + what + "-" + time.Now().Format("2006-01-02") + as.Extension(),
 		Filters:              []runtime.FileFilter{{DisplayName: string(as), Pattern: "*" + as.Extension()}},
 		CanCreateDirectories: true,
 	})
@@ -93,11 +122,11 @@ func (a *App) ExportAudit(format string, filter map[string]string) (Exported, er
 	// A window that closes meanwhile waits until nothing half-written is left.
 	a.work.Add(1)
 	defer a.work.Done()
-	return a.exportTo(ctx, dest, as, which)
+	return a.exportTo(ctx, dest, what, as, write)
 }
 
-func (a *App) exportTo(ctx context.Context, dest string, as export.Format, which audit.Filter) (done Exported, err error) {
-	ctx, span := a.tell.span(ctx, "export audit", attribute.String("mlxbar.export.format", string(as)))
+func (a *App) exportTo(ctx context.Context, dest, what string, as export.Format, write func(ctx context.Context, dest string) (Exported, error)) (done Exported, err error) {
+	ctx, span := a.tell.span(ctx, "export "+what, attribute.String("mlxbar.export.format", string(as)))
 	defer func() {
 		span.SetAttributes(attribute.Int64("mlxbar.export.records", done.Records), attribute.Bool("mlxbar.export.cancelled", done.Cancelled))
 		telemetry.End(span, err)
@@ -105,6 +134,19 @@ func (a *App) exportTo(ctx context.Context, dest string, as export.Format, which
 	if err := a.host.FlushAudit(ctx); err != nil && ctx.Err() == nil {
 		a.tell.log().Warn("the export takes what is on the disk", "cause", err)
 	}
+	done, err = write(ctx, dest)
+	switch {
+	case ctx.Err() != nil && err != nil:
+		return Exported{Cancelled: true}, nil
+	case err != nil:
+		slog.Error("an export failed", "cause", err) // here only: the path is a person's own
+		return Exported{}, plainly(dest, err)
+	}
+	a.emit(a.ctx, progressEvent, ExportProgress{done.Records, done.Records})
+	return done, nil
+}
+
+func (a *App) writeAudit(ctx context.Context, dest string, as export.Format, which audit.Filter) (Exported, error) {
 	total := a.count(ctx, which)
 	told := time.Now()
 	n, err := export.File(ctx, a.host.Paths.Database, dest, as, which, func(done int64) {
@@ -113,15 +155,7 @@ func (a *App) exportTo(ctx context.Context, dest string, as export.Format, which
 			a.emit(a.ctx, progressEvent, ExportProgress{done, total()})
 		}
 	})
-	switch {
-	case ctx.Err() != nil && err != nil:
-		return Exported{Cancelled: true}, nil
-	case err != nil:
-		slog.Error("an export failed", "cause", err) // here only: the path is a person's own
-		return Exported{}, plainly(dest, err)
-	}
-	a.emit(a.ctx, progressEvent, ExportProgress{n, n})
-	return Exported{Path: dest, Records: n}, nil
+	return Exported{Path: dest, Records: n}, err
 }
 
 // plainly says what a person can do about a file that did not fit. The log has the cause.

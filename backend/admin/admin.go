@@ -61,6 +61,7 @@ type Config struct {
 	Settings Settings
 	Recorder Recorder
 	Records  *audit.Store
+	Prices   Prices
 	Engines  Engines
 	Library  Library
 	Router   Router
@@ -104,6 +105,7 @@ func Register(mux problem.Mux, c Config) *API {
 	a.registerRoutes()
 	a.registerKeys()
 	a.registerAudit()
+	a.registerLedger()
 	a.registerActivity()
 	a.registerBenchmarks()
 	a.registerLive()

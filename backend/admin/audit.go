@@ -3,20 +3,15 @@ package admin
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
-	"regexp"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"mlxbar/backend/audit"
 	"mlxbar/backend/audit/export"
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/gateway/requestid"
-	"mlxbar/backend/live"
 )
 
 // FilterInput are the query parameters that narrow the audit. huma reads embedded
@@ -69,15 +64,6 @@ type exportInput struct {
 	Format string `query:"format" doc:"csv or jsonl." required:"true"`
 	Watch  string `query:"watch" doc:"A word of up to 64 letters, digits and hyphens. With it the event export of /api/live tells how the download ended: a page that has a browser download cannot know."`
 }
-
-// ExportEvent is the data of the event export.
-type ExportEvent struct {
-	Watch    string `json:"watch" doc:"As the download had it."`
-	Records  int64  `json:"records" doc:"How many were sent."`
-	Complete bool   `json:"complete" doc:"false: the client has gone before the end, or the records could not be read to it."`
-}
-
-var watchWord = regexp.MustCompile(`^[A-Za-z0-9-]{0,64}$`)
 
 type recordsOutput struct{ Body audit.Page }
 type recordOutput struct{ Body audit.Record }
@@ -169,59 +155,21 @@ func (a *API) findRecord(ctx context.Context, in *recordInput) (*recordOutput, e
 	return &recordOutput{r}, err
 }
 
-// exportAudit streams. A failure before the first byte is an answer like any other;
-// a later one cuts the connection, so that nobody takes half a file for a whole one.
 func (a *API) exportAudit(ctx context.Context, in *exportInput) (*huma.StreamResponse, error) {
 	f, err := in.filter()
 	if err != nil {
 		return nil, err
 	}
-	format, err := export.ParseFormat(in.Format)
+	format, err := parseDownload(in.Format, in.Watch)
 	if err != nil {
-		return nil, problem.Invalid(problem.Field{Detail: "is csv or jsonl", Location: "query.format", Value: in.Format})
-	}
-	if !watchWord.MatchString(in.Watch) {
-		return nil, problem.Invalid(problem.Field{Detail: "is up to 64 letters, digits and hyphens", Location: "query.watch", Value: in.Watch})
+		return nil, err
 	}
 	a.catchUp(ctx)
-	return &huma.StreamResponse{Body: func(ctx huma.Context) {
-		ctx.SetHeader("Content-Type", format.ContentType())
-		ctx.SetHeader("Content-Disposition", fmt.Sprintf(`attachment; filename="mlxbar-audit%s"`, format.Extension()))
-		r, w := humago.Unwrap(ctx)
-		body := &startedWriter{Writer: w}
-		n, err := export.Write(ctx.Context(), body, format, func(each context.Context, emit func(audit.Record) error) error {
+	return a.download("mlxbar-audit", format, in.Watch, func(ctx context.Context, w *startedWriter) (int64, error) {
+		return export.Write(ctx, w, format, func(each context.Context, emit func(audit.Record) error) error {
 			return a.Records.Each(each, f, emit)
 		})
-		a.tellOfExport(ExportEvent{in.Watch, n, err == nil})
-		if err != nil {
-			a.Logger.WarnContext(ctx.Context(), "an export broke off", "request_id", requestid.From(ctx.Context()), "cause", err)
-			if body.started {
-				panic(http.ErrAbortHandler)
-			}
-			w.Header().Del("Content-Disposition")
-			problem.Write(w, r, err)
-		}
-	}}, nil
-}
-
-func (a *API) tellOfExport(e ExportEvent) {
-	if e.Watch == "" {
-		return
-	}
-	if err := a.Live.Publish(live.Export, e); err != nil {
-		a.Logger.Error("a live event was lost", "cause", err)
-	}
-}
-
-// startedWriter knows whether anything was written to it.
-type startedWriter struct {
-	io.Writer
-	started bool
-}
-
-func (w *startedWriter) Write(b []byte) (int, error) {
-	w.started = true
-	return w.Writer.Write(b)
+	}), nil
 }
 
 func parameterFaults(faults []audit.FieldError) error {

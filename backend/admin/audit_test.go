@@ -22,7 +22,9 @@ import (
 // requests are what the audit holds in the tests of its filters, oldest first.
 func (h *house) requests() {
 	h.record(func(r *audit.Record) { r.RequestID = "a" })
-	h.record(func(r *audit.Record) { r.RequestID, r.Model, r.Backend = "b", "gpt-5", audit.OpenAI })
+	h.record(func(r *audit.Record) {
+		r.RequestID, r.Model, r.Backend, r.Left = "b", "gpt-5", audit.OpenAI, []audit.Departure{{Provider: "openai"}}
+	})
 	h.record(func(r *audit.Record) { r.RequestID, r.Endpoint = "c", "/v1/embeddings" })
 	h.record(func(r *audit.Record) { r.RequestID, r.Status, r.ErrorType = "d", audit.TimedOut, "timeout" })
 	h.record(func(r *audit.Record) { r.RequestID, r.Status, r.ErrorType = "e", audit.Cancelled, "cancelled" })

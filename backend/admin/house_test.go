@@ -28,6 +28,7 @@ import (
 	"mlxbar/backend/gateway/routing"
 	"mlxbar/backend/live"
 	"mlxbar/backend/models"
+	"mlxbar/backend/prices"
 	"mlxbar/backend/settings"
 	"mlxbar/backend/storage"
 	"mlxbar/backend/testkit"
@@ -119,7 +120,7 @@ func newHouse(t *testing.T, change ...func(*admin.Config)) *house {
 	way := gateway.New(gateway.Config{Settings: set.Current, Credentials: kept, Version: "test"})
 	config := admin.Config{
 		Token: token, Version: "test", Settings: set, Recorder: h.recorder, Records: audit.NewStore(h.db), Engines: engines{}, Library: library{},
-		Benchmarks: archive.New(h.db), Jobs: h.jobs,
+		Benchmarks: archive.New(h.db), Jobs: h.jobs, Prices: prices.Open(filepath.Join(dir, "prices.json"), nil),
 		Router: routing.NewRouter(), Keys: keys, Credentials: kept, Providers: way, Requests: h.running, Live: h.live, Logger: log, Shutdown: func() { h.shutdowns.Add(1) },
 		Status: func() admin.Status {
 			return admin.Status{Version: "test", State: admin.StateRunning, URL: h.url, Audit: admin.HealthOf(h.recorder.Err()), Engines: engines{}.States()}

@@ -23,6 +23,7 @@ type Status struct {
 	State     string          `json:"state" enum:"running,draining"`
 	Audit     Health          `json:"audit"`
 	Settings  Health          `json:"settings"`
+	Prices    Health          `json:"prices"`
 	Engines   []engine.Status `json:"engines" nullable:"false"`
 	InFlight  int64           `json:"in_flight" doc:"Inference requests being served."`
 	DataDir   string          `json:"data_dir"`

@@ -17,26 +17,26 @@ import (
 // docs/ARCHITECTURE.md.
 var mayImport = map[string]string{
 	// Programs
-	".":               "desktop tray audit audit/export datadir frontend telemetry",
+	".":               "desktop tray audit audit/export datadir frontend telemetry ledger",
 	"cmd/mlxbar-tray": "desktop tray datadir telemetry",
 	"cmd/mlxbar": "interrupt server admin desktop datadir audit audit/export gateway/problem models engine/runtime " +
-		"settings storage telemetry keychain cpuprofile access credentials",
+		"settings storage telemetry keychain cpuprofile access credentials ledger",
 	"cmd/mlx-benchmark": "interrupt bench/cli bench/machine telemetry",
 	"cmd/fakeupstream":  "testkit/upstream",
 	"cmd/gateway-bench": "activity audit bench bench/machine datadir engine engine/llamacpp gateway gateway/problem " +
 		"models settings storage testkit/records bench/results cpuprofile",
 
 	// What the programs are made of
-	"server": "activity admin audit audit/export datadir engine engine/llamacpp engine/runtime frontend gateway gateway/problem gateway/requestid gateway/routing live " +
-		"models settings storage telemetry telemetry/instruments bench/archive bench/job access credentials loopback",
+	"server": "activity admin audit audit/export datadir engine engine/llamacpp engine/runtime frontend gateway gateway/problem gateway/requestid gateway/routing live models " +
+		"settings storage telemetry telemetry/instruments bench/archive bench/job access credentials loopback prices",
 	"desktop": "datadir gateway/problem",
 	"tray":    "desktop",
 
 	// Edges of the server
-	"gateway": "access activity audit engine models settings gateway/anthropic gateway/convert gateway/httpconn gateway/openai gateway/openai/chat " +
-		"gateway/openai/responses gateway/problem gateway/requestid gateway/routing gateway/sse gateway/turn gateway/listing loopback",
-	"admin": "activity audit audit/export bench/archive bench/job bench/results engine live models settings " +
-		"gateway/problem gateway/requestid gateway/routing access credentials keychain loopback",
+	"gateway": "access activity audit engine models settings gateway/anthropic gateway/convert gateway/httpconn gateway/openai gateway/openai/chat gateway/openai/responses " +
+		"gateway/problem gateway/requestid gateway/routing gateway/sse gateway/turn gateway/listing loopback prices",
+	"admin": "activity audit audit/export bench/archive bench/job bench/results engine live models settings gateway/problem " +
+		"gateway/requestid gateway/routing access credentials keychain loopback ledger prices",
 
 	// What the edges use
 	"engine/llamacpp":       "engine engine/runtime models",
@@ -44,7 +44,10 @@ var mayImport = map[string]string{
 	"engine":                "engine/runtime models child loopback",
 	"interrupt":             "",
 	"child":                 "",
-	"audit/export":          "audit storage",
+	"audit/export":          "audit storage ledger",
+	"ledger":                "audit prices settings",
+	"prices":                "filewatch gateway/routing",
+	"filewatch":             "",
 	"audit":                 "storage",
 	"gateway/httpconn":      "",
 	"gateway/listing":       "settings",
@@ -62,7 +65,7 @@ var mayImport = map[string]string{
 	"activity":              "",
 	"cpuprofile":            "",
 	"models":                "",
-	"settings":              "loopback",
+	"settings":              "loopback filewatch",
 	"loopback":              "",
 	"storage":               "",
 	"datadir":               "",

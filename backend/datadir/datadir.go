@@ -17,6 +17,7 @@ const Env = "MLXBAR_DATA_DIR"
 type Paths struct {
 	Root       string
 	Settings   string // settings.json
+	Prices     string // prices.json: a person's own prices; need not be there
 	Database   string // mlxbar.db
 	Models     string // models/
 	Runtimes   string // runtimes/
@@ -37,6 +38,7 @@ func At(root string) Paths {
 	return Paths{
 		Root:       root,
 		Settings:   in("settings.json"),
+		Prices:     in("prices.json"),
 		Database:   in("mlxbar.db"),
 		Models:     in("models"),
 		Runtimes:   in("runtimes"),

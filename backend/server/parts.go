@@ -19,6 +19,7 @@ import (
 	"mlxbar/backend/engine/runtime"
 	"mlxbar/backend/live"
 	"mlxbar/backend/models"
+	"mlxbar/backend/prices"
 	"mlxbar/backend/settings"
 	"mlxbar/backend/storage"
 )
@@ -71,14 +72,29 @@ func (s *Server) openSettings(context.Context) error {
 	return nil
 }
 
-// watchSettings puts edits of the file in force, those made since it was read included, and
-// returns what ends that. It begins when all who follow the settings are there.
-func (s *Server) watchSettings() func() error {
+// openPrices reads what providers charge. A file that cannot be used stops nothing: costs are not known then,
+// and the status says why.
+func (s *Server) openPrices(context.Context) error {
+	s.prices = prices.Open(s.paths.Prices, func(err error) {
+		if err != nil {
+			s.log.Error("the prices are not in force as they stand in prices.json", "cause", err)
+		}
+		s.publishState()
+	})
+	if err := s.prices.Problem(); err != nil {
+		s.log.Error("no cost is known, because prices.json cannot be used", "cause", err)
+	}
+	return nil
+}
+
+// watch puts edits of a file in force, those made since it was read included, and
+// returns what ends that. It begins when all who follow the file are there.
+func (s *Server) watch(file func(context.Context)) func() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		s.settings.Watch(ctx)
+		file(ctx)
 	}()
 	return func() error { cancel(); <-ended; return nil }
 }

@@ -28,6 +28,7 @@ import (
 	"mlxbar/backend/gateway/routing"
 	"mlxbar/backend/live"
 	"mlxbar/backend/models"
+	"mlxbar/backend/prices"
 	"mlxbar/backend/settings"
 	"mlxbar/backend/storage"
 	"mlxbar/backend/telemetry"
@@ -74,6 +75,7 @@ type Server struct {
 	instruments *instruments.Set
 
 	settings    *settings.Manager
+	prices      *prices.Book
 	db          *storage.DB
 	recorder    *audit.Recorder
 	records     *audit.Store
@@ -120,7 +122,7 @@ func (s *Server) Shutdown() { s.stopOnce.Do(func() { close(s.stop) }) }
 // start brings the parts up, each with what ends it.
 func (s *Server) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		s.openData, s.openSettings, s.openTelemetry, s.listen, s.openAudit, s.openKeys, s.openCredentials, s.openEngines, s.openBenchmarks, s.openHTTP, s.announce,
+		s.openData, s.openSettings, s.openPrices, s.openTelemetry, s.listen, s.openAudit, s.openKeys, s.openCredentials, s.openEngines, s.openBenchmarks, s.openHTTP, s.announce,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -145,7 +147,7 @@ func (s *Server) openHTTP(context.Context) error {
 	router := routing.NewRouter()
 	s.gateway = gateway.New(gateway.Config{
 		Settings: s.settings.Current, Engines: s.pool, Library: s.models,
-		Audit: s.recorder, Requests: s.requests, Router: router, Instruments: s.instruments, Logger: s.log, Version: Version,
+		Audit: s.recorder, Requests: s.requests, Router: router, Prices: s.prices.Current, Instruments: s.instruments, Logger: s.log, Version: Version,
 		Credentials: s.credentials, Keys: s.keys, Exposed: s.place.exposed.Load, Owner: func(r *http.Request) bool { return s.admin.Authorized(r) },
 	})
 	s.onClose(func() error { s.gateway.Close(); return nil })
@@ -153,7 +155,7 @@ func (s *Server) openHTTP(context.Context) error {
 	mux := problem.NewMux()
 	s.gateway.Register(mux)
 	s.admin = admin.Register(mux, admin.Config{
-		Token: s.token, Version: Version, Settings: s.settings, Recorder: s.recorder, Records: s.records, Engines: s.pool,
+		Token: s.token, Version: Version, Settings: s.settings, Recorder: s.recorder, Records: s.records, Prices: s.prices, Engines: s.pool,
 		Library: s.models, Router: router, Keys: s.keys, Credentials: s.credentials, Providers: s.gateway, Requests: s.requests, Live: s.hub, Benchmarks: s.benchmarks, Jobs: s.jobs, Status: s.status, Shutdown: s.Shutdown, Logger: s.log,
 	})
 	registerPages(mux)
@@ -180,7 +182,8 @@ func (s *Server) serve(ctx context.Context) error {
 	stay := sync.OnceValue(s.followAddr()) // before anyone can change the settings
 	s.onClose(stay)
 	s.serveOn(s.place.now())
-	s.onClose(s.watchSettings())
+	s.onClose(s.watch(s.settings.Watch))
+	s.onClose(s.watch(s.prices.Watch))
 
 	s.log.Info("ready", "addr", s.addr(), "version", Version, "data_dir", s.paths.Root)
 	fmt.Fprintf(s.opts.Stdout, "mlxbar %s ready on %s\n", Version, s.url())

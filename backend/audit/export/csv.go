@@ -16,7 +16,7 @@ var header = []string{
 	"id", "request_id", "started_at", "model", "served_model", "backend", "provider", "endpoint", "stream",
 	"duration_ms", "ttft_ms", "status", "http_status", "error_type",
 	"prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "prompt_ms", "generation_ms",
-	"attempts", "client", "key_id", "cost_usd",
+	"attempts", "client", "key_id", "cost_usd", "left_to", "bytes_out", "bytes_in",
 }
 
 // newCSV writes the header and returns what writes a record. It writes lines of RFC
@@ -53,7 +53,21 @@ func appendLine(b []byte, r *audit.Record) []byte {
 	b = text(b, r.Client)
 	b = text(b, r.KeyID)
 	b = decimal(b, r.CostUSD)
+	b = departures(b, r.Left)
 	return append(b, '\r', '\n')
+}
+
+// departures adds the providers that a record was sent to, a space between them, and the bytes of all.
+func departures(b []byte, left []audit.Departure) []byte {
+	if len(left) == 0 {
+		return append(b, ",,,"...)
+	}
+	var names []string
+	var out, in int64
+	for _, d := range left {
+		names, out, in = append(names, d.Provider), out+d.BytesOut, in+d.BytesIn
+	}
+	return whole(whole(text(b, strings.Join(names, " ")), &out), &in)
 }
 
 // text adds a cell, a comma before it. One that a spreadsheet would run as a formula is

@@ -51,6 +51,7 @@ func examples() []audit.Record {
 			ID: 3, RequestID: "@SUM(1)", StartedAt: at.Add(time.Hour), Model: `=HYPERLINK("http://x","y")`, ServedModel: "+1\r\n-2",
 			Backend: audit.Anthropic, Provider: "-5", Endpoint: "/v1/chat/completions", DurationMS: ptr(-1.5), Status: audit.Failed,
 			HTTPStatus: ptr[int64](502), ErrorType: "upstream-failed", Attempts: 2, Client: "\t<b>&é,;", KeyID: "\rk", CostUSD: ptr(-0.000001),
+			Left: []audit.Departure{{Provider: "-5", HTTPStatus: 502, BytesOut: 800, BytesIn: 90}, {Provider: "far", BytesOut: 810}},
 		},
 	}
 }
@@ -90,7 +91,7 @@ func TestGolden(t *testing.T) {
 }
 
 func TestTheHeaderNamesEveryFieldOfARecord(t *testing.T) {
-	raw, err := json.Marshal(audit.Record{})
+	raw, err := json.Marshal(audit.Record{Left: []audit.Departure{{}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,6 +111,8 @@ func TestTheHeaderNamesEveryFieldOfARecord(t *testing.T) {
 			}
 		}
 	}
+	// What left is a list, of which a line has the names and the bytes of all.
+	fields = append(fields[:len(fields)-1], "left_to", "bytes_out", "bytes_in")
 	if diff := cmp.Diff(fields, header); diff != "" {
 		t.Errorf("(-record +header)\n%s", diff)
 	}

@@ -58,7 +58,8 @@ func exportCommand(f *flags) *cobra.Command {
 	return c
 }
 
-func exportRecords(c *cobra.Command, paths datadir.Paths, format export.Format, filter audit.Filter, output string) error {
+// latest has a running server put its latest records into the database, which has to be there.
+func latest(c *cobra.Command, paths datadir.Paths) error {
 	if _, err := os.Stat(paths.Database); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no audit in %s yet; `mlxbar serve` makes one, and --data-dir names another folder", paths.Root)
 	}
@@ -66,6 +67,13 @@ func exportRecords(c *cobra.Command, paths datadir.Paths, format export.Format, 
 	defer host.Close()
 	if err := host.FlushAudit(c.Context()); err != nil {
 		fmt.Fprintln(c.ErrOrStderr(), "mlxbar:", err)
+	}
+	return nil
+}
+
+func exportRecords(c *cobra.Command, paths datadir.Paths, format export.Format, filter audit.Filter, output string) error {
+	if err := latest(c, paths); err != nil {
+		return err
 	}
 	if output != "" {
 		n, err := export.File(c.Context(), paths.Database, output, format, filter, nil)

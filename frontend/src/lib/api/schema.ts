@@ -275,27 +275,41 @@ export interface paths {
         /** Change an API key's name and limits */
         put: operations["putApiKeysId"];
         post?: never;
-        /**
-         * Take an API key back
-         * @description It is refused at once. For ten seconds POST /api/keys/{id}/undelete makes it good again, unless the server ends.
-         */
+        /** Take an API key back */
         delete: operations["deleteApiKeysId"];
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/keys/{id}/undelete": {
+    "/api/ledger": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** What left this machine and what it cost, by day and provider */
+        get: operations["getApiLedger"];
         put?: never;
-        /** Make an API key good again that was taken back */
-        post: operations["postApiKeysIdUndelete"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ledger/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The ledger as a file, a line for each day and provider */
+        get: operations["getApiLedgerExport"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -390,15 +404,15 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/providers": {
+    "/api/prices": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** Providers that the settings name, and where their keys are */
-        get: operations["getApiProviders"];
+        /** What providers charge for tokens */
+        get: operations["getApiPrices"];
         put?: never;
         post?: never;
         delete?: never;
@@ -407,44 +421,17 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/providers/{name}/key": {
+    "/api/providers": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
-        /**
-         * Keep a provider's key in the keychain
-         * @description The settings then name it in api_key_keychain. The system may ask for the keychain's password meanwhile.
-         */
-        put: operations["putApiProvidersNameKey"];
-        post?: never;
-        /**
-         * Remove a provider's key from the keychain
-         * @description It cannot be had back: a page that offers to undo this waits before it asks. The key of a provider that the settings no longer have can be removed as well.
-         */
-        delete: operations["deleteApiProvidersNameKey"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/providers/{name}/test": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
+        /** Providers that the settings name */
+        get: operations["getApiProviders"];
         put?: never;
-        /**
-         * Ask a provider for its models, to see whether it can be asked
-         * @description Nothing but that is asked, and no tokens are used. A provider that does not answer well is a test that was made: its answer has ok false.
-         */
-        post: operations["postApiProvidersNameTest"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -771,6 +758,24 @@ export interface components {
              */
             undo_until?: string;
         };
+        AuditDeparture: {
+            /**
+             * Format: int64
+             * @description Received from it.
+             */
+            bytes_in: number;
+            /**
+             * Format: int64
+             * @description Sent to it.
+             */
+            bytes_out: number;
+            /**
+             * Format: int64
+             * @description Of its last answer; 0 when none came.
+             */
+            http_status: number;
+            provider: string;
+        };
         AuditPage: {
             /** @description The cursor of the following page; empty on the last, and in any order but the newest first. */
             next: string;
@@ -804,6 +809,8 @@ export interface components {
             /** Format: int64 */
             id: number;
             key_id: string;
+            /** @description The providers elsewhere that were sent it, in order; left out when it stayed on this machine. */
+            left?: components["schemas"]["AuditDeparture"][] | null;
             model: string;
             /** Format: double */
             prompt_ms: number | null;
@@ -919,8 +926,6 @@ export interface components {
              * @enum {string}
              */
             prompt?: "short" | "medium" | "long";
-            /** @description Of a suite: the routes to take; providers whose routes are not among them are not asked. Left out: all. */
-            routes?: ("local-llamacpp" | "local-mlx" | "openai" | "anthropic" | "failover")[];
             /**
              * Format: int64
              * @description Requests of each case.
@@ -990,28 +995,15 @@ export interface components {
         EngineStatus: {
             detail: string;
             engine: string;
-            /**
-             * Format: int64
-             * @description Requests that it was given and has not answered to their end.
-             */
+            /** Format: int64 */
             in_flight: number;
             /** Format: int64 */
             memory_bytes: number;
             model: string;
             /** Format: int64 */
             pid: number;
-            /**
-             * Format: int64
-             * @description How many it answers at once; 0 while nothing is loaded, or where that is not known.
-             */
-            slots: number;
             /** @enum {string} */
             state: "idle" | "installing" | "loading" | "ready" | "failed";
-            /**
-             * Format: int64
-             * @description Those in flight that are more than that: they wait inside it.
-             */
-            waiting: number;
         };
         EnginesOutputBody: {
             engines: components["schemas"]["EngineStatus"][];
@@ -1031,14 +1023,6 @@ export interface components {
             ok: boolean;
             problem: string;
         };
-        KeyRemoval: {
-            /** @description The keychain had it and has it no longer. It cannot be had back from mlxbar. */
-            removed: boolean;
-            /** @description The settings named it and no longer do: the provider is asked without a key. */
-            unnamed: boolean;
-            /** @description Other providers that take the same key, which therefore stays in the keychain. */
-            users: string[];
-        };
         KeyRequest: {
             limits?: components["schemas"]["AccessLimits"];
             /** @description Who uses it. */
@@ -1046,6 +1030,167 @@ export interface components {
         };
         KeysOutputBody: {
             keys: components["schemas"]["AccessKey"][];
+        };
+        LedgerLine: {
+            /**
+             * Format: int64
+             * @description Bodies that came from elsewhere.
+             */
+            bytes_in: number;
+            /**
+             * Format: int64
+             * @description Bodies that were sent away from this machine.
+             */
+            bytes_out: number;
+            /**
+             * Format: int64
+             * @description Those among the prompt's that were read from a cache.
+             */
+            cached_tokens: number;
+            /** Format: int64 */
+            completion_tokens: number;
+            /**
+             * Format: double
+             * @description What they cost, as far as that is known; null when of none it is, and for what was answered on this machine.
+             */
+            cost_usd: number | null;
+            /** Format: date */
+            day: string;
+            /**
+             * Format: int64
+             * @description Those among them that the provider gave no good answer to.
+             */
+            failed: number;
+            /** @description The provider is elsewhere, and was sent what is counted here. */
+            left: boolean;
+            /** Format: int64 */
+            prompt_tokens: number;
+            /** @description A provider's name in the settings, an engine's, or empty for requests that came to neither. */
+            provider: string;
+            /** Format: int64 */
+            requests: number;
+            /**
+             * Format: int64
+             * @description How many may have cost something that is not known: the model has no price, or the answer told no tokens.
+             */
+            unpriced: number;
+            /**
+             * Format: double
+             * @description For what was answered on this machine: what its tokens cost at compare_with, by the prices of their time; null when that has no price.
+             */
+            would_have_cost_usd: number | null;
+        };
+        LedgerReport: {
+            /** @description The model by whose price would_have_cost_usd is reckoned. */
+            compare_with: string;
+            /**
+             * Format: date
+             * @description The first day.
+             */
+            from: string;
+            /** @description All that was for this machine, or came to nobody. A request that left, and was then answered here, counts in both. */
+            here: components["schemas"]["LedgerSum"];
+            /** @description All that left this machine. */
+            left: components["schemas"]["LedgerSum"];
+            /** @description The newest day first; within it what left before what was here. */
+            lines: components["schemas"]["LedgerLine"][];
+            /** @description What left before what was here. */
+            providers: components["schemas"]["LedgerTotal"][];
+            /**
+             * Format: date
+             * @description The last day.
+             */
+            to: string;
+            /** @description The time zone whose days they are. */
+            zone: string;
+        };
+        LedgerSum: {
+            /**
+             * Format: int64
+             * @description Bodies that came from elsewhere.
+             */
+            bytes_in: number;
+            /**
+             * Format: int64
+             * @description Bodies that were sent away from this machine.
+             */
+            bytes_out: number;
+            /**
+             * Format: int64
+             * @description Those among the prompt's that were read from a cache.
+             */
+            cached_tokens: number;
+            /** Format: int64 */
+            completion_tokens: number;
+            /**
+             * Format: double
+             * @description What they cost, as far as that is known; null when of none it is, and for what was answered on this machine.
+             */
+            cost_usd: number | null;
+            /**
+             * Format: int64
+             * @description Those among them that the provider gave no good answer to.
+             */
+            failed: number;
+            /** Format: int64 */
+            prompt_tokens: number;
+            /** Format: int64 */
+            requests: number;
+            /**
+             * Format: int64
+             * @description How many may have cost something that is not known: the model has no price, or the answer told no tokens.
+             */
+            unpriced: number;
+            /**
+             * Format: double
+             * @description For what was answered on this machine: what its tokens cost at compare_with, by the prices of their time; null when that has no price.
+             */
+            would_have_cost_usd: number | null;
+        };
+        LedgerTotal: {
+            /**
+             * Format: int64
+             * @description Bodies that came from elsewhere.
+             */
+            bytes_in: number;
+            /**
+             * Format: int64
+             * @description Bodies that were sent away from this machine.
+             */
+            bytes_out: number;
+            /**
+             * Format: int64
+             * @description Those among the prompt's that were read from a cache.
+             */
+            cached_tokens: number;
+            /** Format: int64 */
+            completion_tokens: number;
+            /**
+             * Format: double
+             * @description What they cost, as far as that is known; null when of none it is, and for what was answered on this machine.
+             */
+            cost_usd: number | null;
+            /**
+             * Format: int64
+             * @description Those among them that the provider gave no good answer to.
+             */
+            failed: number;
+            left: boolean;
+            /** Format: int64 */
+            prompt_tokens: number;
+            provider: string;
+            /** Format: int64 */
+            requests: number;
+            /**
+             * Format: int64
+             * @description How many may have cost something that is not known: the model has no price, or the answer told no tokens.
+             */
+            unpriced: number;
+            /**
+             * Format: double
+             * @description For what was answered on this machine: what its tokens cost at compare_with, by the prices of their time; null when that has no price.
+             */
+            would_have_cost_usd: number | null;
         };
         LinkOutputBody: {
             /** @example http://127.0.0.1:10242/login?code=ABC */
@@ -1087,11 +1232,70 @@ export interface components {
             /** @description The key itself: what clients send. It is not kept and cannot be told again. */
             secret: string;
         };
-        OpenModel: {
-            /** @description Its name at the provider. */
-            model: string;
-            /** Format: date-time */
-            retry_at: string;
+        PriceList: {
+            /** @description Those that mlxbar brings along. */
+            built_in: components["schemas"]["PricesPrice"][];
+            /** @enum {string} */
+            currency: "USD";
+            /** @description Where a person's own prices stand; they come before the others. */
+            file: string;
+            /** @description Those of the file. */
+            own: components["schemas"]["PricesPrice"][];
+            /** @description Why that file is not in force as it stands, or empty. */
+            problem: string;
+        };
+        PricesPrice: {
+            /**
+             * Format: double
+             * @description Those written to it; left out they cost as others.
+             */
+            cache_write?: number;
+            /**
+             * Format: double
+             * @description Those written to it for an hour; left out they cost as those of cache_write.
+             */
+            cache_write_1h?: number;
+            /**
+             * Format: double
+             * @description Those read from the provider's cache; left out they cost as others.
+             */
+            cached_input?: number;
+            /**
+             * Format: date
+             * @description The day, by UTC, on which it takes effect.
+             */
+            from: string;
+            /** @description The host in the provider's base_url; left out it is any. */
+            host?: string;
+            /**
+             * Format: double
+             * @description Tokens of the prompt.
+             */
+            input: number;
+            /**
+             * @description The protocol of the provider.
+             * @enum {string}
+             */
+            kind: "openai" | "anthropic";
+            /** @description Names, or patterns in which * stands for any characters. */
+            models: string[];
+            /**
+             * Format: double
+             * @description Tokens of the answer; left out for models that give none, such as those of embeddings.
+             */
+            output?: number;
+            /**
+             * Format: int64
+             * @description Only for prompts of more tokens than this.
+             */
+            over?: number;
+            /**
+             * Format: date
+             * @description The day on which it was read there.
+             */
+            seen: string;
+            /** @description Where the price was read. */
+            source: string;
         };
         ProblemDocument: {
             detail: string;
@@ -1116,42 +1320,10 @@ export interface components {
             type: string;
         };
         Provider: {
-            /** @description The environment variable that holds its key; empty for none. */
             api_key_env: string;
-            /** @description What the keychain keeps its key under; empty for none. */
-            api_key_keychain: string;
             base_url: string;
-            key: components["schemas"]["ProviderKey"];
-            /** @enum {string} */
-            kind: "openai" | "anthropic";
-            /** @description What goes there leaves this machine. */
-            leaves: boolean;
+            kind: string;
             name: string;
-            /** @description Models of it that failed too often and are left alone for a while. */
-            open: components["schemas"]["OpenModel"][];
-        };
-        ProviderKey: {
-            /** @description What is the matter and what to do; empty when all is well. */
-            detail: string;
-            /**
-             * @description none: it is asked without a key.
-             * @enum {string}
-             */
-            source: "none" | "variable" | "keychain";
-            /** @enum {string} */
-            state: "none" | "variable-set" | "variable-not-set" | "in-keychain" | "not-in-keychain" | "keychain-locked" | "no-keychain" | "keychain-unreadable";
-        };
-        ProviderTest: {
-            /** Format: double */
-            duration_ms: number;
-            /**
-             * Format: int64
-             * @description How many models it lists.
-             */
-            models: number;
-            ok: boolean;
-            /** @description What is the matter when it is not ok. */
-            problem?: components["schemas"]["TestProblem"];
         };
         ProvidersOutputBody: {
             providers: components["schemas"]["Provider"][];
@@ -1295,12 +1467,6 @@ export interface components {
             /** Format: int64 */
             weight: number;
         };
-        SecretKey: {
-            /** @description 1 to 2000 printable ASCII characters without blanks. */
-            key: string;
-        } & {
-            [key: string]: unknown;
-        };
         Status: {
             /** @description Host and port that the server listens on. */
             addr: string;
@@ -1309,8 +1475,6 @@ export interface components {
             audit: components["schemas"]["Health"];
             data_dir: string;
             engines: components["schemas"]["EngineStatus"][];
-            /** @description Other machines can reach addr, so requests need an API key whatever server.require_api_key says. */
-            exposed: boolean;
             /**
              * Format: int64
              * @description Inference requests being served.
@@ -1318,23 +1482,15 @@ export interface components {
             in_flight: number;
             /** Format: int64 */
             pid: number;
+            prices: components["schemas"]["Health"];
             settings: components["schemas"]["Health"];
             /** Format: date-time */
             started_at: string;
             /** @enum {string} */
             state: "running" | "draining";
-            /**
-             * @description Where programs on this machine find it.
-             * @example http://127.0.0.1:10242
-             */
+            /** @example http://127.0.0.1:10242 */
             url: string;
             version: string;
-        };
-        TestProblem: {
-            detail: string;
-            /** @description A kind of problem, such as upstream-key. */
-            kind: string;
-            title: string;
         };
         /** mlxbar settings */
         Settings: {
@@ -1385,6 +1541,14 @@ export interface components {
                  */
                 preload: string[];
             };
+            /** @description What requests cost; what providers charge stands in prices.json. */
+            ledger?: {
+                /**
+                 * @description The model by whose price the ledger says what requests on this machine would have cost elsewhere; empty compares with none.
+                 * @default gpt-5-mini
+                 */
+                compare_with: string;
+            };
             /**
              * @description Nothing leaves this machine: a request that would is refused.
              * @default false
@@ -1395,10 +1559,8 @@ export interface components {
              * @default []
              */
             providers: {
-                /** @description The environment variable that holds its API key. */
+                /** @description The environment variable that holds its API key; empty sends none. */
                 api_key_env?: string;
-                /** @description What the OS keychain keeps its API key under; mlxbar providers set-key writes it. With neither this nor api_key_env no key is sent. */
-                api_key_keychain?: string;
                 /** @description Its address with the version, such as https://api.openai.com/v1. */
                 base_url: string;
                 /**
@@ -1434,7 +1596,7 @@ export interface components {
             /** @description The address that tools speak to. */
             server?: {
                 /**
-                 * @description Host and port. Beyond 127.0.0.1, [::1] and localhost, such as at 0.0.0.0, other machines can ask, and requests then need an API key in any case.
+                 * @description Host and port; the host is a loopback address.
                  * @default 127.0.0.1:10242
                  */
                 addr: string;
@@ -1449,7 +1611,7 @@ export interface components {
                  */
                 max_body_mb: number;
                 /**
-                 * @description Requests need an API key that mlxbar gave out, also on this machine.
+                 * @description Requests need an API key that mlxbar gave out.
                  * @default false
                  */
                 require_api_key: boolean;
@@ -2463,23 +2625,71 @@ export interface operations {
             };
         };
     };
-    postApiKeysIdUndelete: {
+    getApiLedger: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
+            query?: {
+                /** @description The first day, such as 2026-01-31; left out, 29 days before the last. */
+                from?: string;
+                /** @description The last day; today if left out. */
+                to?: string;
+                /** @description The time zone whose days they are, such as Europe/Berlin; the server's if left out. */
+                zone?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description No Content */
-            204: {
+            /** @description OK */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["LedgerReport"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    getApiLedgerExport: {
+        parameters: {
+            query: {
+                /** @description The first day, such as 2026-01-31; left out, 29 days before the last. */
+                from?: string;
+                /** @description The last day; today if left out. */
+                to?: string;
+                /** @description The time zone whose days they are, such as Europe/Berlin; the server's if left out. */
+                zone?: string;
+                /** @description csv or jsonl. */
+                format: string;
+                /** @description As for the audit's export. */
+                watch?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description CSV (RFC 4180), or one JSON object a line. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/jsonl": string;
+                    "text/csv": string;
+                };
             };
             /** @description Error */
             default: {
@@ -2645,6 +2855,35 @@ export interface operations {
             };
         };
     };
+    getApiPrices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     getApiProviders: {
         parameters: {
             query?: never;
@@ -2661,106 +2900,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProvidersOutputBody"];
-                };
-            };
-            /** @description Error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
-    };
-    putApiProvidersNameKey: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description A provider's name in the settings. */
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SecretKey"];
-            };
-        };
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Provider"];
-                };
-            };
-            /** @description Error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
-    };
-    deleteApiProvidersNameKey: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description A provider's name in the settings. */
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["KeyRemoval"];
-                };
-            };
-            /** @description Error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDocument"];
-                };
-            };
-        };
-    };
-    postApiProvidersNameTest: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description A provider's name in the settings. */
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProviderTest"];
                 };
             };
             /** @description Error */
