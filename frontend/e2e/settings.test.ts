@@ -39,7 +39,7 @@ const stored = async () => (await (await stage.server.api('/api/settings')).json
 it('has its sections in order, and finds settings by a word', async () => {
   const { page } = stage;
   const headings = page.locator('main h3');
-  const sections = ['General', 'Request Timeouts', 'Engines', 'Local Only', 'Providers', 'Routes', 'API Keys', 'Privacy and Retention', 'Audit Logs'];
+  const sections = ['General', 'Request Timeouts', 'Engines', 'Local Only', 'Providers', 'Routes', 'API Keys', 'Privacy and Retention', 'Costs', 'Audit Logs'];
   await eventually(() => headings.allInnerTexts()).toEqual(sections);
   const search = page.getByRole('searchbox', { name: 'Search settings' });
   await search.fill('first token');

@@ -14,11 +14,14 @@ import type {
   BenchmarkList,
   BenchmarkRequest,
   Deleted,
+  Exportable,
   ExportFormat,
   KeyRemoval,
   KeyRequest,
+  Ledger,
   LocalModel,
   NewKey,
+  PriceList,
   ProviderState,
   ProviderTest,
   Restored,
@@ -98,9 +101,15 @@ export async function getModels(): Promise<ModelName[]> {
   return list.data.map(({ id, owned_by }) => ({ id, local: owned_by === 'mlxbar', provider: owned_by }));
 }
 
-/** Where a browser downloads the audit from; how that ends is told by the live event export with the same watch. */
-export const exportAddress = (format: ExportFormat, filter: Record<string, string>, watch: string): string =>
-  `/api/audit/export?${new URLSearchParams({ format, ...filter, watch })}`;
+/** What left this machine and what it cost, by the days that period chooses: from, to and zone. */
+export const getLedger = (period: Record<string, string>): Promise<Ledger> => json(`/api/ledger?${new URLSearchParams(period)}`);
+
+/** What providers charge. */
+export const getPrices = (): Promise<PriceList> => json('/api/prices');
+
+/** Where a browser downloads something from; how that ends is told by the live event export with the same watch. */
+export const exportAddress = (what: Exportable, format: ExportFormat, filter: Record<string, string>, watch: string): string =>
+  `/api/${what}/export?${new URLSearchParams({ format, ...filter, watch })}`;
 
 /** Kept results of benchmarks, newest first, from those before an id on; and the benchmark that runs, or was the last one. */
 export const getBenchmarks = (limit: number, before = 0): Promise<BenchmarkList> =>

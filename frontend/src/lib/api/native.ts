@@ -27,6 +27,8 @@ interface Bindings {
   StartServer(): Promise<ServerState>;
   StopServer(): Promise<ServerState>;
   ExportAudit(format: ExportFormat, filter: Record<string, string>): Promise<Exported>;
+  /** The same with the ledger of some days. */
+  ExportLedger(format: ExportFormat, period: Record<string, string>): Promise<Exported>;
   /** Ends the export that runs, if one does; ExportAudit then tells that it was cancelled. */
   CancelExport(): Promise<void>;
   /** Asks where to save and writes there what base64 holds; "" when somebody thought better of it. */
@@ -64,6 +66,7 @@ function connect(): Native | null {
     StartServer: () => app.StartServer(),
     StopServer: () => app.StopServer(),
     ExportAudit: (format, filter) => app.ExportAudit(format, filter),
+    ExportLedger: (format, period) => app.ExportLedger(format, period),
     CancelExport: () => app.CancelExport(),
     SaveFile: (name, base64) => app.SaveFile(name, base64),
     CopyText: (text) => app.CopyText(text),

@@ -31,6 +31,14 @@ export type Settings = Whole<Omit<Schemas['Settings'], '$schema'>>;
 
 export type ExportEvent = Schemas['ExportEvent'];
 export type ExportFormat = 'csv' | 'jsonl';
+/** What there is to export. */
+export type Exportable = 'audit' | 'ledger';
+
+export type Ledger = Schemas['LedgerReport'];
+export type LedgerLine = Schemas['LedgerLine'];
+export type LedgerSum = Ledger['left'];
+export type PriceList = Schemas['PriceList'];
+export type Price = PriceList['own'][number];
 
 export type BenchmarkRun = Schemas['BenchmarkRun'];
 export type BenchmarkList = Schemas['BenchmarkList'];

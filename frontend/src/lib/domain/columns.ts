@@ -2,7 +2,8 @@
 import type { AuditRecord } from '../api/types';
 import type { SortKey } from './order';
 import { elapsed } from './requests';
-import { clock, duration, rate, tokens, unknown } from './units';
+import { leftTo } from './left';
+import { clock, duration, money, rate, tokens, unknown } from './units';
 
 export interface Column {
   id: string;
@@ -39,6 +40,8 @@ export const columns: readonly Column[] = [
   { id: 'prompt_tokens', label: 'Prompt tokens', width: 112, number: true, text: (r) => count(r.prompt_tokens) },
   { id: 'completion_tokens', label: 'Completion tokens', width: 136, number: true, text: (r) => count(r.completion_tokens) },
   { id: 'cached_tokens', label: 'Cached tokens', width: 112, number: true, text: (r) => count(r.cached_tokens) },
+  { id: 'cost_usd', label: 'Cost', width: 90, number: true, text: (r) => money(r.cost_usd) },
+  { id: 'left', label: 'Left to', width: 120, text: (r) => leftTo(r) || unknown },
   { id: 'attempts', label: 'Attempts', width: 80, number: true, text: (r) => String(r.attempts) },
   { id: 'http_status', label: 'HTTP status', width: 96, number: true, text: (r) => String(r.http_status ?? unknown) },
   { id: 'error_type', label: 'Error type', width: 160, text: (r) => r.error_type || unknown },

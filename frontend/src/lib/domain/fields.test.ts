@@ -9,7 +9,7 @@ const fields = sections.flatMap((s) => s.fields);
 
 it('has the sections in their order', () => {
   expect(sections.map((s) => s.title)).toEqual([
-    'General', 'Request Timeouts', 'Engines', 'Local Only', 'Providers', 'Routes', 'API Keys', 'Privacy and Retention', 'Audit Logs',
+    'General', 'Request Timeouts', 'Engines', 'Local Only', 'Providers', 'Routes', 'API Keys', 'Privacy and Retention', 'Costs', 'Audit Logs',
   ]);
   expect(section('engines').title).toBe('Engines');
   expect(() => section('gone')).toThrow('gone');

@@ -93,6 +93,19 @@ export const sections: readonly SectionSpec[] = [
       { path: 'telemetry.service_name', label: 'Telemetry name', kind: 'text', placeholder: 'mlxbar' },
     ],
   },
+  {
+    name: 'ledger',
+    title: 'Costs',
+    fields: [
+      {
+        path: 'ledger.compare_with',
+        label: 'Compare with',
+        kind: 'text',
+        placeholder: 'gpt-5-mini',
+        note: 'What providers charge is listed on the page Ledger; prices.json in the data folder corrects it.',
+      },
+    ],
+  },
   { name: 'audit', title: 'Audit Logs', fields: [] },
 ];
 

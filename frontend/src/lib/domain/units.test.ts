@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ago, bytes, clock, duration, moment, percent, rate, tokens } from './units';
+import { ago, bytes, clock, duration, money, moment, percent, rate, tokens } from './units';
 
 test.each([
   [0, '0 ms'],
@@ -74,4 +74,18 @@ describe('times', () => {
     [200_000, '2 days ago'],
     [-30, 'just now'],
   ])('%s seconds back is %s', (seconds, want) => expect(ago(new Date(now.getTime() - seconds * 1000), now)).toBe(want));
+});
+
+test.each([
+  [null, '–'],
+  [undefined, '–'],
+  [0, '$0'],
+  [0.00001, 'under $0.0001'],
+  [0.00312, '$0.0031'],
+  [0.0099, '$0.0099'],
+  [0.00999, '$0.01'],
+  [1.236, '$1.24'],
+  [1204.5, '$1,204.50'],
+])('writes %s dollars as %s', (usd, text) => {
+  expect(money(usd)).toBe(text);
 });

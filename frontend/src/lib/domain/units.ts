@@ -37,6 +37,15 @@ export function bytes(n: number | null | undefined): string {
   return `${(n / 1e9).toFixed(1)} GB`;
 }
 
+/** $1.24, $0.0031, under $0.0001, $0; dollars, to two digits of what is less than a cent */
+export function money(usd: number | null | undefined): string {
+  if (usd == null || !Number.isFinite(usd)) return unknown;
+  if (usd === 0) return '$0';
+  if (usd < 0.0001) return 'under $0.0001';
+  if (usd < 0.00995) return `$${Number(usd.toPrecision(2))}`;
+  return `$${usd.toLocaleString('en', { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
+}
+
 /** 0 %, 0.4 %, 12 %, 180 % */
 export function percent(n: number | null | undefined): string {
   if (n == null || !Number.isFinite(n)) return unknown;

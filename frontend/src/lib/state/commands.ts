@@ -17,6 +17,7 @@ export function commands(models: readonly LocalModel[]): Command[] {
 function pageCommands(): Command[] {
   return [
     { id: 'overview', label: 'Overview', group: 'Pages', run: () => place.go('overview') },
+    { id: 'ledger', label: 'Ledger', group: 'Pages', hint: 'what left this machine', run: () => place.go('ledger') },
     { id: 'benchmarks', label: 'Benchmarks', group: 'Pages', run: () => place.go('benchmarks') },
     { id: 'settings', label: 'Settings', group: 'Pages', run: () => place.go('settings') },
     ...sections.map(

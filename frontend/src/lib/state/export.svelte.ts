@@ -1,18 +1,19 @@
-// One export of the audit at a time, whoever asked for it: a button or the palette.
-import { exportAddress, getStats } from '../api/client';
+// One export at a time, whoever asked for it: a button or the palette.
+import { exportAddress, getLedger, getStats } from '../api/client';
 import { native, type ExportProgress } from '../api/native';
 import { sentence } from '../api/problem';
-import type { ExportFormat } from '../api/types';
+import type { Exportable, ExportFormat } from '../api/types';
 import { server } from './server.svelte';
 import { toasts } from './toast.svelte';
 
-const count = (records: number): string => (records === 1 ? '1 record' : `${records.toLocaleString('en')} records`);
+const words: Record<Exportable, string> = { audit: 'record', ledger: 'line' };
+const count = (n: number, what: Exportable): string => (n === 1 ? `1 ${words[what]}` : `${n.toLocaleString('en')} ${words[what]}s`);
 
 /** What to say of a download that the browser did not take to its end; without records the server is gone. */
-const brokenOff = (records?: number): string =>
-  records === undefined
+const brokenOff = (what: Exportable, n?: number): string =>
+  n === undefined
     ? 'the server stopped before the download was complete. Start it and export again'
-    : `the browser broke the download off after ${count(records)}. If nobody cancelled it, its disk may be full: the browser’s list of downloads says why. Make room and export again`;
+    : `the browser broke the download off after ${count(n, what)}. If nobody cancelled it, its disk may be full: the browser’s list of downloads says why. Make room and export again`;
 
 class ExportState {
   busy = $state(false);
@@ -24,19 +25,19 @@ class ExportState {
   /** The same with the whole path of the file. */
   whole = $state('');
 
-  /** Writes the records that filter chooses: the window through the system's dialog, a browser as a download. */
-  async save(format: ExportFormat, filter: Record<string, string>): Promise<void> {
+  /** Writes what filter chooses: the window through the system's dialog, a browser as a download. */
+  async save(format: ExportFormat, filter: Record<string, string>, what: Exportable = 'audit'): Promise<void> {
     if (this.busy) return;
     this.#say('');
     this.busy = true;
     if (!native) {
-      await this.#download(format, filter);
+      await this.#download(format, filter, what);
       this.busy = false;
       return;
     }
     const end = native.onExportProgress((now) => (this.progress = now));
     try {
-      const { path, cancelled } = await native.ExportAudit(format, filter);
+      const { path, cancelled } = await (what === 'audit' ? native.ExportAudit(format, filter) : native.ExportLedger(format, filter));
       if (cancelled) this.#say('Export cancelled; no file was written.');
       else if (path) this.#say(`Saved as ${path.split('/').pop()}`, `Saved as ${path}`);
     } catch (error) {
@@ -52,9 +53,9 @@ class ExportState {
    * A browser writes the file by itself, shows how far it is and keeps no half one; but it tells the page nothing of a download. So
    * the server is asked beforehand whether it answers, and tells afterwards whether the browser took all of it.
    */
-  async #download(format: ExportFormat, filter: Record<string, string>): Promise<void> {
+  async #download(format: ExportFormat, filter: Record<string, string>, what: Exportable): Promise<void> {
     try {
-      await getStats(filter);
+      await (what === 'audit' ? getStats(filter) : getLedger(filter));
     } catch (error) {
       this.#failed(error);
       return;
@@ -63,11 +64,11 @@ class ExportState {
     const end = server.onExport((how) => {
       if (how && how.watch !== watch) return;
       end();
-      if (how?.complete) this.#say(`Sent to the browser: ${count(how.records)}`);
-      else this.#failed(new Error(brokenOff(how?.records)));
+      if (how?.complete) this.#say(`Sent to the browser: ${count(how.records, what)}`);
+      else this.#failed(new Error(brokenOff(what, how?.records)));
     });
     const link = document.createElement('a');
-    link.href = exportAddress(format, filter, watch);
+    link.href = exportAddress(what, format, filter, watch);
     link.download = '';
     link.click();
   }
