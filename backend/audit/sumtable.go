@@ -88,10 +88,14 @@ func (t txSums) add(k tallyKey, change *Tally) error {
 
 // add never empties a tally: the writer only adds to them.
 func (d driverSums) add(k tallyKey, change *Tally) error {
-	args := d.w.args[:0]
-	for _, v := range append(k.args(), change.args()...) {
-		args = append(args, driver.NamedValue{Ordinal: len(args) + 1, Value: v})
+	a := arguments(d.w.args)
+	a.put(k.block)
+	a.put(k.quarter)
+	a.text(k.provider)
+	a.put(k.away)
+	for _, f := range change.figures() {
+		a.put(*f)
 	}
-	_, err := exec(d.ctx, d.w.addTally, args)
+	_, err := exec(d.ctx, d.w.addTally, d.w.args[:len(d.w.args)-len(a)])
 	return err
 }

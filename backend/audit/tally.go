@@ -105,16 +105,11 @@ func addTally() string {
 		strings.Repeat(", ?", len(tallyFigures)) + ") ON CONFLICT DO UPDATE SET " + strings.Join(sums, ", ")
 }
 
-func (k tallyKey) args() []any {
-	away := int64(0)
-	if k.away {
-		away = 1
-	}
-	return []any{k.block, k.quarter, k.provider, away}
-}
+func (k tallyKey) args() []any { return []any{k.block, k.quarter, k.provider, k.away} }
 
-func (t *Tally) figures() []*int64 {
-	return []*int64{&t.Requests, &t.Failed, &t.PromptTokens, &t.CompletionTokens, &t.CachedTokens, &t.BytesOut, &t.BytesIn, &t.CostNanos, &t.Unpriced}
+// figures are in the order of tallyFigures.
+func (t *Tally) figures() [9]*int64 {
+	return [...]*int64{&t.Requests, &t.Failed, &t.PromptTokens, &t.CompletionTokens, &t.CachedTokens, &t.BytesOut, &t.BytesIn, &t.CostNanos, &t.Unpriced}
 }
 
 func (t *Tally) args() []any {

@@ -280,7 +280,7 @@ func (c *watch) printed() {
 	c.t.Helper()
 	for _, path := range []string{
 		"/metrics", "/healthz", "/readyz", "/v1/models", "/api/status", "/api/settings", "/api/models", "/api/engines", "/api/providers", "/api/requests", "/api/activity",
-		"/api/audit?limit=200", "/api/audit/stats", "/api/audit/export?format=csv", "/api/audit/export?format=jsonl",
+		"/api/audit?limit=200", "/api/audit/stats", "/api/audit/export?format=csv", "/api/audit/export?format=jsonl", "/api/ledger", "/api/ledger/export?format=jsonl", "/api/prices",
 	} {
 		status, answer := c.do(c.t.Context(), canary.Ask{Method: "GET", Path: path}, true)
 		if status != http.StatusOK || len(answer) == 0 {

@@ -59,6 +59,7 @@ var refused = []struct{ method, path, body string }{
 	{"GET", "/v1/models?api_key=QUERY", ""},
 	{"GET", "/api/status?QUERY=1", ""},
 	{"GET", "/api/audit?limit=QUERY", ""},
+	{"GET", "/api/ledger?from=QUERY", ""},
 	{"POST", "/api/session", `{"token": "LOGIN"}`},
 	{"POST", "/api/session", `{"token": ["LOGIN"], "LOGIN": 1}`},
 	{"PATCH", "/api/settings", `{"api_key": "SETTING"}`},

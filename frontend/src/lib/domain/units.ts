@@ -13,13 +13,14 @@ export function duration(ms: number | null | undefined): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** 612, 3.4k, 120k, 1.2M */
+/** 612, 3.4k, 120k, 1.2M, 1.4B */
 export function tokens(n: number | null | undefined): string {
   if (n == null || !Number.isFinite(n)) return unknown;
   if (n < 1000) return String(Math.round(n));
   if (n < 99_950) return `${(n / 1000).toFixed(1)}k`;
   if (n < 999_500) return `${Math.round(n / 1000)}k`;
-  return `${(n / 1_000_000).toFixed(1)}M`;
+  if (n < 999_950_000) return `${(n / 1_000_000).toFixed(1)}M`;
+  return `${(n / 1_000_000_000).toFixed(1)}B`;
 }
 
 /** 68 tokens/s, 7.4 tokens/s */
