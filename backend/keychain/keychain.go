@@ -75,6 +75,9 @@ func within[T any](ctx context.Context, what string, do func() (T, error)) (T, e
 	go func() {
 		one.Lock()
 		defer one.Unlock()
+		if ctx.Err() != nil { // who asked has left while it waited for its turn
+			return
+		}
 		defer letGo()
 		value, err := do()
 		done <- outcome{value, err}

@@ -127,3 +127,18 @@ func TestAKeychainThatDoesNotAnswerIsGivenUp(t *testing.T) {
 		})
 	}
 }
+
+// What waited for its turn behind a silent keychain, and was given up, is not done later.
+func TestWhatWasGivenUpBeforeItBeganIsNotDone(t *testing.T) {
+	bus := secrets.New(t)
+	bus.Freeze()
+	for _, account := range []string{"FIRST_KEY", "SECOND_KEY"} { // the first has begun when it is given up
+		if err := keychain.Set(within(t, 100*time.Millisecond), account, "secret"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: %v", account, err)
+		}
+	}
+	bus.Thaw()
+	if got, err := keychain.Get(within(t, patience), "SECOND_KEY"); !errors.Is(err, keychain.ErrNotFound) {
+		t.Errorf("got %q, %v", got, err)
+	}
+}

@@ -102,6 +102,11 @@ func property(ctx context.Context, conn *dbus.Conn, at dbus.ObjectPath, face, na
 
 // letGo closes the connection that the library would keep until the program's end.
 func letGo() {
+	there, err := dbus.SessionBusPrivateNoAutoStartup()
+	if err != nil { // it has gone meanwhile, and asking the library for it would start another
+		return
+	}
+	there.Close()
 	if conn, err := dbus.SessionBus(); err == nil {
 		conn.Close() // nobody else has it
 	}

@@ -166,6 +166,14 @@ func (b *Bus) Freeze() {
 	}
 }
 
+// Thaw has it answer again, also what it was asked meanwhile.
+func (b *Bus) Thaw() {
+	b.t.Helper()
+	if err := b.keyring.Process.Signal(syscall.SIGCONT); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
 // stopped says whether each of the keychain's threads stands still: a signal takes its time.
 func (b *Bus) stopped() bool {
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", b.keyring.Process.Pid))
