@@ -1,0 +1,181 @@
+package connect
+
+// Read is when the tools' own documents were read for what this table says, and tried where Tried says so.
+const Read = "2026-11-26"
+
+// Tool is a program or library that can be pointed at this server.
+type Tool struct {
+	ID    string
+	Name  string
+	Group Group
+	Docs  string // what its makers say of it
+	// Version is that of the documents, or of the program where it was run against a server.
+	Version string
+	Notes   []string
+
+	parts []part
+	ask   ask
+}
+
+// Group is what kind of a tool one is.
+type Group string
+
+// The groups.
+const (
+	Coding  Group = "coding"
+	Library Group = "library"
+)
+
+// part is a snippet's template and what stands around it.
+type part struct {
+	title, where, language, file string
+	onlyWithKey                  bool
+}
+
+const (
+	inShell   = "In a shell, or in ~/.zshrc to keep it"
+	noteAgent = "A coding agent begins with some thousand tokens of instructions and tools: choose a model that takes in 32k tokens or more and calls tools."
+)
+
+// setKey is for tools that read the key from the environment themselves.
+var setKey = part{title: "API key", where: inShell, language: "shell", file: "key.sh", onlyWithKey: true}
+
+// Tools are all that are known, in the order in which they are shown. What stands beside Version was the
+// current one on the day of Read:
+//
+//   - Claude Code 2.1.197, Codex 0.171.0, opencode 1.18.33 and aider 0.86.2 were run with these snippets.
+//   - Zed: docs/src/ai/use-api-access.md of its repository. Continue: docs/reference.mdx and
+//     customize/model-providers/top-level/openai.mdx of 1.5.45. Cursor: its help on API keys.
+//   - The libraries' README files.
+func Tools() []Tool { return append([]Tool{}, tools...) }
+
+// Find gives the tool of an id.
+func Find(id string) (Tool, bool) {
+	for _, t := range tools {
+		if t.ID == id {
+			return t, true
+		}
+	}
+	return Tool{}, false
+}
+
+// IDs are those of all tools.
+func IDs() []string {
+	ids := make([]string, len(tools))
+	for i, t := range tools {
+		ids[i] = t.ID
+	}
+	return ids
+}
+
+var tools = []Tool{
+	{
+		ID: "claude-code", Name: "Claude Code", Group: Coding, Version: "2.1.197", Docs: "https://code.claude.com/docs/en/llm-gateway",
+		Notes: []string{
+			"Unset ANTHROPIC_API_KEY where it is set: it is sent instead of the token.",
+			"CLAUDE_CODE_ATTRIBUTION_HEADER=0 keeps a line that changes from one conversation to the next out of the prompt's head, so that a local model need not read all of it anew.",
+			noteAgent,
+		},
+		parts: []part{
+			{title: "For one shell", where: "In a shell", language: "shell", file: "claude-code.sh"},
+			{title: "Or for good", where: "~/.claude/settings.json", language: "json", file: "claude-code.json"},
+		},
+		ask: ask{protocol: messages, path: "/v1/messages?beta=true", body: "claude-code.json", agent: true, headers: map[string]string{
+			"Anthropic-Version": "2023-06-01",
+			"Anthropic-Beta":    "claude-code-20250219,interleaved-thinking-2025-05-14,context-management-2025-06-27,prompt-caching-scope-2026-01-05,effort-2025-11-24",
+			"X-App":             "cli",
+		}},
+	},
+	{
+		ID: "codex", Name: "Codex", Group: Coding, Version: "0.171.0", Docs: "https://developers.openai.com/codex/config-advanced",
+		Notes: []string{"Codex says that it has no metadata of the model, and goes on.", noteAgent},
+		parts: []part{
+			{title: "Settings", where: "~/.codex/config.toml", language: "toml", file: "codex.toml"},
+			setKey,
+		},
+		ask: ask{protocol: responses, path: "/v1/responses", body: "codex.json", agent: true},
+	},
+	{
+		ID: "cursor", Name: "Cursor", Group: Coding, Version: "2026-11", Docs: "https://cursor.com/help/models-and-usage/api-keys",
+		Notes: []string{
+			"Cursor sends requests through its own servers, which cannot reach an address of this machine alone. It takes a tunnel with a public address and an API key of mlxbar's, and then what you ask passes through Cursor and the tunnel.",
+			"The check below asks as Cursor's servers would, from this machine: it does not show that they can reach it.",
+		},
+		parts: []part{
+			{title: "Settings", where: "Cursor Settings, Models, API Keys", language: "text", file: "cursor.txt"},
+		},
+		ask: ask{protocol: chat, path: "/v1/chat/completions", body: "chat-tools.json", agent: true},
+	},
+	{
+		ID: "zed", Name: "Zed", Group: Coding, Version: "2026-11", Docs: "https://zed.dev/docs/ai/use-api-access#openai-compatible",
+		Notes: []string{
+			"Zed wants an API key for every provider: where mlxbar requires none, enter any text in Zed's settings under AI, LLM Providers.",
+			"Zed reads MLXBAR_API_KEY from the environment that it was started in; one started from the Dock has only the key that its settings hold.",
+			noteAgent,
+		},
+		parts: []part{
+			{title: "Settings", where: "~/.config/zed/settings.json", language: "json", file: "zed.json"},
+			setKey,
+		},
+		ask: ask{protocol: chat, path: "/v1/chat/completions", body: "chat-tools.json", agent: true},
+	},
+	{
+		ID: "continue", Name: "Continue", Group: Coding, Version: "1.5.45", Docs: "https://docs.continue.dev/reference",
+		Notes: []string{noteAgent},
+		parts: []part{
+			{title: "Settings", where: "~/.continue/config.yaml", language: "yaml", file: "continue.yaml"},
+			{title: "API key", where: "~/.continue/.env", language: "text", file: "continue.env", onlyWithKey: true},
+		},
+		ask: ask{protocol: chat, path: "/v1/chat/completions", body: "chat-tools.json", agent: true},
+	},
+	{
+		ID: "aider", Name: "aider", Group: Coding, Version: "0.86.2", Docs: "https://aider.chat/docs/llms/openai-compat.html",
+		Notes: []string{"aider calls no tools: it takes changes out of what the model writes."},
+		parts: []part{
+			{title: "In your project", where: "In a shell", language: "shell", file: "aider.sh"},
+		},
+		ask: ask{protocol: chat, path: "/v1/chat/completions", body: "aider.json"},
+	},
+	{
+		ID: "opencode", Name: "opencode", Group: Coding, Version: "1.18.33", Docs: "https://opencode.ai/docs/providers/",
+		Notes: []string{noteAgent},
+		parts: []part{
+			{title: "Settings", where: "~/.config/opencode/opencode.json", language: "json", file: "opencode.json"},
+			setKey,
+		},
+		ask: ask{protocol: chat, path: "/v1/chat/completions", body: "chat-tools.json", agent: true},
+	},
+	{
+		ID: "curl", Name: "curl", Group: Library, Version: "8", Docs: "https://curl.se/docs/manpage.html",
+		parts: []part{
+			{title: "Chat Completions", where: "In a shell", language: "shell", file: "curl-chat.sh"},
+			{title: "Messages", where: "In a shell", language: "shell", file: "curl-messages.sh"},
+		},
+		ask: ask{protocol: chat, path: "/v1/chat/completions", body: "chat.json"},
+	},
+	{
+		ID: "openai-python", Name: "OpenAI SDK, Python", Group: Library, Version: "2.20.0", Docs: "https://github.com/openai/openai-python",
+		parts: []part{{title: "pip install openai", where: "A Python file", language: "python", file: "openai.py"}, setKey},
+		ask:   ask{protocol: chat, path: "/v1/chat/completions", body: "chat.json"},
+	},
+	{
+		ID: "openai-js", Name: "OpenAI SDK, JavaScript", Group: Library, Version: "6", Docs: "https://github.com/openai/openai-node",
+		parts: []part{{title: "npm install openai", where: "A module (.mjs)", language: "javascript", file: "openai.mjs"}, setKey},
+		ask:   ask{protocol: chat, path: "/v1/chat/completions", body: "chat.json"},
+	},
+	{
+		ID: "openai-go", Name: "OpenAI SDK, Go", Group: Library, Version: "3", Docs: "https://github.com/openai/openai-go",
+		parts: []part{{title: "go get github.com/openai/openai-go/v3", where: "main.go", language: "go", file: "openai.go.txt"}, setKey},
+		ask:   ask{protocol: chat, path: "/v1/chat/completions", body: "chat.json"},
+	},
+	{
+		ID: "anthropic-python", Name: "Anthropic SDK, Python", Group: Library, Version: "0", Docs: "https://github.com/anthropics/anthropic-sdk-python",
+		parts: []part{{title: "pip install anthropic", where: "A Python file", language: "python", file: "anthropic.py"}, setKey},
+		ask:   ask{protocol: messages, path: "/v1/messages", body: "messages.json", headers: map[string]string{"Anthropic-Version": "2023-06-01"}},
+	},
+	{
+		ID: "anthropic-js", Name: "Anthropic SDK, JavaScript", Group: Library, Version: "0", Docs: "https://github.com/anthropics/anthropic-sdk-typescript",
+		parts: []part{{title: "npm install @anthropic-ai/sdk", where: "A module (.mjs)", language: "javascript", file: "anthropic.mjs"}, setKey},
+		ask:   ask{protocol: messages, path: "/v1/messages", body: "messages.json", headers: map[string]string{"Anthropic-Version": "2023-06-01"}},
+	},
+}
