@@ -74,6 +74,7 @@ type Config struct {
 	// Benchmarks are kept results; Jobs measures anew.
 	Benchmarks *archive.Archive
 	Jobs       Jobs
+	Checker    Checker
 	// Status is the server's state at this moment.
 	Status func() Status
 	// Shutdown begins to drain the server and does not wait for it.
@@ -108,6 +109,7 @@ func Register(mux problem.Mux, c Config) *API {
 	a.registerLedger()
 	a.registerActivity()
 	a.registerBenchmarks()
+	a.registerConnect()
 	a.registerLive()
 	return a
 }

@@ -21,6 +21,7 @@ import (
 	"mlxbar/backend/admin"
 	"mlxbar/backend/audit"
 	"mlxbar/backend/bench/archive"
+	"mlxbar/backend/connect"
 	"mlxbar/backend/credentials"
 	"mlxbar/backend/engine"
 	"mlxbar/backend/gateway"
@@ -54,6 +55,16 @@ type house struct {
 	jobs      *jobs
 	shutdowns atomic.Int64
 	dir       string
+}
+
+// checker finds every tool well, but for one model.
+type checker struct{}
+
+func (checker) Check(_ context.Context, tool connect.Tool, model, _ string) (connect.Result, error) {
+	if model == "inside" {
+		return connect.Result{}, errInside
+	}
+	return connect.Result{Tool: tool.ID, Model: model, OK: true, Summary: tool.ID + " asked " + model, Notes: []string{}, Dropped: []string{}}, nil
 }
 
 type engines struct{}
@@ -120,7 +131,7 @@ func newHouse(t *testing.T, change ...func(*admin.Config)) *house {
 	way := gateway.New(gateway.Config{Settings: set.Current, Credentials: kept, Version: "test"})
 	config := admin.Config{
 		Token: token, Version: "test", Settings: set, Recorder: h.recorder, Records: audit.NewStore(h.db), Engines: engines{}, Library: library{},
-		Benchmarks: archive.New(h.db), Jobs: h.jobs, Prices: prices.Open(filepath.Join(dir, "prices.json"), nil),
+		Benchmarks: archive.New(h.db), Jobs: h.jobs, Checker: checker{}, Prices: prices.Open(filepath.Join(dir, "prices.json"), nil),
 		Router: routing.NewRouter(), Keys: keys, Credentials: kept, Providers: way, Requests: h.running, Live: h.live, Logger: log, Shutdown: func() { h.shutdowns.Add(1) },
 		Status: func() admin.Status {
 			return admin.Status{Version: "test", State: admin.StateRunning, URL: h.url, Audit: admin.HealthOf(h.recorder.Err()), Engines: engines{}.States()}

@@ -176,6 +176,12 @@ var routes = []struct {
 	{"a login in broken JSON", "POST /api/session", "", `{"token": `, 0, problem.InvalidRequest, "body", ""},
 	{"a login without a body", "POST /api/session", "", "", 0, problem.InvalidRequest, "", ""},
 	{"a login without end", "POST /api/session", "", `{"token": "` + strings.Repeat("x", 2<<20) + `"}`, 0, problem.BodyTooLarge, "", ""},
+	{"tools to connect", "GET /api/connect", "?model=mine", "", 200, "", "", `"model":"mine"`},
+	{"tools to connect, of something unknown", "GET /api/connect", "?tool=x", "", 0, problem.InvalidRequest, "query.tool", ""},
+	{"a check", "POST /api/connect/check", "", `{"tool": "codex", "model": "mine"}`, 200, "", "", `"summary":"codex asked mine"`},
+	{"a check of no tool", "POST /api/connect/check", "", `{"tool": "emacs", "model": "mine"}`, 0, problem.InvalidRequest, "body.tool", "claude-code"},
+	{"a check of no model", "POST /api/connect/check", "", `{"tool": "codex", "model": ""}`, 0, problem.InvalidRequest, "body.model", ""},
+	{"a check that fails inside", "POST /api/connect/check", "", `{"tool": "codex", "model": "inside"}`, 0, problem.Internal, "", ""},
 	{"a login link", "POST /api/session/link", "", "", 201, "", "", "/login?code="},
 	{"a logout", "DELETE /api/session", "", "", 204, "", "", ""},
 }

@@ -19,8 +19,8 @@ var mayImport = map[string]string{
 	// Programs
 	".":               "desktop tray audit audit/export datadir frontend telemetry ledger",
 	"cmd/mlxbar-tray": "desktop tray datadir telemetry",
-	"cmd/mlxbar": "interrupt server admin desktop datadir audit audit/export gateway/problem models engine/runtime " +
-		"settings storage telemetry keychain cpuprofile access credentials ledger",
+	"cmd/mlxbar": "interrupt server admin desktop datadir audit audit/export gateway/problem models engine/runtime settings " +
+		"storage telemetry keychain cpuprofile access credentials ledger connect",
 	"cmd/mlx-benchmark": "interrupt bench/cli bench/machine telemetry",
 	"cmd/fakeupstream":  "testkit/upstream",
 	"cmd/gateway-bench": "activity audit bench bench/machine datadir engine engine/llamacpp gateway gateway/problem " +
@@ -28,15 +28,15 @@ var mayImport = map[string]string{
 
 	// What the programs are made of
 	"server": "activity admin audit audit/export datadir engine engine/llamacpp engine/runtime frontend gateway gateway/problem gateway/requestid gateway/routing live models " +
-		"settings storage telemetry telemetry/instruments bench/archive bench/job access credentials loopback prices",
+		"settings storage telemetry telemetry/instruments bench/archive bench/job access credentials loopback prices connect",
 	"desktop": "datadir gateway/problem",
 	"tray":    "desktop",
 
 	// Edges of the server
 	"gateway": "access activity audit engine models settings gateway/anthropic gateway/convert gateway/httpconn gateway/openai gateway/openai/chat gateway/openai/responses " +
 		"gateway/problem gateway/requestid gateway/routing gateway/sse gateway/turn gateway/listing loopback prices",
-	"admin": "activity audit audit/export bench/archive bench/job bench/results engine live models settings gateway/problem " +
-		"gateway/requestid gateway/routing access credentials keychain loopback ledger prices",
+	"admin": "activity audit audit/export bench/archive bench/job bench/results engine live models settings gateway/problem gateway/requestid " +
+		"gateway/routing access credentials keychain loopback ledger prices connect",
 
 	// What the edges use
 	"engine/llamacpp":       "engine engine/runtime models",
@@ -54,6 +54,7 @@ var mayImport = map[string]string{
 	"gateway/openai":        "gateway/problem gateway/wire",
 	"gateway/routing":       "settings gateway/problem",
 	"access":                "storage gateway/routing",
+	"connect":               "gateway/problem gateway/sse",
 	"gateway/problem":       "gateway/requestid",
 	"gateway/requestid":     "",
 	"gateway/sse":           "",

@@ -156,7 +156,7 @@ func (s *Server) openHTTP(context.Context) error {
 	s.gateway.Register(mux)
 	s.admin = admin.Register(mux, admin.Config{
 		Token: s.token, Version: Version, Settings: s.settings, Recorder: s.recorder, Records: s.records, Prices: s.prices, Engines: s.pool,
-		Library: s.models, Router: router, Keys: s.keys, Credentials: s.credentials, Providers: s.gateway, Requests: s.requests, Live: s.hub, Benchmarks: s.benchmarks, Jobs: s.jobs, Status: s.status, Shutdown: s.Shutdown, Logger: s.log,
+		Library: s.models, Router: router, Keys: s.keys, Credentials: s.credentials, Providers: s.gateway, Requests: s.requests, Live: s.hub, Benchmarks: s.benchmarks, Jobs: s.jobs, Checker: s.checker(), Status: s.status, Shutdown: s.Shutdown, Logger: s.log,
 	})
 	registerPages(mux)
 	if err := s.registerMetrics(mux); err != nil {

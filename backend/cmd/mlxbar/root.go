@@ -26,7 +26,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.PersistentFlags().StringVar(&f.dataDir, "data-dir", "", "folder for settings, database, models and runtimes (or $"+datadir.Env+")")
-	root.AddCommand(serveCommand(f), setupCommand(f), stopCommand(f), linkCommand(f), auditCommand(f), ledgerCommand(f), modelsCommand(f), providersCommand(f), routeCommand(f), keysCommand(f), telemetryCommand(f), openAPICommand(), versionCommand())
+	root.AddCommand(serveCommand(f), setupCommand(f), stopCommand(f), linkCommand(f), auditCommand(f), ledgerCommand(f), modelsCommand(f), providersCommand(f), routeCommand(f), keysCommand(f), connectCommand(f), telemetryCommand(f), openAPICommand(), versionCommand())
 	return root
 }
 

@@ -229,6 +229,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/connect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How tools are pointed at this server */
+        get: operations["getApiConnect"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/connect/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask as a tool does, and say how that goes
+         * @description Sends one short request of the tool's kind through the server's own address, and reads its answer to the end. A check that fails is an answer, not an error.
+         */
+        post: operations["postApiConnectCheck"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/engines": {
         parameters: {
             query?: never;
@@ -973,6 +1010,83 @@ export interface components {
         BrokenModel: {
             file: string;
             problem: string;
+        };
+        CheckRequest: {
+            /** @description An API key to ask with, as the tool will. It is used this once and not kept. Without one the check is let in as the server's own. */
+            key?: string;
+            model: string;
+            /** @description The id of a tool that GET /api/connect lists. */
+            tool: string;
+        };
+        Connect: {
+            key_required: boolean;
+            /** @description The variable of the environment that the snippets take an API key from. */
+            key_variable: string;
+            /** @description What the snippets name: the model that was asked for, else one that is there. */
+            model: string;
+            /**
+             * Format: date
+             * @description The day when the tools' own documents were read for this.
+             */
+            read: string;
+            tools: components["schemas"]["ConnectTool"][];
+            url: string;
+        };
+        ConnectResult: {
+            /** @description What to do about it; empty when all is well. */
+            advice: string;
+            /** Format: int64 */
+            attempts: number;
+            /** @description LOCAL, OPENAI or ANTHROPIC; empty when nothing answered. */
+            backend: string;
+            /** Format: int64 */
+            completion_tokens: number | null;
+            /** @description Parts of the request that were left out on the way. */
+            dropped: string[];
+            /** Format: double */
+            duration_ms: number;
+            endpoint: string;
+            /** @description The kind of problem; empty when all is well, or when the answer has no place for it. */
+            kind: string;
+            model: string;
+            notes: string[];
+            ok: boolean;
+            /** Format: int64 */
+            prompt_tokens: number | null;
+            provider: string;
+            /** @description Its record in the audit; empty when the server could not be asked. */
+            request_id: string;
+            served_model: string;
+            /** @description One sentence for a person. */
+            summary: string;
+            tool: string;
+            /** @description Whether the model called a tool that it was offered; null for a tool that offers none. */
+            tool_called: boolean | null;
+            /**
+             * Format: double
+             * @description Until the first token.
+             */
+            ttft_ms: number | null;
+        };
+        ConnectSnippet: {
+            /** @enum {string} */
+            language: "shell" | "json" | "toml" | "yaml" | "python" | "javascript" | "go" | "text";
+            text: string;
+            title: string;
+            /** @description The file that it belongs into, or where to run it. */
+            where: string;
+        };
+        ConnectTool: {
+            /** Format: uri */
+            docs: string;
+            /** @enum {string} */
+            group: "coding" | "library";
+            id: string;
+            name: string;
+            notes: string[];
+            snippets: components["schemas"]["ConnectSnippet"][];
+            /** @description Of the tool, when that was read or tried. */
+            version: string;
         };
         EngineActivity: {
             /**
@@ -2460,6 +2574,71 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    getApiConnect: {
+        parameters: {
+            query?: {
+                /** @description The model to name in the snippets. */
+                model?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Connect"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    postApiConnectCheck: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConnectResult"];
+                };
             };
             /** @description Error */
             default: {
