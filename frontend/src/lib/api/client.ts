@@ -13,6 +13,9 @@ import type {
   BenchmarkJob,
   BenchmarkList,
   BenchmarkRequest,
+  CheckRequest,
+  CheckResult,
+  Connect,
   Deleted,
   Exportable,
   ExportFormat,
@@ -100,6 +103,14 @@ export async function getModels(): Promise<ModelName[]> {
   const list = await json<{ data: { id: string; owned_by: string }[] }>('/v1/models');
   return list.data.map(({ id, owned_by }) => ({ id, local: owned_by === 'mlxbar', provider: owned_by }));
 }
+
+/** How tools are pointed at the server, with a model filled in; without one the server names one. */
+export const getConnect = (model: string, signal: AbortSignal | null = null): Promise<Connect> =>
+  json(`/api/connect?${new URLSearchParams(model ? { model } : {})}`, { signal });
+
+/** Has the server ask as a tool does. That it fails is an answer too. */
+export const checkTool = (what: CheckRequest, signal: AbortSignal): Promise<CheckResult> =>
+  json('/api/connect/check', { ...send('POST', what), signal });
 
 /** What left this machine and what it cost, by the days that period chooses: from, to and zone. */
 export const getLedger = (period: Record<string, string>): Promise<Ledger> => json(`/api/ledger?${new URLSearchParams(period)}`);

@@ -312,8 +312,28 @@ export interface paths {
         /** Change an API key's name and limits */
         put: operations["putApiKeysId"];
         post?: never;
-        /** Take an API key back */
+        /**
+         * Take an API key back
+         * @description It is refused at once. For ten seconds POST /api/keys/{id}/undelete makes it good again, unless the server ends.
+         */
         delete: operations["deleteApiKeysId"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/{id}/undelete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make an API key good again that was taken back */
+        post: operations["postApiKeysIdUndelete"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -465,10 +485,54 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Providers that the settings name */
+        /** Providers that the settings name, and where their keys are */
         get: operations["getApiProviders"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/providers/{name}/key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Keep a provider's key in the keychain
+         * @description The settings then name it in api_key_keychain. The system may ask for the keychain's password meanwhile.
+         */
+        put: operations["putApiProvidersNameKey"];
+        post?: never;
+        /**
+         * Remove a provider's key from the keychain
+         * @description It cannot be had back: a page that offers to undo this waits before it asks. The key of a provider that the settings no longer have can be removed as well.
+         */
+        delete: operations["deleteApiProvidersNameKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/providers/{name}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask a provider for its models, to see whether it can be asked
+         * @description Nothing but that is asked, and no tokens are used. A provider that does not answer well is a test that was made: its answer has ok false.
+         */
+        post: operations["postApiProvidersNameTest"];
         delete?: never;
         options?: never;
         head?: never;
@@ -963,6 +1027,8 @@ export interface components {
              * @enum {string}
              */
             prompt?: "short" | "medium" | "long";
+            /** @description Of a suite: the routes to take; providers whose routes are not among them are not asked. Left out: all. */
+            routes?: ("local-llamacpp" | "local-mlx" | "openai" | "anthropic" | "failover")[];
             /**
              * Format: int64
              * @description Requests of each case.
@@ -1109,15 +1175,28 @@ export interface components {
         EngineStatus: {
             detail: string;
             engine: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Requests that it was given and has not answered to their end.
+             */
             in_flight: number;
             /** Format: int64 */
             memory_bytes: number;
             model: string;
             /** Format: int64 */
             pid: number;
+            /**
+             * Format: int64
+             * @description How many it answers at once; 0 while nothing is loaded, or where that is not known.
+             */
+            slots: number;
             /** @enum {string} */
             state: "idle" | "installing" | "loading" | "ready" | "failed";
+            /**
+             * Format: int64
+             * @description Those in flight that are more than that: they wait inside it.
+             */
+            waiting: number;
         };
         EnginesOutputBody: {
             engines: components["schemas"]["EngineStatus"][];
@@ -1136,6 +1215,14 @@ export interface components {
         Health: {
             ok: boolean;
             problem: string;
+        };
+        KeyRemoval: {
+            /** @description The keychain had it and has it no longer. It cannot be had back from mlxbar. */
+            removed: boolean;
+            /** @description The settings named it and no longer do: the provider is asked without a key. */
+            unnamed: boolean;
+            /** @description Other providers that take the same key, which therefore stays in the keychain. */
+            users: string[];
         };
         KeyRequest: {
             limits?: components["schemas"]["AccessLimits"];
@@ -1346,6 +1433,12 @@ export interface components {
             /** @description The key itself: what clients send. It is not kept and cannot be told again. */
             secret: string;
         };
+        OpenModel: {
+            /** @description Its name at the provider. */
+            model: string;
+            /** Format: date-time */
+            retry_at: string;
+        };
         PriceList: {
             /** @description Those that mlxbar brings along. */
             built_in: components["schemas"]["PricesPrice"][];
@@ -1434,10 +1527,42 @@ export interface components {
             type: string;
         };
         Provider: {
+            /** @description The environment variable that holds its key; empty for none. */
             api_key_env: string;
+            /** @description What the keychain keeps its key under; empty for none. */
+            api_key_keychain: string;
             base_url: string;
-            kind: string;
+            key: components["schemas"]["ProviderKey"];
+            /** @enum {string} */
+            kind: "openai" | "anthropic";
+            /** @description What goes there leaves this machine. */
+            leaves: boolean;
             name: string;
+            /** @description Models of it that failed too often and are left alone for a while. */
+            open: components["schemas"]["OpenModel"][];
+        };
+        ProviderKey: {
+            /** @description What is the matter and what to do; empty when all is well. */
+            detail: string;
+            /**
+             * @description none: it is asked without a key.
+             * @enum {string}
+             */
+            source: "none" | "variable" | "keychain";
+            /** @enum {string} */
+            state: "none" | "variable-set" | "variable-not-set" | "in-keychain" | "not-in-keychain" | "keychain-locked" | "no-keychain" | "keychain-unreadable";
+        };
+        ProviderTest: {
+            /** Format: double */
+            duration_ms: number;
+            /**
+             * Format: int64
+             * @description How many models it lists.
+             */
+            models: number;
+            ok: boolean;
+            /** @description What is the matter when it is not ok. */
+            problem?: components["schemas"]["TestProblem"];
         };
         ProvidersOutputBody: {
             providers: components["schemas"]["Provider"][];
@@ -1581,6 +1706,12 @@ export interface components {
             /** Format: int64 */
             weight: number;
         };
+        SecretKey: {
+            /** @description 1 to 2000 printable ASCII characters without blanks. */
+            key: string;
+        } & {
+            [key: string]: unknown;
+        };
         Status: {
             /** @description Host and port that the server listens on. */
             addr: string;
@@ -1589,6 +1720,8 @@ export interface components {
             audit: components["schemas"]["Health"];
             data_dir: string;
             engines: components["schemas"]["EngineStatus"][];
+            /** @description Other machines can reach addr, so requests need an API key whatever server.require_api_key says. */
+            exposed: boolean;
             /**
              * Format: int64
              * @description Inference requests being served.
@@ -1602,9 +1735,18 @@ export interface components {
             started_at: string;
             /** @enum {string} */
             state: "running" | "draining";
-            /** @example http://127.0.0.1:10242 */
+            /**
+             * @description Where programs on this machine find it.
+             * @example http://127.0.0.1:10242
+             */
             url: string;
             version: string;
+        };
+        TestProblem: {
+            detail: string;
+            /** @description A kind of problem, such as upstream-key. */
+            kind: string;
+            title: string;
         };
         /** mlxbar settings */
         Settings: {
@@ -1673,8 +1815,10 @@ export interface components {
              * @default []
              */
             providers: {
-                /** @description The environment variable that holds its API key; empty sends none. */
+                /** @description The environment variable that holds its API key. */
                 api_key_env?: string;
+                /** @description What the OS keychain keeps its API key under; mlxbar providers set-key writes it. With neither this nor api_key_env no key is sent. */
+                api_key_keychain?: string;
                 /** @description Its address with the version, such as https://api.openai.com/v1. */
                 base_url: string;
                 /**
@@ -1710,7 +1854,7 @@ export interface components {
             /** @description The address that tools speak to. */
             server?: {
                 /**
-                 * @description Host and port; the host is a loopback address.
+                 * @description Host and port. Beyond 127.0.0.1, [::1] and localhost, such as at 0.0.0.0, other machines can ask, and requests then need an API key in any case.
                  * @default 127.0.0.1:10242
                  */
                 addr: string;
@@ -1725,7 +1869,7 @@ export interface components {
                  */
                 max_body_mb: number;
                 /**
-                 * @description Requests need an API key that mlxbar gave out.
+                 * @description Requests need an API key that mlxbar gave out, also on this machine.
                  * @default false
                  */
                 require_api_key: boolean;
@@ -2804,6 +2948,35 @@ export interface operations {
             };
         };
     };
+    postApiKeysIdUndelete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     getApiLedger: {
         parameters: {
             query?: {
@@ -3079,6 +3252,106 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProvidersOutputBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    putApiProvidersNameKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A provider's name in the settings. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecretKey"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Provider"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    deleteApiProvidersNameKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A provider's name in the settings. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyRemoval"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    postApiProvidersNameTest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A provider's name in the settings. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderTest"];
                 };
             };
             /** @description Error */

@@ -29,6 +29,12 @@ export type RunningRequest = Activity['running'][number];
 type Whole<T> = T extends readonly unknown[] ? T : T extends object ? { [K in keyof T]-?: Whole<NonNullable<T[K]>> } : T;
 export type Settings = Whole<Omit<Schemas['Settings'], '$schema'>>;
 
+export type Connect = Schemas['Connect'];
+export type ConnectTool = Schemas['ConnectTool'];
+export type ConnectSnippet = Schemas['ConnectSnippet'];
+export type CheckRequest = Omit<Schemas['CheckRequest'], '$schema'>;
+export type CheckResult = Schemas['ConnectResult'];
+
 export type ExportEvent = Schemas['ExportEvent'];
 export type ExportFormat = 'csv' | 'jsonl';
 /** What there is to export. */

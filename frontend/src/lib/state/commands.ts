@@ -19,6 +19,7 @@ function pageCommands(): Command[] {
     { id: 'overview', label: 'Overview', group: 'Pages', run: () => place.go('overview') },
     { id: 'ledger', label: 'Ledger', group: 'Pages', hint: 'what left this machine', run: () => place.go('ledger') },
     { id: 'benchmarks', label: 'Benchmarks', group: 'Pages', run: () => place.go('benchmarks') },
+    { id: 'connect', label: 'Connect', hint: 'tools and libraries', group: 'Pages', run: () => place.go('connect') },
     { id: 'settings', label: 'Settings', group: 'Pages', run: () => place.go('settings') },
     ...sections.map(
       (s): Command => ({ id: `section ${s.name}`, label: s.title, hint: 'Settings', group: 'Pages', run: () => place.go('settings', s.name) }),

@@ -2,7 +2,7 @@
 // address, so that a view can be linked and the history's buttons work, in the window as in a browser:
 // #settings/timeouts.chat?model=a
 
-export const pages = ['overview', 'ledger', 'benchmarks', 'settings'] as const;
+export const pages = ['overview', 'ledger', 'benchmarks', 'connect', 'settings'] as const;
 export type PageName = (typeof pages)[number];
 
 class Place {
@@ -41,10 +41,11 @@ class Place {
   }
 
   /** Narrows the page without a step in the history: a filter is no place to go back to. */
-  narrow(query: URLSearchParams): void {
+  narrow(query: URLSearchParams, spot = ''): void {
     const text = query.toString();
-    history.replaceState(null, '', `#${this.page}${text && `?${text}`}`);
+    history.replaceState(null, '', `#${this.page}${spot && `/${spot}`}${text && `?${text}`}`);
     this.query = query;
+    this.spot = spot || this.spot;
   }
 }
 
