@@ -12,10 +12,12 @@ describe('what becomes of a request', () => {
     [plan(local), 'It stays on this machine.'],
     [plan(local, far), 'It stays on this machine unless that fails.'],
     [plan(far, local), 'It leaves this machine.'],
+    [{ ...plan(local, far), spread: 'weight' }, 'Whether it leaves this machine differs from request to request.'],
+    [{ ...plan(far), spread: 'load' }, 'It leaves this machine.'],
     [plan(local, { ...far, skip: 'nothing may leave' }), 'It stays on this machine.'],
     [plan({ ...far, skip: 'nothing may leave' }), 'A request would be refused now: every target is passed over.'],
     [plan({ ...local, here: false }), 'There is no such model on this machine.'],
-  ])('is told', (given, want) => expect(verdict(given)).toBe(want));
+  ] satisfies [RoutePlan, string][])('is told', (given, want) => expect(verdict(given)).toBe(want));
 });
 
 it('names the route that decided', () => {

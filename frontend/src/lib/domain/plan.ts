@@ -18,11 +18,13 @@ export function decided({ route, spread, targets }: RoutePlan): string {
 }
 
 /** What becomes of a request. */
-export function verdict({ targets }: RoutePlan): string {
+export function verdict({ spread, targets }: RoutePlan): string {
   const usable = targets.filter((t) => !t.skip);
   const [first] = usable;
   if (!first) return 'A request would be refused now: every target is passed over.';
   if (first.provider === here && !first.here) return 'There is no such model on this machine.';
+  const some = usable.some((t) => t.leaves) && usable.some((t) => !t.leaves);
+  if (spread !== 'order' && some) return 'Whether it leaves this machine differs from request to request.';
   if (!first.leaves) return usable.some((t) => t.leaves) ? 'It stays on this machine unless that fails.' : 'It stays on this machine.';
   return 'It leaves this machine.';
 }

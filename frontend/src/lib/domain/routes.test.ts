@@ -53,11 +53,11 @@ describe('a provider', () => {
 
 describe('a route', () => {
   it.each([
-    [{ model: 'a', targets: [{ provider: 'local', model: 'small' }] }, 'this machine as small'],
-    [{ model: 'a', targets: [{ provider: 'far' }, { provider: 'local' }] }, 'far, then this machine'],
-    [{ model: 'a', spread: 'weight', targets: [{ provider: 'far', weight: 3 }, { provider: 'near' }] }, 'shared by weight: far (3), near (1)'],
-    [{ model: 'a', spread: 'load', targets: [{ provider: 'far' }, { provider: 'near' }] }, 'the least busy of far (1), near (1)'],
-    [{ model: 'a', targets: [] }, 'nowhere'],
+    [{ model: 'a', targets: [{ provider: 'local', model: 'small' }] }, 'goes to this machine as small'],
+    [{ model: 'a', targets: [{ provider: 'far' }, { provider: 'local' }] }, 'goes to far, then this machine'],
+    [{ model: 'a', spread: 'weight', targets: [{ provider: 'far', weight: 3 }, { provider: 'near' }] }, 'is shared by weight: far (3), near (1)'],
+    [{ model: 'a', spread: 'load', targets: [{ provider: 'far' }, { provider: 'near' }] }, 'goes to the least busy of far (1), near (1)'],
+    [{ model: 'a', targets: [] }, 'goes to nowhere'],
   ] satisfies [Route, string][])('says where it leads: %o', (route, want) => expect(summary(route)).toBe(want));
 
   it('begins with the first provider, and goes on with those that it does not have', () => {

@@ -101,17 +101,17 @@ export function nextTarget(route: Route, providers: readonly Provider[]): Target
 /** A provider as people read it. */
 export const called = (provider: string): string => (provider === here ? 'this machine' : provider || 'nobody');
 
-/** Where a route leads, in a few words. */
+/** Where a route leads, in a few words that follow its pattern. */
 export function summary({ spread = 'order', targets }: Route): string {
   const to = targets.map(({ provider, model, weight }) => {
     const share = spread === 'order' || targets.length < 2 ? '' : ` (${weight ?? 1})`;
     return `${called(provider)}${model ? ` as ${model}` : ''}${share}`;
   });
   const [first = 'nowhere', ...others] = to;
-  if (others.length === 0) return first;
-  if (spread === 'weight') return `shared by weight: ${to.join(', ')}`;
-  if (spread === 'load') return `the least busy of ${to.join(', ')}`;
-  return `${first}, then ${others.join(', then ')}`;
+  if (others.length === 0) return `goes to ${first}`;
+  if (spread === 'weight') return `is shared by weight: ${to.join(', ')}`;
+  if (spread === 'load') return `goes to the least busy of ${to.join(', ')}`;
+  return `goes to ${first}, then ${others.join(', then ')}`;
 }
 
 /** Whether a pattern matches a name, as the server has it: * stands for any characters. */
