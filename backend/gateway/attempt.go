@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tidwall/gjson"
 	"github.com/tidwall/sjson"
 
 	"mlxbar/backend/audit"
@@ -298,7 +299,25 @@ func (x *exchange) localTarget(ctx context.Context, model string) (target, func(
 		name: nameOf(routing.Destination{}), local: true, dialect: x.endpoint.dialect, url: lease.BaseURL + x.endpoint.path, key: lease.APIKey,
 		gone: func() bool { return lease.Stopped(200 * time.Millisecond) },
 	}
+	if x.enginesFallShort() {
+		if err := x.converted(&t, native[settings.KindOpenAI], lease.BaseURL+"/v1", model, true); err != nil {
+			lease.Release()
+			return target{}, nil, err
+		}
+	}
 	return t, lease.Release, nil
+}
+
+// enginesFallShort says whether llama.cpp's own endpoint would not give what is asked for, while its chat does: its events
+// of Responses lack the places by which OpenAI's SDKs put them together, and a schema for the answer counts in chat alone.
+func (x *exchange) enginesFallShort() bool {
+	switch x.endpoint.dialect {
+	case responseDialect:
+		return true
+	case messagesDialect:
+		return gjson.GetBytes(x.body, "output_config.format").IsObject()
+	}
+	return false
 }
 
 func (x *exchange) loadFailure(ctx context.Context, model string, err error) error {

@@ -41,11 +41,14 @@ var backends = map[settings.ProviderKind]audit.Backend{
 	settings.KindAnthropic: audit.Anthropic,
 }
 
-// native is the dialect in which a kind of provider is asked for the next turn.
-var native = map[settings.ProviderKind]struct {
+// spoken is a protocol that an upstream is asked in.
+type spoken struct {
 	*dialect
 	as convert.Protocol
-}{
+}
+
+// native is the dialect in which a kind of provider is asked for the next turn.
+var native = map[settings.ProviderKind]spoken{
 	settings.KindOpenAI:    {chatDialect, convert.Chat},
 	settings.KindAnthropic: {messagesDialect, convert.Messages},
 }

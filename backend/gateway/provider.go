@@ -55,7 +55,7 @@ func (x *exchange) remoteTarget(ctx context.Context, d routing.Destination, with
 			err = askUsage(&t)
 		}
 	case x.endpoint.turn != nil:
-		err = x.converted(&t, d)
+		err = x.converted(&t, native[t.kind], p.BaseURL, d.Model, p.OnThisMachine())
 	default:
 		err = problem.Newf(problem.NotOffered, "Provider %s speaks %s's protocol, which has no %s.", p.Name, title[p.Kind], strings.TrimPrefix(x.endpoint.path, "/v1/"))
 	}
@@ -94,18 +94,17 @@ func (x *exchange) passOn(t *target) {
 	}
 }
 
-// converted puts the request into t's own protocol.
-func (x *exchange) converted(t *target, d routing.Destination) error {
-	to := native[t.kind]
+// converted puts the request into t's own protocol; near is for what only servers of one's own understand.
+func (x *exchange) converted(t *target, to spoken, base, model string, near bool) error {
 	c, fault := convert.New(*x.endpoint.turn, to.as, x.body, convert.Options{
-		Upstream: t.name, Model: d.Model, ID: strings.TrimPrefix(x.record.RequestID, "req_"), Created: x.start.Unix(), Served: x.request.Model,
-		Chat: chat.Options{Extended: d.Provider.OnThisMachine()},
+		Upstream: t.name, Model: model, ID: strings.TrimPrefix(x.record.RequestID, "req_"), Created: x.start.Unix(), Served: x.request.Model,
+		Chat: chat.Options{Extended: near},
 	})
 	if fault != nil {
 		fault.Elsewhere = true // a target of the client's own protocol can say it
 		return fault
 	}
-	t.dialect, t.url, t.body, t.conversion = to.dialect, under(d.Provider.BaseURL, to.path), c.Body, c
+	t.dialect, t.url, t.body, t.conversion = to.dialect, under(base, to.path), c.Body, c
 	if len(c.Notes) > 0 {
 		x.w.Header().Set(headerDropped, turn.Header(c.Notes))
 	}
