@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"mlxbar/backend/gateway/anthropic"
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/gateway/requestid"
 	"mlxbar/backend/loopback"
@@ -24,7 +25,11 @@ import (
 func Guard(next http.Handler, current func() settings.Settings, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := requestid.FromHeader(r.Header)
-		w.Header()[requestid.Canonical] = []string{id}
+		ids := []string{id}
+		w.Header()[requestid.Canonical] = ids
+		if strings.HasPrefix(r.URL.Path, anthropic.Messages.Path) {
+			w.Header()["Request-Id"] = ids // where Anthropic's SDKs look for it
+		}
 		r = r.WithContext(requestid.With(r.Context(), id))
 		tracked := &trackingWriter{ResponseWriter: w}
 		defer recoverPanic(tracked, r, log)

@@ -218,6 +218,41 @@ func TestAProviderWithoutResponsesIsAskedByChatFromThenOn(t *testing.T) {
 	}
 }
 
+// llama.cpp has Responses and Messages of its own; where they fall short it is asked by chat.
+func TestAnEngineIsAskedInTheProtocolThatItKnowsBest(t *testing.T) {
+	const schema = `{"model": "ok", "max_tokens": 5, "messages": [{"role": "user", "content": "canary-prompt"}], "output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}}}`
+	for _, c := range []struct{ path, body, asked string }{
+		{chatPath, asks(chatPath, localModel, true), chatPath},
+		{messagePath, asks(messagePath, localModel, true), messagePath},
+		{messagePath, schema, chatPath},
+		{responsePath, asks(responsePath, localModel, false), chatPath},
+		{responsePath, asks(responsePath, localModel, true), chatPath},
+	} {
+		h := newHouse(t, nil, upstream.Key("sk-engine"))
+		resp := h.request("POST", c.path, c.body)
+		if body := readBody(t, resp); resp.StatusCode != http.StatusOK || !strings.Contains(body, upstream.Marker) {
+			t.Fatalf("%s: %d %s", c.path, resp.StatusCode, body)
+		}
+		if sent := h.upstream.Requests(); len(sent) != 1 || sent[0].Path != c.asked || strings.Contains(c.body, "schema\"") != strings.Contains(string(sent[0].Body), "schema\"") {
+			t.Errorf("%s: the engine was asked %+v", c.path, sent)
+		}
+		if rec := h.only(); rec.Status != audit.Success || rec.Backend != audit.Local || rec.Endpoint != c.path || c.asked != c.path && *rec.PromptTokens != upstream.PromptTokens {
+			t.Errorf("record %+v", rec)
+		}
+	}
+}
+
+// Each official SDK looks for the request's id in a header of its own.
+func TestTheRequestIDIsWhereEachSDKLooks(t *testing.T) {
+	h := newHouse(t, nil)
+	for path, want := range map[string]string{messagePath: "mine", messagePath + "/count_tokens": "mine", chatPath: ""} {
+		head := h.request("POST", path, "{}", header("X-Request-ID", "mine")).Header
+		if head.Get("X-Request-ID") != "mine" || head.Get("Request-Id") != want {
+			t.Errorf("%s: %v", path, head)
+		}
+	}
+}
+
 func TestWhatAProtocolCannotSayIsRefusedByItsField(t *testing.T) {
 	h := bilingual(t)
 	for _, c := range []struct{ path, body, location, kind string }{
