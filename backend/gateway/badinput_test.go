@@ -84,7 +84,7 @@ func TestAHugeEventIsPassedOnUpToALimit(t *testing.T) {
 		kind        problem.Kind
 	}{
 		{chatPath, "far/huge-event-10240", true, none},
-		{messagePath, "far/huge-event-10240", true, none}, // converted
+		{messagePath, "far/huge-event-2048", true, none}, // converted
 		{chatPath, "claude/huge-event-17000", true, problem.UpstreamMalformed},
 	} {
 		h.comesTo(t, c.path, c.model, c.stream, c.kind)
