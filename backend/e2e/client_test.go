@@ -88,20 +88,33 @@ type client struct {
 
 func (h *house) client() *client {
 	h.t.Helper()
+	c := &client{t: h.t, lines: make(chan []byte, 16), said: &testkit.Output{}}
+	in, out := h.python("client.py", c.said)
+	c.in = in
+	go func() {
+		defer close(c.lines)
+		scanner := bufio.NewScanner(out)
+		scanner.Buffer(nil, 64<<20)
+		for scanner.Scan() {
+			c.lines <- slices.Clone(scanner.Bytes())
+		}
+	}()
+	return c
+}
+
+// python runs a script with the official clients at hand, until the test ends.
+func (h *house) python(script string, said *testkit.Output) (in io.WriteCloser, out io.Reader) {
+	h.t.Helper()
 	root := testkit.Root(h.t)
 	python := filepath.Join(root, "build", "cache", "client-tests", "bin", "python")
 	if _, err := os.Stat(python); err != nil {
 		h.t.Fatal("the official Python clients are not prepared: run make setup")
 	}
-	cmd := exec.Command(python, "-I", filepath.Join(root, "backend", "e2e", "testdata", "client.py"), h.url, h.secrets.clientKey)
+	cmd := exec.Command(python, "-I", filepath.Join(root, "backend", "e2e", "testdata", script), h.url, h.secrets.clientKey)
 	cmd.Env = append(os.Environ(), "NO_PROXY=*", "no_proxy=*")
-	c := &client{t: h.t, lines: make(chan []byte, 16), said: &testkit.Output{}}
-	cmd.Stderr = c.said
-	var err error
-	if c.in, err = cmd.StdinPipe(); err != nil {
-		h.t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
+	reader, writer := io.Pipe()
+	cmd.Stdout, cmd.Stderr = writer, said
+	in, err := cmd.StdinPipe()
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -111,27 +124,21 @@ func (h *house) client() *client {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		defer close(c.lines)
-		scanner := bufio.NewScanner(out)
-		scanner.Buffer(nil, 64<<20)
-		for scanner.Scan() {
-			c.lines <- slices.Clone(scanner.Bytes())
-		}
 		cmd.Wait() // how it ended shows in what it said
+		writer.Close()
 	}()
 	h.t.Cleanup(func() {
-		c.in.Close()
+		in.Close()
 		select {
 		case <-ended:
 		case <-time.After(testkit.Patience):
-			h.t.Errorf("the client did not end:\n%s", c.said)
+			h.t.Errorf("the client did not end:\n%s", said)
 			cmd.Process.Kill()
-			for range c.lines { // until the process is gone
-			}
+			reader.Close() // nobody reads what it still says
 			<-ended
 		}
 	})
-	return c
+	return in, reader
 }
 
 // begin starts a call; its outcome is read by end.

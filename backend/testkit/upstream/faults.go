@@ -77,6 +77,9 @@ func status(x *exchange) {
 	switch x.n {
 	case http.StatusBadRequest:
 		e = x.quote("invalid_request_error", "context_length_exceeded")
+		if x.endpoint == messages { // which has a sentence in place of a code
+			e.Message = "prompt is too long: 213000 tokens > 200000 maximum. " + e.Message
+		}
 	case http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
 		e = x.quote("invalid_request_error", "")
 	case http.StatusUnauthorized:

@@ -51,6 +51,7 @@ var scripts = map[string]script{
 	"split":    {about: "as ok, flushed byte by byte", n: 3, run: split},
 	"packets":  {about: "as ok, in packets of -n bytes: an event in several, several in one", n: 100, run: packets},
 	"comments": {about: "as ok, with comments and pings between events", run: comments},
+	"fields":   {about: "as ok, with fields of events that no protocol has", run: fields},
 	"linger":   {about: "as ok, but the connection stays open for a while after [DONE]", run: linger},
 	"headers":  {about: "as ok, with headers that a gateway must not pass on", run: headers},
 
@@ -149,7 +150,13 @@ func unicode(x *exchange) { x.inPackets(x.build(x.blocks()), 1) }
 
 func comments(x *exchange) {
 	x.transformed(x.built(x.n).answer, x.usage, func(e []byte) []byte {
-		return append([]byte(": ping\n\n:\nid: 7\nretry: 1000\n"), e...)
+		return append([]byte(": ping\n\n:\n"), e...)
+	})
+}
+
+func fields(x *exchange) {
+	x.transformed(x.built(x.n).answer, x.usage, func(e []byte) []byte {
+		return append([]byte("id: 7\nretry: 1000\nnothing: known\n"), e...)
 	})
 }
 

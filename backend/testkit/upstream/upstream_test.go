@@ -80,6 +80,7 @@ var scriptCases = []struct {
 	{"split", true, 200, "text/event-stream", []string{done}, nil, false},
 	{"split", false, 200, "application/json", []string{upstream.Text(3)}, nil, false},
 	{"comments", true, 200, "text/event-stream", []string{": ping\n", done}, nil, false},
+	{"fields", true, 200, "text/event-stream", []string{"retry: 1000\n", done}, nil, false},
 	{"linger=1ms", true, 200, "text/event-stream", []string{done}, nil, false},
 	{"headers", false, 200, "application/json", []string{upstream.Marker}, nil, false},
 	{"slow-headers=1ms", false, 200, "application/json", []string{upstream.Marker}, nil, false},
