@@ -30,10 +30,10 @@ func sampleProtocols() *protocolsRun {
 	s := &streamsRun{Streams: 1000, Events: 40, PauseMS: 500}
 	for i, name := range []string{wayDirect, wayGateway, "messages to chat"} {
 		n := float64(i)
-		s.Ways = append(s.Ways, &heldStreams{Way: name, forwarded: forwarded{Arrived: 40_000, P50MS: 0.1 + n, P99MS: 0.5 + n, P999MS: 1 + n, MaxMS: 12},
+		s.Ways = append(s.Ways, &heldStreams{Way: name, delays: delays{Count: 40_000, P50MS: 0.1 + n, P99MS: 0.5 + n, P999MS: 1 + n, MaxMS: 12},
 			GatewayCPU: n * 2, UpstreamCPU: 3, ClientCPU: 2, Memory: memory{PeakBytes: uint64(i) * 90 * mib}})
 	}
-	return &protocolsRun{Conversion: c, Streams: s, Circuit: &circuitRun{Bouts: []bench.LoadResult{{Requests: 9000, P50US: 90, P99US: 700}, {Requests: 9000, P50US: 110, P99US: 900}}}}
+	return &protocolsRun{Conversion: c, Streams: s, Circuit: &circuitRun{Paced: delays{Count: 4000, P50MS: 0.2, P99MS: 0.8, MaxMS: 3}, Bouts: []bench.LoadResult{{Requests: 9000, P50US: 90, P99US: 700}, {Requests: 9000, P50US: 110, P99US: 900}}}}
 }
 
 func TestWhatIsAddedIsTakenRoundByRound(t *testing.T) {
@@ -73,8 +73,8 @@ func TestTargetsOfProtocolsCanBeMissed(t *testing.T) {
 		"added to an event, responses to chat": func(p *protocolsRun) { p.Conversion.Bouts["responses to chat"].SSE[0].CPUSeconds *= 4 },
 		"1,000 slow streams: memory, peak":     func(p *protocolsRun) { p.Streams.Ways[1].Memory.PeakBytes = 200 * mib },
 		"1,000 slow streams: p99 of an event":  func(p *protocolsRun) { p.Streams.Ways[2].P99MS = 5.1 },
-		"answer of an open circuit, median":    func(p *protocolsRun) { p.Circuit.Bouts = []bench.LoadResult{{Requests: 1, P50US: 1000}} },
-		"answer of an open circuit, p99":       func(p *protocolsRun) { p.Circuit.Bouts = []bench.LoadResult{{Requests: 1, P99US: 1000}} },
+		"answer of an open circuit, median":    func(p *protocolsRun) { p.Circuit.Paced.P50MS = 1 },
+		"answer of an open circuit, p99":       func(p *protocolsRun) { p.Circuit.Paced.P99MS = 1 },
 	} {
 		p := sampleProtocols()
 		spoil(p)
@@ -140,17 +140,28 @@ func TestStreamsAreHeld(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var f forwarded
+		var f delays
 		if err := json.Unmarshal(out.Bytes(), &f); err != nil {
 			t.Fatal(err)
 		}
-		if f.Arrived != 12 || f.P50MS <= 0 || f.MaxMS < f.P99MS {
+		if f.Count != 12 || f.P50MS <= 0 || f.MaxMS < f.P99MS {
 			t.Errorf("%s: %+v", path, f)
 		}
 	}
 	c := streamClient{url: strings.TrimSuffix(up.URL, "/v1"), path: "/v1/nothing", streams: 2, events: 1, pause: time.Millisecond}
 	if _, err := c.hold(t.Context()); err == nil || !strings.Contains(err.Error(), "status 404") {
 		t.Errorf("streams that are refused give %v", err)
+	}
+}
+
+func TestRequestsThatArePaced(t *testing.T) {
+	up := testkit.NewUpstream(t)
+	w := way{url: strings.TrimSuffix(up.URL, "/v1")}
+	if d, err := w.paced(t.Context(), chatBody("status-503", false), 5, time.Microsecond); err != nil || d.Count != 5 || d.P50MS <= 0 {
+		t.Errorf("%+v, %v", d, err)
+	}
+	if _, err := w.paced(t.Context(), chatBody("ok", false), 5, time.Microsecond); err == nil || !strings.Contains(err.Error(), "status 200") {
+		t.Errorf("an answer where there should be none: %v", err)
 	}
 }
 

@@ -26,13 +26,13 @@ const streamsCommand = "hold-streams"
 // clockMark is what the upstream's script "clock" begins its tokens with.
 const clockMark = "at="
 
-// forwarded is how long events took from the upstream to the client.
-type forwarded struct {
-	Arrived int64   `json:"events"`
-	P50MS   float64 `json:"p50_ms"`
-	P99MS   float64 `json:"p99_ms"`
-	P999MS  float64 `json:"p99_9_ms"`
-	MaxMS   float64 `json:"max_ms"`
+// delays are how long a number of things took.
+type delays struct {
+	Count  int64   `json:"count"`
+	P50MS  float64 `json:"p50_ms"`
+	P99MS  float64 `json:"p99_ms"`
+	P999MS float64 `json:"p99_9_ms"`
+	MaxMS  float64 `json:"max_ms"`
 }
 
 // startingFor is how many pauses pass until the last stream is asked for.
@@ -57,8 +57,8 @@ func runStreams(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	return json.NewEncoder(stdout).Encode(summarize(took))
 }
 
-func summarize(took []float64) forwarded {
-	return forwarded{Arrived: int64(len(took)), P50MS: bench.Median(took), P99MS: bench.Percentile(took, 99), P999MS: bench.Percentile(took, 99.9), MaxMS: slices.Max(took)}
+func summarize(took []float64) delays {
+	return delays{Count: int64(len(took)), P50MS: bench.Median(took), P99MS: bench.Percentile(took, 99), P999MS: bench.Percentile(took, 99.9), MaxMS: slices.Max(took)}
 }
 
 type streamClient struct {

@@ -32,7 +32,7 @@ type streamsRun struct {
 // heldStreams are those of one way.
 type heldStreams struct {
 	Way string `json:"way"`
-	forwarded
+	delays
 	Seconds float64 `json:"seconds"`
 	// Processor time, in seconds, and of the gateway the memory.
 	GatewayCPU  float64 `json:"gateway_cpu_s"`
@@ -42,7 +42,7 @@ type heldStreams struct {
 }
 
 // cpuEvent is what an event takes of some processor time, in microseconds.
-func (h *heldStreams) cpuEvent(seconds float64) float64 { return seconds * 1e6 / float64(h.Arrived) }
+func (h *heldStreams) cpuEvent(seconds float64) float64 { return seconds * 1e6 / float64(h.Count) }
 
 // slowStreams has a client of its own hold them. Every way through the gateway has a server that has done nothing before, so that
 // its memory at the highest is that of the streams.
@@ -111,7 +111,7 @@ func (b *benchmark) hold(ctx context.Context, p protocolsPlan, w *way, path stri
 		return nil, fmt.Errorf("%w\n%s", err, said)
 	}
 	h := &heldStreams{Seconds: time.Since(begun).Seconds(), ClientCPU: (c.ProcessState.UserTime() + c.ProcessState.SystemTime()).Seconds()}
-	if err := json.Unmarshal(raw, &h.forwarded); err != nil {
+	if err := json.Unmarshal(raw, &h.delays); err != nil {
 		return nil, fmt.Errorf("what the client of the streams says: %w", err)
 	}
 	after, err := up.usage(ctx)
@@ -126,7 +126,7 @@ func (b *benchmark) hold(ctx context.Context, p protocolsPlan, w *way, path stri
 		}
 		h.GatewayCPU, h.Memory = u.cpu, memory{NowBytes: u.now, PeakBytes: u.peak}
 	}
-	if lost := int64(p.Streams*p.Events) - h.Arrived; lost != 0 {
+	if lost := int64(p.Streams*p.Events) - h.Count; lost != 0 {
 		err = fmt.Errorf("%d events are missing", lost)
 	}
 	return h, err
@@ -157,7 +157,7 @@ func (r *streamsRun) print(w io.Writer) {
 	fmt.Fprintf(w, "%-18s %7s %6s %6s %6s %6s    %s\n", "From upstream", "events", "median", "p99", "p99.9", "worst", "CPU us an event, of")
 	fmt.Fprintf(w, "%-18s %7s %6s %6s %6s %6s  %8s %7s %6s\n", "to client", "", "ms", "ms", "ms", "ms", "upstream", "gateway", "client")
 	for _, h := range r.Ways {
-		fmt.Fprintf(w, "  %-16s %7s %6.2f %6.2f %6.2f %6.1f  %8.1f %7.1f %6.1f\n", h.Way, thousands(int(h.Arrived)), h.P50MS, h.P99MS, h.P999MS, h.MaxMS,
+		fmt.Fprintf(w, "  %-16s %7s %6.2f %6.2f %6.2f %6.1f  %8.1f %7.1f %6.1f\n", h.Way, thousands(int(h.Count)), h.P50MS, h.P99MS, h.P999MS, h.MaxMS,
 			h.cpuEvent(h.UpstreamCPU), h.cpuEvent(h.GatewayCPU), h.cpuEvent(h.ClientCPU))
 	}
 	for _, h := range r.Ways {
