@@ -146,7 +146,11 @@ func (k *keeper) show() {
 // observe takes a new state of the server, and starts it where it should run and does not.
 func (k *keeper) observe(ctx context.Context, s desktop.State) {
 	before, first := k.state.Server.Phase, !k.seen
-	k.state.Server, k.seen = s, true
+	k.seen = true
+	if s.Phase == desktop.Stopped && before == desktop.Failed && !k.desk.Host.StoppedOnPurpose() {
+		return // a start that failed has left no server behind, and why it failed tells more
+	}
+	k.state.Server = s
 	switch s.Phase {
 	case desktop.Running:
 		if before == desktop.Running {
