@@ -29,7 +29,7 @@ var listed = []string{"cut", "cut-clean", "cut-headers", "gpt-4o-mini", "slow-co
 func TestTheOfficialGoClientsListModels(t *testing.T) {
 	h := newHouse(t, listing)
 
-	o := openAIClient(h)
+	o := h.openAI(question{})
 	page, err := o.Models.List(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,7 @@
 // Command gateway-bench measures the gateway on this machine: what it adds to a
 // request, how much it carries, how much memory that takes, what is left of an
 // engine's speed, how soon it is ready, and whether each request of the run is in
-// the audit. Its commands compare, sweep, profile and advise measure more, and document
+// the audit. Its commands compare, sweep, profile, advise and results measure more, and document
 // writes all of it into docs/PERFORMANCE.md. Everything runs on loopback and ends with the command.
 package main
 

@@ -36,6 +36,7 @@ func parts() []part {
 		{"sweep", "how cost grows", sweep},
 		{"profile", "where the time goes", profileLoad},
 		{"advise", "what a person can set", advise},
+		{"results", "one model, as mlx-benchmark has it", takeSample},
 	}
 }
 
@@ -112,7 +113,7 @@ func (p part) command(ctx context.Context, args []string, stdout, stderr io.Writ
 	m.rivals.flags(f, filepath.Dir(o.prepared))
 	f.StringVar(&m.python, "python", filepath.Join(filepath.Dir(o.prepared), "bench-models", "bin", "python"), "a `program` that has gguf and mlx-lm")
 	f.StringVar(&m.topic, "topic", "", "only the topics of advise whose titles hold one of these `words`, as in slots,weights, or of protocols, as in streams,circuit")
-	f.IntVar(&m.threads, "threads", 0, "of advise, the engine's threads where they are not the topic; 1 on a machine that others use")
+	f.IntVar(&m.threads, "threads", 0, "of advise and results, the engine's threads where they are not the topic; 1 on a machine that others use")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
@@ -144,15 +145,24 @@ func (p part) measure(ctx context.Context, m *measuring, stdout io.Writer) error
 	out.Seconds, out.Result = time.Since(begun).Seconds(), r
 	out.print(stdout, p.title)
 	if b.options.json != "" {
-		raw, err := json.MarshalIndent(out, "", " ")
+		raw, err := out.file()
 		if err != nil {
 			return fmt.Errorf("the results: %w", err)
 		}
-		if err := os.WriteFile(b.options.json, append(raw, '\n'), 0o644); err != nil {
+		if err := os.WriteFile(b.options.json, raw, 0o644); err != nil {
 			return err
 		}
 	}
 	return errors.Join(r.failure(), b.close())
+}
+
+// file is what is written of it: a result may have a file of its own.
+func (m measured) file() ([]byte, error) {
+	if own, ok := m.Result.(interface{ rawFile() []byte }); ok {
+		return own.rawFile(), nil
+	}
+	raw, err := json.MarshalIndent(m, "", " ")
+	return append(raw, '\n'), err
 }
 
 func (m measured) print(w io.Writer, title string) {

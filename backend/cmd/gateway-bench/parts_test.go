@@ -157,7 +157,31 @@ func madeUp() []result {
 		},
 		Durability: []*durable{{Durability: settings.Batched, Connections: 8, Bouts: bouts(9000, 1)}, {Durability: settings.Strict, Connections: 8, Bouts: bouts(500, 1)}},
 	}
-	return []result{c, sampleProtocols(), g, h, a}
+	return []result{c, sampleProtocols(), g, h, a, madeUpSample()}
+}
+
+func madeUpSample() *suiteSample {
+	return &suiteSample{raw: []byte("{\"made\": \"up\"}\n"), table: "mlx-benchmark 1.2.3\n",
+		file: &results.File{Complete: true, Cases: []results.Case{{CaseSummary: results.CaseSummary{Route: "local-llamacpp", Model: "smollm2-135m-instruct", Status: results.Measured, Answered: 8}}}}}
+}
+
+func TestTheSampleIsTheFileOfMLXBenchmark(t *testing.T) {
+	s := madeUpSample()
+	if raw, err := (measured{Part: "results", Result: s}).file(); err != nil || string(raw) != string(s.raw) {
+		t.Errorf("%q, %v", raw, err)
+	}
+	for want, spoil := range map[string]func(*suiteSample){
+		"are 200001 bytes":    func(s *suiteSample) { s.raw = make([]byte, maxSample+1) },
+		"got no answer":       func(s *suiteSample) { s.file.Cases[0].Failed = 1 },
+		"was not measured":    func(s *suiteSample) { s.file.Cases[0].Model = "another" },
+		"engine was not meas": func(s *suiteSample) { s.file.Complete = false },
+	} {
+		s := madeUpSample()
+		spoil(s)
+		if err := s.failure(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
 }
 
 func TestPartsAreReadable(t *testing.T) {
@@ -196,7 +220,7 @@ func TestPartsAreReadable(t *testing.T) {
 }
 
 func TestNothingMeasuredIsAFailure(t *testing.T) {
-	for _, empty := range []result{&comparison{Series: []*comparedSeries{{}}}, &growth{}, &hotspots{Spent: []*spending{{}}}, &advice{}} {
+	for _, empty := range []result{&comparison{Series: []*comparedSeries{{}}}, &growth{}, &hotspots{Spent: []*spending{{}}}, &advice{}, &suiteSample{file: &results.File{Complete: true}}} {
 		if empty.failure() == nil {
 			t.Errorf("%T: nothing was measured, and all is well", empty)
 		}
