@@ -28,7 +28,7 @@ func connectCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "connect [TOOL]",
 		Short: "Show how a tool is pointed at this server, or check that it can ask",
-		Long: "Without TOOL it lists the tools that are known. With --check it asks the server once as the tool does;\n" +
+		Long: "Show how a tool is pointed at this server, or check that it can ask\n\nWithout TOOL it lists the tools that are known. With --check it asks the server once as the tool does;\n" +
 			"an API key is taken from $" + connect.KeyVariable + " where that is set.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
