@@ -35,7 +35,7 @@ type ConnectTool struct {
 	Name     string            `json:"name"`
 	Group    connect.Group     `json:"group" enum:"coding,library"`
 	Docs     string            `json:"docs" format:"uri"`
-	Version  string            `json:"version" doc:"Of the tool, when that was read or tried."`
+	Version  string            `json:"version" doc:"What the snippets were held against."`
 	Notes    []string          `json:"notes" nullable:"false"`
 	Snippets []connect.Snippet `json:"snippets" nullable:"false"`
 }

@@ -1,6 +1,6 @@
 package connect
 
-// Read is when the tools' own documents were read for what this table says, and tried where Tried says so.
+// Read is when the tools' own documents were read for what this table says.
 const Read = "2026-11-26"
 
 // Tool is a program or library that can be pointed at this server.
@@ -9,7 +9,7 @@ type Tool struct {
 	Name  string
 	Group Group
 	Docs  string // what its makers say of it
-	// Version is that of the documents, or of the program where it was run against a server.
+	// Version says what the snippets were held against.
 	Version string
 	Notes   []string
 
@@ -40,13 +40,13 @@ const (
 // setKey is for tools that read the key from the environment themselves.
 var setKey = part{title: "API key", where: inShell, language: "shell", file: "key.sh", onlyWithKey: true}
 
-// Tools are all that are known, in the order in which they are shown. What stands beside Version was the
-// current one on the day of Read:
+// Tools are all that are known, in the order in which they are shown. This is what they were held against:
 //
-//   - Claude Code 2.1.197, Codex 0.171.0, opencode 1.18.33 and aider 0.86.2 were run with these snippets.
+//   - Claude Code, Codex, opencode, aider, curl and the SDKs for Python and JavaScript were run with these snippets
+//     against a server, in these versions. The bodies of asks are what the first four were seen to send.
 //   - Zed: docs/src/ai/use-api-access.md of its repository. Continue: docs/reference.mdx and
 //     customize/model-providers/top-level/openai.mdx of 1.5.45. Cursor: its help on API keys.
-//   - The libraries' README files.
+//   - Of openai-go the version is the one that this project's own tests are built with.
 func Tools() []Tool { return append([]Tool{}, tools...) }
 
 // Find gives the tool of an id.
@@ -70,7 +70,7 @@ func IDs() []string {
 
 var tools = []Tool{
 	{
-		ID: "claude-code", Name: "Claude Code", Group: Coding, Version: "2.1.197", Docs: "https://code.claude.com/docs/en/llm-gateway",
+		ID: "claude-code", Name: "Claude Code", Group: Coding, Version: "version 2.1.197", Docs: "https://code.claude.com/docs/en/llm-gateway",
 		Notes: []string{
 			"Unset ANTHROPIC_API_KEY where it is set: it is sent instead of the token.",
 			"CLAUDE_CODE_ATTRIBUTION_HEADER=0 keeps a line that changes from one conversation to the next out of the prompt's head, so that a local model need not read all of it anew.",
@@ -87,7 +87,7 @@ var tools = []Tool{
 		}},
 	},
 	{
-		ID: "codex", Name: "Codex", Group: Coding, Version: "0.171.0", Docs: "https://developers.openai.com/codex/config-advanced",
+		ID: "codex", Name: "Codex", Group: Coding, Version: "version 0.171.0", Docs: "https://developers.openai.com/codex/config-advanced",
 		Notes: []string{"Codex says that it has no metadata of the model, and goes on.", noteAgent},
 		parts: []part{
 			{title: "Settings", where: "~/.codex/config.toml", language: "toml", file: "codex.toml"},
@@ -96,7 +96,7 @@ var tools = []Tool{
 		ask: ask{protocol: responses, path: "/v1/responses", body: "codex.json", agent: true},
 	},
 	{
-		ID: "cursor", Name: "Cursor", Group: Coding, Version: "2026-11", Docs: "https://cursor.com/help/models-and-usage/api-keys",
+		ID: "cursor", Name: "Cursor", Group: Coding, Version: "its documents", Docs: "https://cursor.com/help/models-and-usage/api-keys",
 		Notes: []string{
 			"Cursor sends requests through its own servers, which cannot reach an address of this machine alone. It takes a tunnel with a public address and an API key of mlxbar's, and then what you ask passes through Cursor and the tunnel.",
 			"The check below asks as Cursor's servers would, from this machine: it does not show that they can reach it.",
@@ -107,7 +107,7 @@ var tools = []Tool{
 		ask: ask{protocol: chat, path: "/v1/chat/completions", body: "chat-tools.json", agent: true},
 	},
 	{
-		ID: "zed", Name: "Zed", Group: Coding, Version: "2026-11", Docs: "https://zed.dev/docs/ai/use-api-access#openai-compatible",
+		ID: "zed", Name: "Zed", Group: Coding, Version: "its documents", Docs: "https://zed.dev/docs/ai/use-api-access#openai-compatible",
 		Notes: []string{
 			"Zed wants an API key for every provider: where mlxbar requires none, enter any text in Zed's settings under AI, LLM Providers.",
 			"Zed reads MLXBAR_API_KEY from the environment that it was started in; one started from the Dock has only the key that its settings hold.",
@@ -120,7 +120,7 @@ var tools = []Tool{
 		ask: ask{protocol: chat, path: "/v1/chat/completions", body: "chat-tools.json", agent: true},
 	},
 	{
-		ID: "continue", Name: "Continue", Group: Coding, Version: "1.5.45", Docs: "https://docs.continue.dev/reference",
+		ID: "continue", Name: "Continue", Group: Coding, Version: "the documents of 1.5.45", Docs: "https://docs.continue.dev/reference",
 		Notes: []string{noteAgent},
 		parts: []part{
 			{title: "Settings", where: "~/.continue/config.yaml", language: "yaml", file: "continue.yaml"},
@@ -129,7 +129,7 @@ var tools = []Tool{
 		ask: ask{protocol: chat, path: "/v1/chat/completions", body: "chat-tools.json", agent: true},
 	},
 	{
-		ID: "aider", Name: "aider", Group: Coding, Version: "0.86.2", Docs: "https://aider.chat/docs/llms/openai-compat.html",
+		ID: "aider", Name: "aider", Group: Coding, Version: "version 0.86.2", Docs: "https://aider.chat/docs/llms/openai-compat.html",
 		Notes: []string{"aider calls no tools: it takes changes out of what the model writes."},
 		parts: []part{
 			{title: "In your project", where: "In a shell", language: "shell", file: "aider.sh"},
@@ -137,7 +137,7 @@ var tools = []Tool{
 		ask: ask{protocol: chat, path: "/v1/chat/completions", body: "aider.json"},
 	},
 	{
-		ID: "opencode", Name: "opencode", Group: Coding, Version: "1.18.33", Docs: "https://opencode.ai/docs/providers/",
+		ID: "opencode", Name: "opencode", Group: Coding, Version: "version 1.18.33", Docs: "https://opencode.ai/docs/providers/",
 		Notes: []string{noteAgent},
 		parts: []part{
 			{title: "Settings", where: "~/.config/opencode/opencode.json", language: "json", file: "opencode.json"},
@@ -146,7 +146,7 @@ var tools = []Tool{
 		ask: ask{protocol: chat, path: "/v1/chat/completions", body: "chat-tools.json", agent: true},
 	},
 	{
-		ID: "curl", Name: "curl", Group: Library, Version: "8", Docs: "https://curl.se/docs/manpage.html",
+		ID: "curl", Name: "curl", Group: Library, Version: "version 7.88.1", Docs: "https://curl.se/docs/manpage.html",
 		parts: []part{
 			{title: "Chat Completions", where: "In a shell", language: "shell", file: "curl-chat.sh"},
 			{title: "Messages", where: "In a shell", language: "shell", file: "curl-messages.sh"},
@@ -154,27 +154,27 @@ var tools = []Tool{
 		ask: ask{protocol: chat, path: "/v1/chat/completions", body: "chat.json"},
 	},
 	{
-		ID: "openai-python", Name: "OpenAI SDK, Python", Group: Library, Version: "2.20.0", Docs: "https://github.com/openai/openai-python",
+		ID: "openai-python", Name: "OpenAI SDK, Python", Group: Library, Version: "version 3.57.0", Docs: "https://github.com/openai/openai-python",
 		parts: []part{{title: "pip install openai", where: "A Python file", language: "python", file: "openai.py"}, setKey},
 		ask:   ask{protocol: chat, path: "/v1/chat/completions", body: "chat.json"},
 	},
 	{
-		ID: "openai-js", Name: "OpenAI SDK, JavaScript", Group: Library, Version: "6", Docs: "https://github.com/openai/openai-node",
+		ID: "openai-js", Name: "OpenAI SDK, JavaScript", Group: Library, Version: "version 6.49.0", Docs: "https://github.com/openai/openai-node",
 		parts: []part{{title: "npm install openai", where: "A module (.mjs)", language: "javascript", file: "openai.mjs"}, setKey},
 		ask:   ask{protocol: chat, path: "/v1/chat/completions", body: "chat.json"},
 	},
 	{
-		ID: "openai-go", Name: "OpenAI SDK, Go", Group: Library, Version: "3", Docs: "https://github.com/openai/openai-go",
+		ID: "openai-go", Name: "OpenAI SDK, Go", Group: Library, Version: "version 3.98.0", Docs: "https://github.com/openai/openai-go",
 		parts: []part{{title: "go get github.com/openai/openai-go/v3", where: "main.go", language: "go", file: "openai.go.txt"}, setKey},
 		ask:   ask{protocol: chat, path: "/v1/chat/completions", body: "chat.json"},
 	},
 	{
-		ID: "anthropic-python", Name: "Anthropic SDK, Python", Group: Library, Version: "0", Docs: "https://github.com/anthropics/anthropic-sdk-python",
+		ID: "anthropic-python", Name: "Anthropic SDK, Python", Group: Library, Version: "version 2.14.0", Docs: "https://github.com/anthropics/anthropic-sdk-python",
 		parts: []part{{title: "pip install anthropic", where: "A Python file", language: "python", file: "anthropic.py"}, setKey},
 		ask:   ask{protocol: messages, path: "/v1/messages", body: "messages.json", headers: map[string]string{"Anthropic-Version": "2023-06-01"}},
 	},
 	{
-		ID: "anthropic-js", Name: "Anthropic SDK, JavaScript", Group: Library, Version: "0", Docs: "https://github.com/anthropics/anthropic-sdk-typescript",
+		ID: "anthropic-js", Name: "Anthropic SDK, JavaScript", Group: Library, Version: "version 1.14.0", Docs: "https://github.com/anthropics/anthropic-sdk-typescript",
 		parts: []part{{title: "npm install @anthropic-ai/sdk", where: "A module (.mjs)", language: "javascript", file: "anthropic.mjs"}, setKey},
 		ask:   ask{protocol: messages, path: "/v1/messages", body: "messages.json", headers: map[string]string{"Anthropic-Version": "2023-06-01"}},
 	},

@@ -88,7 +88,7 @@ func showTool(c *cobra.Command, answer admin.Connect, t admin.ConnectTool) {
 	for _, note := range t.Notes {
 		fmt.Fprintf(words, "\nNote: %s\n", note)
 	}
-	fmt.Fprintf(words, "\nChecked against %s %s on %s: %s\n", t.Name, t.Version, answer.Read, t.Docs)
+	fmt.Fprintf(words, "\nHeld against %s on %s: %s\n", t.Version, answer.Read, t.Docs)
 }
 
 func checkTool(c *cobra.Command, host *desktop.Host, t admin.ConnectTool, model string) error {
