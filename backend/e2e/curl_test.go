@@ -67,14 +67,16 @@ func TestCurlIsAnsweredAndItsRequestExported(t *testing.T) {
 	if err := numbers.Decode(&line); err != nil {
 		t.Fatal(err)
 	}
-	if len(line) != len(table[0]) {
+	// The list of those whom a request left to is columns of a table; a local one has neither.
+	flat := []string{"left_to", "bytes_out", "bytes_in"}
+	if len(line) != len(table[0])-len(flat) {
 		t.Errorf("JSONL has the members %v, CSV the columns %v", line, table[0])
 	}
 	cells := map[string]string{}
 	for i, name := range table[0] {
 		cells[name] = table[1][i]
 		value, ok := line[name]
-		if !ok {
+		if !ok && !slices.Contains(flat, name) {
 			t.Errorf("JSONL has no %s", name)
 		}
 		if name != "started_at" && cells[name] != text(t, value) {
