@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 
 /** A request for an answer that does not end by itself, as an editor sends it, and what becomes of its answer. */
-async function story(signal?: AbortSignal): Promise<{ id: string; end: Promise<string> }> {
+async function story(signal: AbortSignal | null = null): Promise<{ id: string; end: Promise<string> }> {
   const response = await fetch(`${stage.server.url}/v1/chat/completions`, {
     method: 'POST',
     signal,
