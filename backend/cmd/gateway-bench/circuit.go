@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -18,8 +19,9 @@ import (
 // circuitRun is how long the answer of an open circuit takes, to one request each millisecond and to as many as one
 // connection can ask.
 type circuitRun struct {
-	Paced delays             `json:"paced"`
-	Bouts []bench.LoadResult `json:"bouts"`
+	Direct delays             `json:"direct"` // the upstream itself, when it refuses
+	Paced  delays             `json:"paced"`
+	Bouts  []bench.LoadResult `json:"bouts"`
 }
 
 const (
@@ -28,44 +30,25 @@ const (
 	circuitPause    = time.Millisecond
 )
 
-// openCircuit has a route lead where nobody listens until its target is left alone, and then asks on.
+// openCircuit has a route lead where nobody listens until its target is left alone, and then asks on. All of it ends
+// well within the time for which the target is.
 func (b *benchmark) openCircuit(ctx context.Context, p protocolsPlan) (*circuitRun, error) {
 	b.progress("an open circuit")
-	nobody, err := freeAddr()
-	if err != nil {
-		return nil, err
-	}
-	dir := filepath.Join(b.dir, "circuit")
-	if err := dataFolder(dir, route{Model: "*", URL: "http://" + nobody + "/v1"}); err != nil {
-		return nil, err
-	}
-	g, err := b.serve(ctx, "mlxbar serve, circuit", dir)
-	if err != nil {
-		return nil, err
-	}
-	w := way{name: wayGateway, url: g.url, child: g.child}
-	isOpen := func() (bool, error) {
-		_, body, err := w.post(ctx, chatPath, chatBody("gone", false))
-		return strings.Contains(body, "circuit_open"), err
-	}
-	for tries := 0; ; tries++ {
-		open, err := isOpen()
-		if err != nil {
-			return nil, err
-		}
-		if open {
-			break
-		}
-		if tries == 20 {
-			return nil, fmt.Errorf("the circuit of a target that cannot be reached is not open after %d requests", tries)
-		}
-	}
 	run := &circuitRun{}
+	upstream := way{name: wayDirect, url: b.urls[direct], child: b.upstream}
+	var err error
+	if run.Direct, err = upstream.paced(ctx, chatBody("status-503", false), circuitRequests, circuitPause); err != nil {
+		return nil, err
+	}
+	w, err := b.leftAlone(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if run.Paced, err = w.paced(ctx, chatBody("gone", false), circuitRequests, circuitPause); err != nil {
 		return nil, err
 	}
-	for range min(4, p.Rounds) { // well within the time for which the target is left alone
-		r, err := b.wrk.Run(ctx, bench.Load{URL: g.url + chatPath, Body: chatBody("gone", false), Connections: 1, Duration: time.Second})
+	for range min(4, p.Rounds) {
+		r, err := b.wrk.Run(ctx, bench.Load{URL: w.url + chatPath, Body: chatBody("gone", false), Connections: 1, Duration: time.Second})
 		if err != nil {
 			return nil, err
 		}
@@ -74,10 +57,41 @@ func (b *benchmark) openCircuit(ctx context.Context, p protocolsPlan) (*circuitR
 		}
 		run.Bouts = append(run.Bouts, r)
 	}
-	if open, err := isOpen(); err != nil || !open {
-		return nil, fmt.Errorf("the circuit is no longer open (%w)", err)
+	open, err := w.refuses(ctx)
+	if err == nil && !open {
+		err = errors.New("the circuit closed while it was measured")
 	}
-	return run, b.end(g.child)
+	return run, errors.Join(err, b.end(w.child))
+}
+
+// leftAlone starts a gateway and opens the circuit of the only target that it has.
+func (b *benchmark) leftAlone(ctx context.Context) (way, error) {
+	nobody, err := freeAddr()
+	if err != nil {
+		return way{}, err
+	}
+	dir := filepath.Join(b.dir, "circuit")
+	if err := dataFolder(dir, route{Model: "*", URL: "http://" + nobody + "/v1"}); err != nil {
+		return way{}, err
+	}
+	g, err := b.serve(ctx, "mlxbar serve, circuit", dir)
+	if err != nil {
+		return way{}, err
+	}
+	w := way{name: wayGateway, url: g.url, child: g.child}
+	const most = 20
+	for range most {
+		if open, err := w.refuses(ctx); err != nil || open {
+			return w, err
+		}
+	}
+	return w, fmt.Errorf("the circuit of a target that cannot be reached is not open after %d requests", most)
+}
+
+// refuses asks whether the circuit is open.
+func (w way) refuses(ctx context.Context) (bool, error) {
+	_, body, err := w.post(ctx, chatPath, chatBody("gone", false))
+	return strings.Contains(body, `"circuit_open"`), err
 }
 
 // paced asks over and over on one connection, with a pause before each request. All are to be refused.
@@ -137,7 +151,12 @@ func (c *circuitRun) print(w io.Writer) {
 		return
 	}
 	p50, p99, n := c.flatOut()
-	fmt.Fprintf(w, "\n%-31s %9s %9s %9s %9s\n", "Open circuit, 1 connection", "answers", "median", "p99", "worst")
-	fmt.Fprintf(w, "  %-29s %9s %9.3f %9.3f %9.2f\n", "a request each ms, in ms", thousands(int(c.Paced.Count)), c.Paced.P50MS, c.Paced.P99MS, c.Paced.MaxMS)
-	fmt.Fprintf(w, "  %-29s %9s %9.3f %9.3f\n", "as many as it takes, in ms", thousands(int(n)), p50, p99)
+	fmt.Fprintf(w, "\n%-31s %9s %9s %9s %9s\n", "Open circuit, a pause of 1 ms", "answers", "median,ms", "p99, ms", "worst, ms")
+	for _, x := range []struct {
+		name string
+		of   delays
+	}{{"upstream that refuses, direct", c.Direct}, {"gateway", c.Paced}} {
+		fmt.Fprintf(w, "  %-29s %9s %9.3f %9.3f %9.2f\n", x.name, thousands(int(x.of.Count)), x.of.P50MS, x.of.P99MS, x.of.MaxMS)
+	}
+	fmt.Fprintf(w, "  %-29s %9s %9.3f %9.3f\n", "gateway, with no pause", thousands(int(n)), p50, p99)
 }

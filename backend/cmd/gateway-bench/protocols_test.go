@@ -33,7 +33,7 @@ func sampleProtocols() *protocolsRun {
 		s.Ways = append(s.Ways, &heldStreams{Way: name, delays: delays{Count: 40_000, P50MS: 0.1 + n, P99MS: 0.5 + n, P999MS: 1 + n, MaxMS: 12},
 			GatewayCPU: n * 2, UpstreamCPU: 3, ClientCPU: 2, Memory: memory{PeakBytes: uint64(i) * 90 * mib}})
 	}
-	return &protocolsRun{Conversion: c, Streams: s, Circuit: &circuitRun{Paced: delays{Count: 4000, P50MS: 0.2, P99MS: 0.8, MaxMS: 3}, Bouts: []bench.LoadResult{{Requests: 9000, P50US: 90, P99US: 700}, {Requests: 9000, P50US: 110, P99US: 900}}}}
+	return &protocolsRun{Conversion: c, Streams: s, Circuit: &circuitRun{Direct: delays{Count: 4000, P50MS: 0.1, P99MS: 0.3, MaxMS: 2}, Paced: delays{Count: 4000, P50MS: 0.2, P99MS: 0.8, MaxMS: 3}, Bouts: []bench.LoadResult{{Requests: 9000, P50US: 90, P99US: 700}, {Requests: 9000, P50US: 110, P99US: 900}}}}
 }
 
 func TestWhatIsAddedIsTakenRoundByRound(t *testing.T) {
