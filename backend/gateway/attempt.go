@@ -147,6 +147,9 @@ func (x *exchange) attempt(ctx context.Context, d routing.Destination, done func
 	x.w.Header().Del(headerDropped) // of a target before
 	x.goesTo(d)
 	x.record.Attempts++
+	if x.addressed == "" && d.Provider != nil {
+		x.addressed = d.Provider.Name
+	}
 	x.tell()
 	t, release, err := x.target(ctx, d)
 	if err != nil {

@@ -110,6 +110,25 @@ func TestATargetThatHangsLeavesTimeForTheOthers(t *testing.T) {
 	}
 }
 
+// Which account a client has with one provider is not told to another; what it wants of the protocol is.
+func TestAnAccountIsNamedToTheFirstProviderOnly(t *testing.T) {
+	h := routed(t, far("status-500"), settings.Target{Provider: "spare", Model: "ok"})
+	s := *h.settings.Load()
+	s.Providers = append(slices.Clone(s.Providers), settings.Provider{Name: "spare", Kind: settings.KindOpenAI, BaseURL: h.upstream.URL})
+	h.settings.Store(&s)
+	resp := h.request("POST", "/v1/chat/completions", chat("any", false),
+		header("OpenAI-Organization", "org-mine"), header("OpenAI-Project", "proj-mine"), header("OpenAI-Beta", "tomorrow"))
+	if readBody(t, resp); resp.StatusCode != http.StatusOK {
+		t.Fatal(resp.Status)
+	}
+	for i, want := range []string{"org-mine proj-mine tomorrow", "  tomorrow"} {
+		got := h.upstream.Requests()[i].Header
+		if said := got.Get("Openai-Organization") + " " + got.Get("Openai-Project") + " " + got.Get("Openai-Beta"); said != want {
+			t.Errorf("provider %d was told %q, want %q", i+1, said, want)
+		}
+	}
+}
+
 func TestNoOtherTargetIsAskedForWhatItCannotMend(t *testing.T) {
 	for _, c := range []struct {
 		name   string

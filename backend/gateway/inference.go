@@ -35,7 +35,8 @@ type exchange struct {
 	body       []byte
 	request    openai.Request
 	plan       routing.Plan
-	unroutable error // why there is no plan
+	addressed  string // the provider that was asked first
+	unroutable error  // why there is no plan
 	record     audit.Record
 	streamed   int64             // tokens that the client was sent so far
 	left       []audit.Departure // whom else it was sent to so far

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,7 +50,7 @@ func (x *exchange) remoteTarget(ctx context.Context, d routing.Destination, with
 	switch {
 	case x.endpoint.kind == p.Kind && !withoutResponses:
 		t.passes = true
-		x.passOn(&t)
+		x.passOn(&t, p)
 		t.body, err = x.bodyFor(d.Model)
 		if err == nil && (t.dialect == chatDialect || t.dialect == completionDialect) && x.request.Stream {
 			err = askUsage(&t)
@@ -85,10 +86,14 @@ func (g *Gateway) keyOf(ctx context.Context, p *settings.Provider) (string, erro
 	return "", err
 }
 
+// namesAccount are the headers by which a client says whose account it uses. That is one with the provider that it has in
+// mind, and nobody else's business.
+var namesAccount = []string{"Openai-Organization", "Openai-Project"}
+
 // passOn adds the headers of the client's that are of its protocol.
-func (x *exchange) passOn(t *target) {
+func (x *exchange) passOn(t *target, p *settings.Provider) {
 	for name, values := range x.r.Header {
-		if strings.HasPrefix(name, passedOn[t.kind]) {
+		if strings.HasPrefix(name, passedOn[t.kind]) && (p.Name == x.addressed || !slices.Contains(namesAccount, name)) {
 			t.header[name] = values
 		}
 	}
