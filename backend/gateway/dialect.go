@@ -104,7 +104,7 @@ type anthropicStream struct{ of anthropic.Stream }
 // eventKinds are Anthropic's as OpenAI's.
 var eventKinds = map[anthropic.EventKind]openai.EventKind{
 	anthropic.Other: openai.Other, anthropic.Token: openai.Token, anthropic.Done: openai.Done,
-	anthropic.Failure: openai.Failure, anthropic.Malformed: openai.Malformed,
+	anthropic.Failure: openai.Failure, anthropic.Malformed: openai.Malformed, anthropic.Ping: openai.Ping,
 }
 
 func (s *anthropicStream) Observe(data []byte) openai.EventKind {

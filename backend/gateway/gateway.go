@@ -86,7 +86,10 @@ type Gateway struct {
 	inFlight atomic.Int64
 	waiting  atomic.Int64
 	lists    *listing.Book
-	lacking  sync.Map // addresses of endpoints that providers do not have
+	// convertible is how much of a stream that is converted is taken: of one that is passed on nothing is kept, but
+	// some protocols end with the whole answer.
+	convertible int64
+	lacking     sync.Map // addresses of endpoints that providers do not have
 }
 
 // New makes a gateway. Close it when its last request has ended.
@@ -94,7 +97,7 @@ func New(c Config) *Gateway {
 	if c.Router == nil {
 		c.Router = routing.NewRouter()
 	}
-	g := &Gateway{Config: c, upstream: newUpstreamClient(c.Version, func() settings.Timeouts { return c.Settings().Timeouts })}
+	g := &Gateway{Config: c, convertible: maxAnswer, upstream: newUpstreamClient(c.Version, func() settings.Timeouts { return c.Settings().Timeouts })}
 	g.lists = listing.New(listing.Config{
 		May:  func(p settings.Provider) bool { s := c.Settings(); return mayAsk(&s, p) },
 		Key:  func(ctx context.Context, p settings.Provider) (string, error) { return g.keyOf(ctx, &p) },

@@ -42,6 +42,7 @@ type house struct {
 	t        *testing.T
 	url      string
 	handler  http.Handler
+	gateway  *gateway.Gateway
 	upstream *upstream.Server
 	plain    *upstream.Server // see bilingual
 	expected expectations
@@ -133,6 +134,7 @@ func (h *house) serve(log *slog.Logger) {
 		Prices: h.prices.Load, Keys: h.keys, Owner: func(r *http.Request) bool { return r.Header.Get("Cookie") == "owner=1" },
 		Version: "test", Credentials: keys,
 	})
+	h.gateway = g
 	mux := problem.NewMux()
 	g.Register(mux)
 	mux.HandleFunc("GET /panic", func(http.ResponseWriter, *http.Request) { panic("secret of the inside") })

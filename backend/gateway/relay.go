@@ -46,6 +46,7 @@ type relay struct {
 	started atomic.Bool
 	stream  observer        // nil until a stream has begun
 	convert *turn.Converter // nil unless the stream is converted
+	fed     int64           // bytes of events that were converted
 	status  int             // the upstream's, 0 while there is none
 	head    http.Header     // of the upstream's answer
 }
@@ -66,7 +67,7 @@ func (r *relay) silence(first time.Duration) error {
 	if !r.started.Load() {
 		return problem.Newf(problem.FirstToken, "%s sent no token within the %s that timeouts.first_token sets.", r.name, settings.Duration(first))
 	}
-	return problem.Newf(problem.Timeout, "%s sent nothing for the %s that timeouts.idle sets.", r.name, settings.Duration(r.idle))
+	return problem.Newf(problem.Timeout, "%s sent nothing, or nothing but pings, for the %s that timeouts.idle sets.", r.name, settings.Duration(r.idle))
 }
 
 func (r *relay) stop() {
@@ -199,6 +200,9 @@ func (r *relay) feed(out, data []byte) ([]byte, error) {
 	if data == nil { // a comment
 		return out, nil
 	}
+	if r.fed += int64(len(data)); r.fed > r.x.convertible {
+		return out, problem.Newf(problem.UpstreamMalformed, "%s answered with more than %d MiB.", r.target.name, r.x.convertible>>20)
+	}
 	out, fault := r.convert.Feed(out, data)
 	if fault != nil {
 		return out, fault
@@ -228,6 +232,10 @@ func (r *relay) observe(data []byte) (done bool, fault error) {
 			r.x.running.Begun(ttft)
 		}
 		r.silent.Reset(r.idle)
+	case openai.Other: // such as a tool of the provider's own at work
+		if r.started.Load() {
+			r.silent.Reset(r.idle)
+		}
 	}
 	return false, nil
 }

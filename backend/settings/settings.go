@@ -41,7 +41,7 @@ type Timeouts struct {
 	Embeddings  Duration `json:"embeddings" doc:"Total for embeddings (1m to 120m)." default:"2m" min:"1m" max:"120m"`
 	Connect     Duration `json:"connect" doc:"To open a connection to an engine or provider (1s to 2m)." default:"10s" min:"1s" max:"2m"`
 	FirstToken  Duration `json:"first_token" doc:"Until a stream's first token (1s to 120m)." default:"5m" min:"1s" max:"120m"`
-	Idle        Duration `json:"idle" doc:"Between two tokens of a stream (1s to 120m)." default:"2m" min:"1s" max:"120m"`
+	Idle        Duration `json:"idle" doc:"Between two events of a stream after its first token; pings do not count (1s to 120m)." default:"2m" min:"1s" max:"120m"`
 }
 
 // Engines configures local inference.

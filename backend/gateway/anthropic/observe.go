@@ -47,6 +47,7 @@ const (
 	Done                       // the stream's last event
 	Failure                    // the upstream reports an error
 	Malformed                  // no JSON object where one belongs
+	Ping                       // forward it; it only says that the upstream is still there
 )
 
 // Stream follows one streamed answer.
@@ -65,7 +66,7 @@ var deltaType = []byte(`{"type":"content_block_delta"`)
 // known by how they begin.
 func (s *Stream) Observe(data []byte) EventKind {
 	if data == nil {
-		return Other
+		return Ping
 	}
 	if !wire.Valid(data) || bytes.TrimSpace(data)[0] != '{' {
 		return Malformed
@@ -88,6 +89,8 @@ func (s *Stream) Observe(data []byte) EventKind {
 		return Done
 	case "error":
 		return Failure
+	case "ping":
+		return Ping
 	}
 	return Other
 }

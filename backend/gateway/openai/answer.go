@@ -92,6 +92,7 @@ const (
 	Done                       // the stream's last event
 	Failure                    // the upstream reports an error
 	Malformed                  // no JSON object where one belongs
+	Ping                       // forward it; it only says that the upstream is still there
 )
 
 // Stream follows one streamed answer.
@@ -116,7 +117,7 @@ var (
 // and are only searched for a few keys, not decoded.
 func (s *Stream) Observe(data []byte) EventKind {
 	if data == nil {
-		return Other
+		return Ping
 	}
 	data = bytes.TrimSpace(data)
 	if bytes.Equal(data, doneData) {

@@ -173,7 +173,7 @@ func TestStreamEventsThatAreNoTokens(t *testing.T) {
 			t.Errorf("%q is %d, want %d", data, got, want)
 		}
 	}
-	if got := new(Stream).Observe(nil); got != Other {
+	if got := new(Stream).Observe(nil); got != Ping {
 		t.Errorf("a comment is %d", got)
 	}
 }

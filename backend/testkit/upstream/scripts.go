@@ -52,6 +52,8 @@ var scripts = map[string]script{
 	"packets":  {about: "as ok, in packets of -n bytes: an event in several, several in one", n: 100, run: packets},
 	"comments": {about: "as ok, with comments and pings between events", run: comments},
 	"fields":   {about: "as ok, with fields of events that no protocol has", run: fields},
+	"pings":    {about: "sends two tokens, then nothing but -n pings, with =delay between them", n: 1 << 20, run: pings},
+	"steps":    {about: "sends a token, then -n events without text, with =delay between them, then the rest", n: 3, run: steps},
 	"linger":   {about: "as ok, but the connection stays open for a while after [DONE]", run: linger},
 	"headers":  {about: "as ok, with headers that a gateway must not pass on", run: headers},
 
@@ -60,7 +62,6 @@ var scripts = map[string]script{
 	"slow-content": {about: "sends headers and role and waits before the first token", run: slowContent},
 	"slow-idle":    {about: "stops for a while between tokens", run: slowIdle},
 	"endless":      {about: "goes on for ever with tokens; =delay pauses between them", run: endless},
-	"pings":        {about: "begins and then sends nothing but pings and comments for ever", n: 1, run: pings},
 	"hang":         {about: "never answers", run: func(x *exchange) { hang(x); x.abort() }},
 
 	"cut":         {about: "breaks the connection in mid-answer, after -n tokens", n: 2, run: cut},

@@ -55,19 +55,6 @@ func endless(x *exchange) {
 	}
 }
 
-func pings(x *exchange) {
-	a := x.built(max(x.n, x.server.options.chunks)).answer
-	if x.halfOf(a) || !x.head(-1) || !x.firstPart(a) {
-		return
-	}
-	ping := []byte(": ping\n\n")
-	if x.endpoint == messages {
-		ping = append(ping, event("ping", map[string]any{})...)
-	}
-	for x.wait() && x.send(ping) {
-	}
-}
-
 // halfOf sends one half of a JSON answer and never the other; false for a stream.
 func (x *exchange) halfOf(a *answer) bool {
 	if x.stream {

@@ -53,7 +53,7 @@ var (
 // known by how they begin.
 func (s *Stream) Observe(data []byte) openai.EventKind {
 	if data == nil {
-		return openai.Other
+		return openai.Ping
 	}
 	if !wire.Valid(data) || bytes.TrimSpace(data)[0] != '{' {
 		return openai.Malformed

@@ -1915,7 +1915,7 @@ export interface components {
                  */
                 first_token: string;
                 /**
-                 * @description Between two tokens of a stream (1s to 120m).
+                 * @description Between two events of a stream after its first token; pings do not count (1s to 120m).
                  * @default 2m
                  */
                 idle: string;
