@@ -206,6 +206,9 @@ func (c *Checker) answered(ctx context.Context, r *Result, tool Tool, resp *http
 		return nil
 	case err != nil:
 		return c.transport(ctx, r, err, true)
+	case h.headless:
+		r.fail(problem.UpstreamMalformed, "The answer did not begin with the event that its protocol begins with.")
+		return nil
 	case !h.ended:
 		r.fail(problem.UpstreamCut, "The answer ended without the event that its protocol ends with.")
 		return nil

@@ -165,6 +165,7 @@ func TestAToolThatCannotAsk(t *testing.T) {
 		{"no end, of chat", "curl", events(chatText[:3]...), problem.UpstreamCut, "ended without", "log"},
 		{"no end, of messages", "claude-code", events(msgText[:4]...), problem.UpstreamCut, "ended without", "log"},
 		{"no end, of responses", "codex", events(respText[:2]...), problem.UpstreamCut, "ended without", "log"},
+		{"no beginning, of messages", "claude-code", events(msgText[1:]...), problem.UpstreamMalformed, "did not begin", "protocol"},
 		{"a page", "curl", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") }, problem.UpstreamCut, "broke off", "log"},
 		{"an answer of another program", "curl", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }, "", "418", "audit"},
 	} {

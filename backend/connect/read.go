@@ -20,8 +20,10 @@ const maxEvent = 4 << 20
 type heard struct {
 	first      time.Time // of a token; zero when there was none
 	called     bool      // a tool was called
+	headless   bool      // it did not begin as the protocol has it
 	ended      bool      // as the protocol has it
 	fault      *fault    // the answer told that it had failed
+	events     int
 	prompt     *int64
 	completion *int64
 }
@@ -83,7 +85,11 @@ func (h *heard) chunk(data []byte) (token bool) {
 
 func (h *heard) message(data []byte) (token bool) {
 	event := gjson.ParseBytes(data)
-	switch kind := event.Get("type").String(); kind {
+	kind := event.Get("type").String()
+	if h.events++; h.events == 1 && strings.HasPrefix(kind, "content_block") {
+		h.headless = true
+	}
+	switch kind {
 	case "message_start":
 		h.count(event.Get("message.usage"), "input_tokens", "")
 	case "content_block_start":

@@ -1151,7 +1151,7 @@ export interface components {
             name: string;
             notes: string[];
             snippets: components["schemas"]["ConnectSnippet"][];
-            /** @description Of the tool, when that was read or tried. */
+            /** @description What the snippets were held against. */
             version: string;
         };
         EngineActivity: {
