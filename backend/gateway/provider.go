@@ -102,7 +102,7 @@ func (x *exchange) passOn(t *target, p *settings.Provider) {
 // converted puts the request into t's own protocol; near is for what only servers of one's own understand.
 func (x *exchange) converted(t *target, to spoken, base, model string, near bool) error {
 	c, fault := convert.New(*x.endpoint.turn, to.as, x.body, convert.Options{
-		Upstream: t.name, Model: model, ID: strings.TrimPrefix(x.record.RequestID, "req_"), Created: x.start.Unix(), Served: x.request.Model,
+		Upstream: t.name, Model: model, ID: x.answerID(), Created: x.start.Unix(), Served: x.request.Model,
 		Chat: chat.Options{Extended: near},
 	})
 	if fault != nil {
@@ -173,3 +173,6 @@ type readAgain struct {
 }
 
 func (b *readAgain) Close() error { return b.body.Close() }
+
+// answerID is what the id of an answer that the gateway makes is made of.
+func (x *exchange) answerID() string { return strings.TrimPrefix(x.record.RequestID, "req_") }

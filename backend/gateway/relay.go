@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mlxbar/backend/gateway/anthropic"
 	"mlxbar/backend/gateway/httpconn"
 	"mlxbar/backend/gateway/openai"
 	"mlxbar/backend/gateway/problem"
@@ -165,6 +166,8 @@ func (r *relay) events(ctx context.Context, body io.Reader) error {
 				return r.breakOff(fault, converted)
 			}
 			out = converted
+		case !r.begun && r.target.mends:
+			out = append(anthropic.Start(data, r.x.request.Model, r.x.answerID()), event...)
 		case r.target.hidesUsage && usageOnly(data):
 			out = nil
 		}

@@ -47,6 +47,7 @@ type target struct {
 	passes     bool                  // it is asked as the client asked
 	conversion *convert.Conversion   // nil where it is
 	hidesUsage bool                  // the usage of its stream was asked for by the gateway
+	mends      bool                  // an engine's stream of Messages, which may lack its beginning
 }
 
 var acceptEvents = []string{"text/event-stream"}

@@ -55,10 +55,18 @@ type Stream struct {
 	Finished bool  // a stop_reason was seen; message_stop still ends the stream
 	Tokens   int64 // events that carry some; several tokens in one are usual
 	counted  turn.Usage
+	headless bool // it began without message_start
+	begun    bool
 }
 
 // Usage is what the stream has said of its tokens so far.
-func (s *Stream) Usage() Usage { return usage(s.counted) }
+func (s *Stream) Usage() Usage {
+	u := usage(s.counted)
+	if s.headless && s.counted.Input == 0 { // nobody has said how long the prompt is
+		u.Prompt, u.Total, u.Cached = nil, nil, nil
+	}
+	return u
+}
 
 var deltaType = []byte(`{"type":"content_block_delta"`)
 
@@ -70,6 +78,9 @@ func (s *Stream) Observe(data []byte) EventKind {
 	}
 	if !wire.Valid(data) || bytes.TrimSpace(data)[0] != '{' {
 		return Malformed
+	}
+	if !s.begun {
+		s.begun, s.headless = true, lacksStart(data)
 	}
 	if bytes.HasPrefix(data, deltaType) {
 		s.Tokens++
@@ -93,4 +104,24 @@ func (s *Stream) Observe(data []byte) EventKind {
 		return Ping
 	}
 	return Other
+}
+
+// lacksStart says whether a stream that begins with data has left out its message_start.
+func lacksStart(data []byte) bool {
+	switch gjson.Get(wire.View(data), "type").Str {
+	case "content_block_start", "content_block_delta", "message_delta":
+		return true
+	}
+	return false
+}
+
+// Start is the message_start that a stream ought to begin with where its first event's data shows that it has
+// none, else nil. llama.cpp leaves it out when the first token is only part of a character, as of an
+// emoji, and Anthropic's clients take no stream without.
+func Start(data []byte, model, id string) []byte {
+	if data == nil || !lacksStart(data) {
+		return nil
+	}
+	e := NewEncoder(turn.Reply{ID: id, Model: model})
+	return e.Encode(nil, &turn.Event{Kind: turn.Began})
 }

@@ -50,6 +50,7 @@ var scripts = map[string]script{
 	"crlf":     {about: "as ok, lines end in CRLF", run: crlf},
 	"split":    {about: "as ok, flushed byte by byte", n: 3, run: split},
 	"packets":  {about: "as ok, in packets of -n bytes: an event in several, several in one", n: 100, run: packets},
+	"headless": {about: "as ok, but Messages lack their message_start, as llama.cpp's at times", run: headless},
 	"comments": {about: "as ok, with comments and pings between events", run: comments},
 	"fields":   {about: "as ok, with fields of events that no protocol has", run: fields},
 	"pings":    {about: "sends two tokens, then nothing but -n pings, with =delay between them", n: 1 << 20, run: pings},
@@ -122,6 +123,15 @@ func timings(x *exchange) {
 func crlf(x *exchange) {
 	x.transformed(x.built(x.n).answer, x.usage, func(e []byte) []byte {
 		return bytes.ReplaceAll(e, []byte("\n"), []byte("\r\n"))
+	})
+}
+
+func headless(x *exchange) {
+	x.transformed(x.built(x.n).answer, x.usage, func(e []byte) []byte {
+		if bytes.HasPrefix(e, []byte("event: message_start")) {
+			_, e, _ = bytes.Cut(e, []byte("\n\n"))
+		}
+		return e
 	})
 }
 

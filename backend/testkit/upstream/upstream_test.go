@@ -83,6 +83,7 @@ var scriptCases = []struct {
 	{"pings-3=1ms", true, 200, "text/event-stream", []string{upstream.Marker, ": ping\n\n: ping\n\n: ping\n\n"}, []string{"stop", done}, false},
 	{"steps-2=1ms", true, 200, "text/event-stream", []string{`"delta":{}`, upstream.Text(1), done}, nil, false},
 	{"steps", false, 200, "application/json", []string{upstream.Text(8)}, nil, false},
+	{"headless", true, 200, "text/event-stream", []string{upstream.Marker, done}, nil, false},
 	{"linger=1ms", true, 200, "text/event-stream", []string{done}, nil, false},
 	{"headers", false, 200, "application/json", []string{upstream.Marker}, nil, false},
 	{"slow-headers=1ms", false, 200, "application/json", []string{upstream.Marker}, nil, false},
