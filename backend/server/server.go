@@ -234,7 +234,9 @@ func (s *Server) drain(cut context.CancelCauseFunc) error {
 		done()
 	}
 	s.hub.Close()
-	if err := <-ended; !errors.Is(err, context.DeadlineExceeded) {
+	if err := <-ended; errors.Is(err, net.ErrClosed) { // of an address that was just left
+		return nil
+	} else if !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	cut(reason) // what else there is, such as an export
