@@ -131,7 +131,7 @@ var rows = []row{
 	{script: "status-400", check: raises(400), problem: problem.ContextExceeded},
 	{script: "status-401", check: raises(502), problem: problem.UpstreamKey},
 	{script: "status-403", check: raises(502), problem: problem.UpstreamKey},
-	{script: "status-404", check: raises(404), problem: problem.UpstreamRefused},
+	{script: "status-404", check: raises(404), problem: problem.ModelNotFound},
 	{script: "status-409", check: raises(409), problem: problem.UpstreamRefused},
 	{script: "status-413", check: raises(413), problem: problem.UpstreamRefused},
 	{script: "status-422", check: raises(422), problem: problem.UpstreamRefused},
