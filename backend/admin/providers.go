@@ -21,9 +21,12 @@ type Credentials interface {
 	Remove(ctx context.Context, provider string) (credentials.Removal, error)
 }
 
-// Providers asks a provider for its models, to see whether it can be asked, and returns how many it has.
+// Providers are the way to providers.
 type Providers interface {
+	// Probe asks a provider for its models, to see whether it can be asked, and returns how many it has.
 	Probe(ctx context.Context, p *settings.Provider) (models int, err error)
+	// ForgetLists has providers asked anew for their models, for another key may have others.
+	ForgetLists()
 }
 
 // Provider is a server elsewhere, as the settings name it. Its key is not shown.
@@ -166,6 +169,7 @@ func (a *API) setProviderKey(ctx context.Context, in *setKeyInput) (*providerOut
 	if err := a.Credentials.Set(limited, in.Name, in.Body.Key); err != nil {
 		return nil, credentialProblem(err)
 	}
+	a.Providers.ForgetLists()
 	p, err := a.findProvider(in.Name)
 	if err != nil {
 		return nil, err
@@ -180,6 +184,7 @@ func (a *API) removeProviderKey(ctx context.Context, in *providerInput) (*keyRem
 	if err != nil {
 		return nil, credentialProblem(err)
 	}
+	a.Providers.ForgetLists()
 	return &keyRemovalOutput{KeyRemoval{done.Removed, done.Unnamed, append([]string{}, done.Users...)}}, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -102,6 +103,35 @@ func TestAProvidersKeyFromItsSettingToItsRemoval(t *testing.T) {
 	}
 	if got := h.test("new"); got.OK || got.Problem.Kind != string(problem.UpstreamKey) || !strings.Contains(got.Problem.Detail, "locked") {
 		t.Errorf("without its key: %+v", got)
+	}
+}
+
+// listed notes when providers are to be asked anew for their models.
+type listed struct {
+	admin.Providers
+	forgot atomic.Int64
+}
+
+func (l *listed) ForgetLists() {
+	l.forgot.Add(1)
+	l.Providers.ForgetLists()
+}
+
+// Another key may have other models.
+func TestAChangeOfAKeyHasProvidersAskedAnewForTheirModels(t *testing.T) {
+	secrets.New(t)
+	l := &listed{}
+	h := newHouse(t, func(c *admin.Config) { l.Providers, c.Providers = c.Providers, l })
+	h.providers("far https://far.example/v1")
+	for i, key := range []string{someKey, "another"} {
+		h.text(h.request("PUT", "/api/providers/far/key", `{"key": "`+key+`"}`), 200)
+		if n := l.forgot.Load(); n != int64(i+1) {
+			t.Errorf("after %d keys lists were forgotten %d times", i+1, n)
+		}
+	}
+	h.text(h.request("DELETE", "/api/providers/far/key", ""), 200)
+	if n := l.forgot.Load(); n != 3 {
+		t.Errorf("after its removal lists were forgotten %d times", n)
 	}
 }
 
