@@ -24,7 +24,7 @@ var mayImport = map[string]string{
 	"cmd/mlx-benchmark": "interrupt bench/cli bench/machine telemetry",
 	"cmd/fakeupstream":  "testkit/upstream",
 	"cmd/gateway-bench": "activity audit bench bench/machine datadir engine engine/llamacpp gateway gateway/problem " +
-		"models settings storage testkit/records bench/results cpuprofile",
+		"models settings storage testkit/records bench/results cpuprofile credentials",
 
 	// What the programs are made of
 	"server": "activity admin audit audit/export datadir engine engine/llamacpp engine/runtime frontend gateway gateway/problem gateway/requestid gateway/routing live models " +

@@ -16,6 +16,7 @@ import (
 
 	"mlxbar/backend/activity"
 	"mlxbar/backend/audit"
+	"mlxbar/backend/credentials"
 	inference "mlxbar/backend/gateway"
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/settings"
@@ -94,11 +95,13 @@ func serveGateway(upstream string, recorder *audit.Recorder) (addr string, stop 
 	s.Routes = []settings.Route{{Model: "*", Targets: []settings.Target{{Provider: "bench"}}}}
 	current := func() settings.Settings { return s }
 	log := slog.New(slog.DiscardHandler)
-	g := inference.New(inference.Config{Settings: current, Audit: recorder, Requests: activity.NewRequests(), Logger: log})
+	keys := credentials.New(nil, os.Getenv)
+	g := inference.New(inference.Config{Settings: current, Audit: recorder, Requests: activity.NewRequests(), Credentials: keys, Logger: log})
 	mux := problem.NewMux()
 	g.Register(mux)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
+		keys.Close()
 		return "", nil, err
 	}
 	server := &http.Server{Handler: inference.Guard(mux, current, log)}
@@ -110,6 +113,7 @@ func serveGateway(upstream string, recorder *audit.Recorder) (addr string, stop 
 			err = errors.Join(err, e)
 		}
 		g.Close()
+		keys.Close()
 		return err
 	}, nil
 }
