@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"mlxbar/backend/gateway/problem"
@@ -37,6 +38,39 @@ func inForm(x *asked) bool {
 func speaks(x *asked) bool {
 	told := x.a.Prompt > 0 || x.Stream && x.path == "/v1/messages"
 	return x.a.Error == nil && strings.TrimSpace(x.a.Text) != "" && told && x.a.Completion > 0 && x.a.Completion <= 12
+}
+
+// settingRows are what settings bring about; each stays for those that follow.
+var settingRows = []struct {
+	name, set string
+	provider  string
+	question  question
+	check     func(x *asked) bool
+	problem   problem.Kind
+}{
+	{"no token in time", `{"timeouts":{"first_token":"1s"}}`, "far", question{Model: "slow-first=60s", Stream: true}, raises(504), problem.FirstToken},
+	{"nothing may leave", `{"local_only":true}`, "away", question{Model: "ok"}, raises(403), problem.LocalOnly},
+	{"a key that is none", `{"server":{"require_api_key":true}}`, "far", question{Model: "ok", Key: "sk-nobody"}, raises(401), problem.InvalidKey},
+}
+
+// refusesBySettings has every SDK raise its exceptions for what this server refuses, and for its own limits.
+func (h *house) refusesBySettings(t *testing.T, all []sdk, want map[string]problem.Kind) {
+	t.Helper()
+	for _, r := range settingRows {
+		h.api("PATCH", "/api/settings", r.set, nil)
+		var asking sync.WaitGroup
+		for _, s := range all {
+			x := asked{sdk: s, question: r.question}
+			x.ID, x.Model, x.Prompt, x.Limit = s.name+": "+r.name, r.provider+"/"+s.name+"/"+r.question.Model, "Say hello to "+h.secrets.prompt, 9
+			want[x.ID] = r.problem
+			asking.Go(func() {
+				if x.a = s.ask(h, x.question); !r.check(&x) {
+					t.Errorf("%s: %s", x.ID, &x)
+				}
+			})
+		}
+		asking.Wait()
+	}
 }
 
 // isAnsweredByTheEngine asks one question after the other: the starter model needs the processor.

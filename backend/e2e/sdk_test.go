@@ -184,9 +184,9 @@ func sees(x *asked) bool { return x.a.Error == nil && strings.Contains(x.sent, p
 
 // exceptions are the classes of the Python SDKs by status, Anthropic's own after those that both have.
 var exceptions = map[int]string{400: "BadRequestError", 401: "AuthenticationError", 403: "PermissionDeniedError", 404: "NotFoundError", 409: "ConflictError",
-	413: "APIStatusError", 422: "UnprocessableEntityError", 429: "RateLimitError", 502: "InternalServerError", 503: "InternalServerError", 529: "InternalServerError"}
+	413: "APIStatusError", 422: "UnprocessableEntityError", 429: "RateLimitError", 502: "InternalServerError", 503: "InternalServerError", 504: "InternalServerError", 529: "InternalServerError"}
 
-var anthropicExceptions = map[int]string{413: "ContentTooLargeError", 503: "ServiceUnavailableError", 529: "OverloadedError"}
+var anthropicExceptions = map[int]string{413: "ContentTooLargeError", 504: "GatewayTimeoutError", 503: "ServiceUnavailableError", 529: "OverloadedError"}
 
 // raises wants the SDK's own exception for that status.
 func raises(status int) func(*asked) bool {
@@ -219,7 +219,8 @@ func trilingual(plain *upstream.Server) func(*settings.Settings) {
 		s.Providers = append(s.Providers,
 			settings.Provider{Name: "plain", Kind: settings.KindOpenAI, BaseURL: plain.URL, APIKeyEnv: "FAR_KEY"},
 			settings.Provider{Name: "claude", Kind: settings.KindAnthropic, BaseURL: s.Providers[0].BaseURL, APIKeyEnv: "FAR_KEY"})
-		for _, provider := range responseProviders {
+		s.Providers = append(s.Providers, settings.Provider{Name: "away", Kind: settings.KindOpenAI, BaseURL: "https://provider.invalid/v1"}) // which local_only forbids
+		for _, provider := range append([]string{"away"}, responseProviders...) {
 			s.Routes = append(s.Routes, settings.Route{Model: provider + "/*", Targets: []settings.Target{{Provider: provider}}})
 		}
 	}
@@ -270,6 +271,7 @@ func TestTheOfficialSDKsAreAnsweredByEveryUpstream(t *testing.T) {
 			s.isAnsweredByTheEngine(t, h, n, want)
 		})
 	}
+	h.refusesBySettings(t, sdks(python), want)
 	for len(gone) > 0 { // the upstream saw every connection close
 		delete(gone, testkit.Receive(t, h.upstream.Gone()).Model)
 		select {
@@ -325,7 +327,7 @@ func (h *house) recordsAre(want map[string]problem.Kind) {
 			h.t.Fatal(err)
 		}
 		kind, known := want[r.RequestID]
-		state := map[problem.Kind]audit.Status{"": audit.Success, problem.Cancelled: audit.Cancelled}[kind]
+		state := map[problem.Kind]audit.Status{"": audit.Success, problem.Cancelled: audit.Cancelled, problem.FirstToken: audit.TimedOut}[kind]
 		if state == "" {
 			state = audit.Failed
 		}
