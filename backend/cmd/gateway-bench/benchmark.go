@@ -81,9 +81,9 @@ func (b *benchmark) measure(ctx context.Context) error {
 	return b.writerSpeed(ctx)
 }
 
-// startUpstream brings up who answers.
+// startUpstream brings up who answers. It has no Responses, for these are to be converted where they are asked for.
 func (b *benchmark) startUpstream(ctx context.Context) error {
-	up, err := startChild(ctx, "fakeupstream", nil, b.options.fakeUpstream, "--until-stdin")
+	up, err := startChild(ctx, "fakeupstream", nil, b.options.fakeUpstream, "--until-stdin", "--without-responses")
 	if err != nil {
 		return err
 	}

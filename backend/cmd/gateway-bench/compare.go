@@ -87,7 +87,7 @@ func (m *measuring) comparedSeries(ctx context.Context, ways map[string]way, nam
 		}
 		asked := d.body(comparedModel, ends != "")
 		for _, name := range names {
-			if err := ways[name].answers(ctx, d.path, asked, ends); err != nil {
+			if _, err := ways[name].answers(ctx, d.path, asked, ends); err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", name, d.name, err)
 			}
 			if _, err := m.putAt(ctx, ways[name], d.path, asked, 8, m.boutOf(name)); err != nil { // warm up

@@ -131,27 +131,34 @@ func (d direction) try(ctx context.Context, w way) error {
 		if stream {
 			ends = d.ends
 		}
-		if err := w.answers(ctx, d.path, d.ask(stream), ends); err != nil {
+		body, err := w.answers(ctx, d.path, d.ask(stream), ends)
+		if err != nil {
 			return fmt.Errorf("%s: %w", d.name, err)
+		}
+		if passed := strings.Contains(body, upstreamID); passed != (d.twin == "") {
+			return fmt.Errorf("%s: passed on as it came: %v; where an answer is converted it has an id of ours", d.name, passed)
 		}
 	}
 	return nil
 }
 
+// upstreamID ends the ids of the upstream's own answers.
+const upstreamID = "upstream1"
+
 // answers holds that a way answers as the upstream's words have it: in JSON, or in a stream that ends properly.
-func (w way) answers(ctx context.Context, path, asked, ends string) error {
+func (w way) answers(ctx context.Context, path, asked, ends string) (string, error) {
 	status, body, err := w.post(ctx, path, asked)
 	if err != nil {
-		return err
+		return "", err
 	}
 	whole := json.Valid([]byte(body))
 	if ends != "" {
 		whole = strings.Contains(body, ends)
 	}
 	if status != http.StatusOK || !strings.Contains(body, "marzipan") || !whole {
-		return fmt.Errorf("status %d, which is no answer of that protocol: %.300s", status, body)
+		return "", fmt.Errorf("status %d, which is no answer of that protocol: %.300s", status, body)
 	}
-	return nil
+	return body, nil
 }
 
 // added is what a direction's figure has more than its twin's, round by round.

@@ -174,6 +174,11 @@ func TestADirectionIsTriedFirst(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	for _, d := range []direction{directions[2], {name: "as it came", path: chatPath, body: chatBody, model: "ok-", ends: "[DONE]", twin: "chat"}} {
+		if err := d.try(t.Context(), w); err == nil || !strings.Contains(err.Error(), "passed on as it came: true") {
+			t.Errorf("%s counts as converted: %v", d.name, err)
+		}
+	}
 	for _, model := range []string{"no-done-", "malformed-json-", "nothing-"} {
 		d := directions[0]
 		d.model = model
