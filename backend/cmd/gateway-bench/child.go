@@ -31,16 +31,20 @@ type child struct {
 	stdin  io.Closer
 	exited chan struct{}
 	err    error // of Wait, once exited is closed
-	stderr *tail
+	stderr *said
 	once   sync.Once
 }
 
 // startChild starts program and waits for the line in which it says " ready on URL"
 // or "ready on URL". ctx bounds the start; stop ends the child.
 func startChild(ctx context.Context, name string, env []string, program string, args ...string) (*child, error) {
-	c := &child{name: name, cmd: exec.Command(program, args...), exited: make(chan struct{}), stderr: &tail{}}
+	c := &child{name: name, cmd: exec.Command(program, args...), exited: make(chan struct{})}
 	c.cmd.Env = append(os.Environ(), env...)
-	c.cmd.Stderr = c.stderr
+	var err error
+	if c.stderr, err = newSaid(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	c.cmd.Stderr = c.stderr.file
 	stdin, err := c.cmd.StdinPipe()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -52,6 +56,7 @@ func startChild(ctx context.Context, name string, env []string, program string, 
 	}
 	start := time.Now()
 	if err := c.cmd.Start(); err != nil {
+		c.stderr.end()
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	told := make(chan string, 1)
@@ -90,6 +95,7 @@ func (c *child) watch(stdout io.Reader, told chan<- string) {
 	}
 	io.Copy(io.Discard, stdout) // a line too long for the scanner must not block the child
 	c.err = c.cmd.Wait()
+	c.stderr.end()
 	close(c.exited)
 }
 
@@ -130,6 +136,64 @@ func (c *child) memory() (now, peak uint64, err error) {
 		return 0, 0, fmt.Errorf("memory of %s: %w", c.name, err)
 	}
 	return m.RSS, max(m.HWM, m.RSS), nil
+}
+
+// saying adds what the child has said to an error of asking it; there may be no child.
+func (c *child) saying(err error) error {
+	if c == nil {
+		return err
+	}
+	return fmt.Errorf("%w\n%s", err, c.stderr)
+}
+
+// said is what a child writes to its stderr: into a file that has no name. Read as it comes it would wake this process
+// for every line, just when it measures how soon the next answer is there.
+type said struct {
+	mu   sync.Mutex
+	file *os.File // nil after the end
+	text string
+}
+
+func newSaid() (*said, error) {
+	f, err := os.CreateTemp("", "gateway-bench-")
+	if err != nil {
+		return nil, err
+	}
+	return &said{file: f}, os.Remove(f.Name())
+}
+
+// String is the end of it, as far as it has come.
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.read()
+}
+
+func (s *said) read() string {
+	if s.file == nil {
+		return s.text
+	}
+	info, err := s.file.Stat()
+	if err != nil {
+		return err.Error()
+	}
+	b := make([]byte, min(info.Size(), tailBytes))
+	n, err := s.file.ReadAt(b, info.Size()-int64(len(b)))
+	if err != nil && err != io.EOF {
+		return err.Error()
+	}
+	return string(bytes.TrimSpace(b[:n]))
+}
+
+// end keeps the end of it and closes the file.
+func (s *said) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.file != nil {
+		s.text = s.read()
+		s.file.Close()
+		s.file = nil
+	}
 }
 
 // tail keeps the end of what is written to it.

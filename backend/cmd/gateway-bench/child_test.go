@@ -74,6 +74,21 @@ func TestChildEndsWithTheRun(t *testing.T) {
 	}
 }
 
+func TestWhatAChildSaidIsKept(t *testing.T) {
+	s, err := newSaid()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.file.WriteString(strings.Repeat("a", tailBytes))
+	s.file.WriteString("the end\n")
+	for range 2 { // while it runs, and afterwards
+		if text := s.String(); len(text) != tailBytes-1 || !strings.HasSuffix(text, "aathe end") {
+			t.Errorf("%d bytes: …%s", len(text), text[len(text)-10:])
+		}
+		s.end()
+	}
+}
+
 func TestTailKeepsTheEnd(t *testing.T) {
 	var x tail
 	x.Write(bytes.Repeat([]byte("a"), tailBytes))

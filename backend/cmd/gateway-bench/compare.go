@@ -180,7 +180,7 @@ func (m *measuring) comparedRounds(ctx context.Context, s *comparedSeries, ways 
 // boutOf is longer for LiteLLM, which answers a few dozen requests a second.
 func (m *measuring) boutOf(name string) time.Duration {
 	if name == wayLiteLLM {
-		return 2*time.Second + m.bout()
+		return 4*time.Second + m.bout()
 	}
 	return m.bout()
 }

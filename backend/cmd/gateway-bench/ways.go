@@ -150,7 +150,7 @@ func (w way) post(ctx context.Context, path, body string) (status int, answer st
 	req.Header.Set("Content-Type", "application/json")
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return 0, "", fmt.Errorf("%s: %w\n%s", w.name, err, w.child.stderr)
+		return 0, "", fmt.Errorf("%s: %w", w.name, w.child.saying(err))
 	}
 	defer res.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
