@@ -11,7 +11,9 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"mlxbar/backend/gateway/identity"
 	"mlxbar/backend/gateway/problem"
+	"mlxbar/backend/gateway/routing"
 	"mlxbar/backend/settings"
 )
 
@@ -25,7 +27,7 @@ const (
 // Probe asks p for its models, as a test of address, key and protocol that costs nothing, and returns how many there
 // are. Its error is a problem, in words of our own.
 func (g *Gateway) Probe(ctx context.Context, p *settings.Provider) (models int, err error) {
-	if g.Settings().LocalOnly && !p.OnThisMachine() {
+	if s := g.Settings(); !mayAsk(&s, *p) {
 		return 0, problem.Newf(problem.LocalOnly, "Provider %s is not on this machine, and local_only lets nothing leave it.", p.Name)
 	}
 	limit := cmp.Or(g.ProbeTime, probeTime)
@@ -35,7 +37,7 @@ func (g *Gateway) Probe(ctx context.Context, p *settings.Provider) (models int, 
 	if err != nil {
 		return 0, err
 	}
-	models, err = g.upstream.countModels(ctx, target{name: "Provider " + p.Name, kind: p.Kind, url: under(p.BaseURL, "/v1/models"), key: key})
+	models, err = g.upstream.countModels(ctx, target{name: nameOf(routing.Destination{Provider: p}), kind: p.Kind, url: under(p.BaseURL, "/v1/models"), key: key})
 	if err != nil && problem.From(err).Kind == problem.UpstreamKey {
 		g.Credentials.Refused(p)
 		if key == "" {
@@ -54,7 +56,7 @@ func (c *upstreamClient) countModels(ctx context.Context, t target) (int, error)
 		return 0, problem.New(problem.Internal, "The request to the upstream could not be made.").Because(err)
 	}
 	req.Header["User-Agent"], req.Header["Accept"] = c.userAgent, jsonType
-	t.introduce(req.Header)
+	identity.Write(req.Header, t.kind, t.key)
 	resp, connected, err := roundTrip(c.transport(t, req), req)
 	if err != nil {
 		return 0, t.unreachable(ctx, err, connected)

@@ -21,12 +21,8 @@ import (
 	"mlxbar/backend/settings"
 )
 
-const (
-	// headerDropped lists the fields of a request that another protocol has no place for.
-	headerDropped = "X-Mlxbar-Dropped"
-	// anthropicVersion is sent for clients that name none, because their own protocol has no such thing.
-	anthropicVersion = "2023-06-01"
-)
+// headerDropped lists the fields of a request that another protocol has no place for.
+const headerDropped = "X-Mlxbar-Dropped"
 
 // passedOn begins the headers that a provider of the client's own protocol is sent as they came, and whose
 // answers' are passed back.

@@ -17,6 +17,7 @@ import (
 	"mlxbar/backend/gateway/anthropic"
 	"mlxbar/backend/gateway/convert"
 	"mlxbar/backend/gateway/httpconn"
+	"mlxbar/backend/gateway/identity"
 	"mlxbar/backend/gateway/openai"
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/settings"
@@ -123,7 +124,7 @@ func (c *upstreamClient) send(ctx context.Context, t target, stream bool) (resp 
 		h["Accept"] = acceptEvents
 	}
 	maps.Copy(h, t.header)
-	t.introduce(h)
+	identity.Write(h, t.kind, t.key)
 	if t.local {
 		// llama.cpp's server closes a connection after a hundred requests and does not say so. A
 		// request that is sent into that gets no answer, and an engine may be asked twice: with
@@ -135,21 +136,6 @@ func (c *upstreamClient) send(ctx context.Context, t target, stream bool) (resp 
 		return nil, connected, t.unreachable(ctx, err, connected)
 	}
 	return resp, true, nil
-}
-
-// introduce adds to a request's headers who asks, as t's protocol has it.
-func (t target) introduce(h http.Header) {
-	switch {
-	case t.kind == settings.KindAnthropic:
-		if t.key != "" {
-			h.Set("X-Api-Key", t.key)
-		}
-		if h.Get("Anthropic-Version") == "" {
-			h.Set("Anthropic-Version", anthropicVersion)
-		}
-	case t.key != "":
-		h.Set("Authorization", "Bearer "+t.key)
-	}
 }
 
 // get asks a provider for what is no answer of a model.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"mlxbar/backend/gateway/identity"
 	"mlxbar/backend/settings"
 )
 
@@ -21,8 +22,6 @@ const (
 	maxPages  = 50
 	maxModels = 10000
 	maxID     = 256
-	// anthropicVersion is that of the list's layout.
-	anthropicVersion = "2023-06-01"
 )
 
 var errLocalOnly = errors.New("nothing may leave this machine (local_only)")
@@ -72,16 +71,7 @@ func (b *Book) get(ctx context.Context, kind settings.ProviderKind, at, key stri
 		return gjson.Result{}, err
 	}
 	req.Header.Set("Accept", "application/json")
-	if kind == settings.KindAnthropic {
-		req.Header.Set("Anthropic-Version", anthropicVersion)
-	}
-	switch {
-	case key == "":
-	case kind == settings.KindAnthropic:
-		req.Header.Set("X-Api-Key", key)
-	default:
-		req.Header.Set("Authorization", "Bearer "+key)
-	}
+	identity.Write(req.Header, kind, key)
 	resp, err := b.Send(req)
 	if err != nil {
 		return gjson.Result{}, err
