@@ -300,10 +300,11 @@ func (x *exchange) localTarget(ctx context.Context, model string) (target, func(
 	t := target{
 		body: body,
 		name: nameOf(routing.Destination{}), local: true, dialect: x.endpoint.dialect, url: lease.BaseURL + x.endpoint.path, key: lease.APIKey,
-		gone:  func() bool { return lease.Stopped(200 * time.Millisecond) },
-		mends: x.endpoint.dialect == messagesDialect && !x.enginesFallShort(),
+		gone: func() bool { return lease.Stopped(200 * time.Millisecond) },
 	}
-	if x.enginesFallShort() {
+	if !x.enginesFallShort() {
+		t.mends = t.dialect == messagesDialect
+	} else {
 		if err := x.converted(&t, native[settings.KindOpenAI], lease.BaseURL+"/v1", model, true); err != nil {
 			lease.Release()
 			return target{}, nil, err

@@ -35,13 +35,11 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, deadline time
 		return body, nil
 	}
 	var over *http.MaxBytesError
-	if !errors.As(err, &over) {
-		r.Body.Close() // now that it fails at once: else the server waits for the rest before it answers
-	}
-	switch {
-	case errors.As(err, &over):
+	if errors.As(err, &over) {
 		return nil, tooLarge(limit)
-	case time.Now().After(deadline):
+	}
+	r.Body.Close() // now that it fails at once: else the server waits for the rest before it answers
+	if time.Now().After(deadline) {
 		return nil, problem.New(problem.Timeout, "The body did not arrive within the request's time limit.").Because(err)
 	}
 	return nil, problem.New(problem.Cancelled, "The client left before its body was complete.").Because(err)
