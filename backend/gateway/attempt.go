@@ -292,23 +292,19 @@ func (x *exchange) localTarget(ctx context.Context, model string) (target, func(
 	}
 	x.servedBy(models.CleanName(model), lease.Engine)
 	x.tell() // what it is served by is known only now
-	body, err := x.bodyFor(model)
-	if err != nil {
-		lease.Release()
-		return target{}, nil, err
-	}
 	t := target{
-		body: body,
 		name: nameOf(routing.Destination{}), local: true, dialect: x.endpoint.dialect, url: lease.BaseURL + x.endpoint.path, key: lease.APIKey,
 		gone: func() bool { return lease.Stopped(200 * time.Millisecond) },
 	}
-	if !x.enginesFallShort() {
-		t.mends = t.dialect == messagesDialect
+	if x.enginesFallShort() {
+		err = x.converted(&t, native[settings.KindOpenAI], lease.BaseURL+"/v1", model, true)
 	} else {
-		if err := x.converted(&t, native[settings.KindOpenAI], lease.BaseURL+"/v1", model, true); err != nil {
-			lease.Release()
-			return target{}, nil, err
-		}
+		t.mends = t.dialect == messagesDialect
+		t.body, err = x.bodyFor(model)
+	}
+	if err != nil {
+		lease.Release()
+		return target{}, nil, err
 	}
 	return t, lease.Release, nil
 }
