@@ -1,7 +1,6 @@
 package prices
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,30 +20,24 @@ type Book struct {
 	table     atomic.Pointer[Table]
 
 	mu        sync.Mutex
-	read      []byte // what the file held when it was last looked at
-	wrong     error  // why the file as it stands is not in force
-	unwatched error  // why edits of it are not seen
+	wrong     error // why the file as it stands is not in force
+	unwatched error // why edits of it are not seen
 }
 
 // Read reads the prices of a file, which need not be there.
 func Read(path string) (*Table, error) {
-	table, _, err := read(path)
-	return table, err
-}
-
-func read(path string) (*Table, []byte, error) {
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &Table{builtIn: builtIn}, nil, nil
+		return &Table{builtIn: builtIn}, nil
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("read prices.json: %w", err)
+		return nil, fmt.Errorf("read prices.json: %w", err)
 	}
 	own, err := parse(raw)
 	if err != nil {
-		return nil, raw, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return &Table{own: own, builtIn: builtIn}, raw, nil
+	return &Table{own: own, builtIn: builtIn}, nil
 }
 
 // Open reads the file at path. One that cannot be used is the book's Problem, and until it is mended no
@@ -52,11 +45,10 @@ func read(path string) (*Table, []byte, error) {
 // nil, is called when Problem changes.
 func Open(path string, onProblem func(error)) *Book {
 	b := &Book{path: path, onProblem: onProblem}
-	table, raw, err := read(path)
+	table, err := Read(path)
 	if err != nil {
 		table, b.wrong = &Table{}, err
 	}
-	b.read = raw
 	b.table.Store(table)
 	return b
 }
@@ -94,12 +86,8 @@ func (b *Book) Watch(ctx context.Context) {
 
 func (b *Book) reload() {
 	b.change(func() {
-		table, raw, err := read(b.path)
-		if err == nil && b.wrong == nil && bytes.Equal(raw, b.read) && (raw == nil) == (b.read == nil) {
-			return
-		}
-		b.read, b.wrong = raw, err
-		if err == nil {
+		table, err := Read(b.path)
+		if b.wrong = err; err == nil {
 			b.table.Store(table)
 		}
 	})
