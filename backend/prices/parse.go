@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed" // for the built-in prices
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -27,13 +28,7 @@ var builtIn = func() []Price {
 	return list
 }()
 
-// InvalidError is all that is wrong with a file of prices.
-type InvalidError struct{ Faults []string }
-
-// Error names every fault with its place.
-func (e *InvalidError) Error() string { return strings.Join(e.Faults, "; ") }
-
-// parse reads a file of prices. It tells of every entry that is wrong.
+// parse reads a file of prices. Its error names every fault with its place.
 func parse(raw []byte) ([]Price, error) {
 	var file struct {
 		Version  int               `json:"version"`
@@ -41,7 +36,7 @@ func parse(raw []byte) ([]Price, error) {
 		Prices   []json.RawMessage `json:"prices"`
 	}
 	if err := strictly(raw, &file); err != nil {
-		return nil, &InvalidError{[]string{err.Error()}}
+		return nil, err
 	}
 	var faults []string
 	if file.Version != version {
@@ -65,7 +60,7 @@ func parse(raw []byte) ([]Price, error) {
 		}
 	}
 	if len(faults) > 0 {
-		return nil, &InvalidError{faults}
+		return nil, errors.New(strings.Join(faults, "; "))
 	}
 	return list, nil
 }
