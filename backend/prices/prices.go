@@ -66,23 +66,20 @@ func (t *Table) BuiltIn() []Price { return t.builtIn }
 // Find is what a provider of that kind, at that host, charges for a request of that many prompt tokens
 // that began then; nil if that is not known.
 func (t *Table) Find(kind, host, model string, at time.Time, prompt int64) *Price {
-	for _, list := range [][]Price{t.own, t.builtIn} {
-		if p := find(list, model, at, prompt, func(p *Price) bool { return p.Kind == kind && (p.Host == "" || p.Host == host) }); p != nil {
-			return p
-		}
-	}
-	return nil
+	return t.find(model, at, prompt, func(p *Price) bool { return p.Kind == kind && (p.Host == "" || p.Host == host) })
 }
 
 // Named is what a model of that name costs, whoever offers it: the price that others are compared with.
 // Prices for long prompts alone are left out, for sums over requests do not tell how long each was.
 func (t *Table) Named(model string, at time.Time) *Price {
-	for _, list := range [][]Price{t.own, t.builtIn} {
-		if p := find(list, model, at, 0, func(*Price) bool { return true }); p != nil {
-			return p
-		}
+	return t.find(model, at, 0, func(*Price) bool { return true })
+}
+
+func (t *Table) find(model string, at time.Time, prompt int64, fits func(*Price) bool) *Price {
+	if p := find(t.own, model, at, prompt, fits); p != nil {
+		return p
 	}
-	return nil
+	return find(t.builtIn, model, at, prompt, fits)
 }
 
 // find looks among the prices whose pattern says most of the model for the last that had taken effect,
