@@ -28,7 +28,7 @@ type Book struct {
 func Read(path string) (*Table, error) {
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &Table{builtIn: builtIn}, nil
+		return &Table{builtIn: builtIn()}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read prices.json: %w", err)
@@ -37,7 +37,7 @@ func Read(path string) (*Table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return &Table{own: own, builtIn: builtIn}, nil
+	return &Table{own: own, builtIn: builtIn()}, nil
 }
 
 // Open reads the file at path. One that cannot be used is the book's Problem, and until it is mended no

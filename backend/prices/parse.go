@@ -10,6 +10,7 @@ import (
 	"math"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -19,14 +20,15 @@ const version = 1
 //go:embed builtin.json
 var builtin []byte
 
-// builtIn are the prices that mlxbar brings along.
-var builtIn = func() []Price {
+// builtIn are the prices that mlxbar brings along. They are read when they are first wanted: most commands
+// never ask for one.
+var builtIn = sync.OnceValue(func() []Price {
 	list, err := parse(builtin)
 	if err != nil {
 		panic(fmt.Sprintf("the built-in prices: %v", err)) // a file of ours
 	}
 	return list
-}()
+})
 
 // parse reads a file of prices. Its error names every fault with its place.
 func parse(raw []byte) ([]Price, error) {
