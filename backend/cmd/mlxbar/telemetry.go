@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -109,7 +108,7 @@ func explained(err error) error {
 }
 
 func telemetryStatus(c *cobra.Command, settingsFile string) error {
-	endpoint, err := collectorOf(settingsFile)
+	current, err := settings.Read(settingsFile)
 	if err != nil {
 		return err
 	}
@@ -140,26 +139,10 @@ func telemetryStatus(c *cobra.Command, settingsFile string) error {
 		why = "from $" + keychain.LogfireToken
 	}
 	fmt.Fprintf(out, "%-8s %s\n", "token", why)
-	if endpoint != "" && os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" {
+	if endpoint := current.Telemetry.OTLPEndpoint; endpoint != "" && os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" {
 		fmt.Fprintf(out, "%-8s sends to %s as well, as telemetry.otlp_endpoint of its settings says\n", "server", endpoint)
 	}
 	return nil
-}
-
-// collectorOf is the collector that the settings name for the server; "" when they name none.
-func collectorOf(settingsFile string) (string, error) {
-	raw, err := os.ReadFile(settingsFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("read the settings: %w", err)
-	}
-	set, err := settings.Parse(raw)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", settingsFile, err)
-	}
-	return set.Telemetry.OTLPEndpoint, nil
 }
 
 // keptToken is the keychain's token, and a word on it.
