@@ -101,12 +101,8 @@ func (s *Store) placeFor(current *settings.Settings, provider string) (name stri
 		p.APIKeyKeychain = name
 		return nil
 	}
-	trial := *current
-	trial.Providers = append([]settings.Provider(nil), current.Providers...)
-	if err := edit(&trial); err != nil {
-		return "", nil, err
-	}
-	return name, edit, trial.Validate()
+	_, err = current.Edited(edit)
+	return name, edit, err
 }
 
 // maxName leaves room for a number within the 64 characters that the settings take.

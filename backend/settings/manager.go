@@ -126,10 +126,11 @@ func (m *Manager) Patch(raw []byte) (Settings, error) {
 // Edit changes the settings in force by a function, which is given a copy whose lists of providers and routes are its own.
 // What it makes of them is held to the same rules as a document, and its own error leaves all as it is.
 func (m *Manager) Edit(edit func(*Settings) error) (Settings, error) {
-	return m.change(func(old Settings) (Settings, error) { return edited(old, edit) })
+	return m.change(func(old Settings) (Settings, error) { return old.Edited(edit) })
 }
 
-func edited(s Settings, edit func(*Settings) error) (Settings, error) {
+// Edited is what Edit would make of s.
+func (s Settings) Edited(edit func(*Settings) error) (Settings, error) {
 	s.Providers, s.Routes = slices.Clone(s.Providers), slices.Clone(s.Routes)
 	if err := edit(&s); err != nil {
 		return Settings{}, err
