@@ -152,10 +152,8 @@ func DescribeProvider(ctx context.Context, keys Credentials, p *settings.Provide
 // findProvider gives the provider of that name.
 func (a *API) findProvider(name string) (*settings.Provider, error) {
 	current := a.Settings.Current()
-	for i := range current.Providers {
-		if current.Providers[i].Name == name {
-			return &current.Providers[i], nil
-		}
+	if p := current.Provider(name); p != nil {
+		return p, nil
 	}
 	return nil, credentialProblem(credentials.ErrUnknown)
 }

@@ -83,9 +83,9 @@ func (s *Store) Set(ctx context.Context, provider, key string) error {
 // placeFor finds the name under which provider's key belongs, and the edit that the settings need for it, nil for none.
 // The edit is known to be valid.
 func (s *Store) placeFor(current *settings.Settings, provider string) (name string, edit func(*settings.Settings) error, err error) {
-	p, ok := named(current, provider)
+	p := current.Provider(provider)
 	switch {
-	case !ok:
+	case p == nil:
 		return "", nil, ErrUnknown
 	case p.APIKeyEnv != "":
 		return "", nil, &VariableError{p.Name, p.APIKeyEnv}
@@ -94,8 +94,8 @@ func (s *Store) placeFor(current *settings.Settings, provider string) (name stri
 	}
 	name = freeName(current, provider)
 	edit = func(now *settings.Settings) error {
-		p, ok := named(now, provider)
-		if !ok {
+		p := now.Provider(provider)
+		if p == nil {
 			return ErrUnknown
 		}
 		p.APIKeyKeychain = name
@@ -148,7 +148,8 @@ func (s *Store) Remove(ctx context.Context, provider string) (Removal, error) {
 	defer s.end()
 	current := s.settings.Current()
 	name := provider // as it was kept when the provider was there
-	p, known := named(&current, provider)
+	p := current.Provider(provider)
+	known := p != nil
 	switch {
 	case known && p.APIKeyKeychain != "":
 		name = p.APIKeyKeychain
@@ -174,9 +175,9 @@ func (s *Store) Remove(ctx context.Context, provider string) (Removal, error) {
 	if !known && !done.Removed {
 		return Removal{}, ErrUnknown
 	}
-	if known && p.APIKeyKeychain != "" {
+	if known {
 		_, err := s.settings.Edit(func(now *settings.Settings) error {
-			if p, ok := named(now, provider); ok && p.APIKeyKeychain == name {
+			if p := now.Provider(provider); p != nil && p.APIKeyKeychain == name {
 				p.APIKeyKeychain = ""
 			}
 			return nil

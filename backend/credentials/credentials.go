@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -203,12 +202,3 @@ func (s *Store) holds(name string, e entry) {
 // account is what the keychain calls the key that the settings call name. None of mlxbar's other secrets can be
 // named by a provider and be sent there.
 func account(name string) string { return "provider:" + name }
-
-// named finds a provider.
-func named(set *settings.Settings, name string) (*settings.Provider, bool) {
-	i := slices.IndexFunc(set.Providers, func(p settings.Provider) bool { return p.Name == name })
-	if i < 0 {
-		return nil, false
-	}
-	return &set.Providers[i], true
-}

@@ -54,8 +54,8 @@ func kept(name string) string { return fmt.Sprintf(`, "api_key_keychain": %q`, n
 func (h *house) provider(name string) *settings.Provider {
 	h.t.Helper()
 	current := h.settings.Current()
-	p, ok := named(&current, name)
-	if !ok {
+	p := current.Provider(name)
+	if p == nil {
 		h.t.Fatalf("no provider %s", name)
 	}
 	return p

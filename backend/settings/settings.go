@@ -26,6 +26,16 @@ type Settings struct {
 	Telemetry Telemetry  `json:"telemetry" doc:"Where the server tells how it does, for those who watch it with tools of their own; metadata only, never content."`
 }
 
+// Provider is the provider of that name among those of s, nil when there is none.
+func (s *Settings) Provider(name string) *Provider {
+	for i := range s.Providers {
+		if s.Providers[i].Name == name {
+			return &s.Providers[i]
+		}
+	}
+	return nil
+}
+
 // Server is where mlxbar listens.
 type Server struct {
 	Addr           string   `json:"addr" doc:"Host and port. Beyond 127.0.0.1, [::1] and localhost, such as at 0.0.0.0, other machines can ask, and requests then need an API key in any case." default:"127.0.0.1:10242" rule:"address"`

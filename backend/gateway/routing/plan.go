@@ -70,13 +70,10 @@ func destination(s *settings.Settings, t settings.Target, model string) (Destina
 	if t.Provider == settings.LocalProvider {
 		return d, nil
 	}
-	for i := range s.Providers {
-		if s.Providers[i].Name == t.Provider {
-			d.Provider = &s.Providers[i]
-			return d, nil
-		}
+	if d.Provider = s.Provider(t.Provider); d.Provider == nil {
+		return Destination{}, fmt.Errorf("no provider is named %q", t.Provider)
 	}
-	return Destination{}, fmt.Errorf("no provider is named %q", t.Provider)
+	return d, nil
 }
 
 func (r *Router) choice(s *settings.Settings, d Destination, weight int) Choice {
