@@ -86,42 +86,31 @@ func Read(ctx context.Context, store *audit.Store, q Query) (Report, error) {
 		From: q.From.Format(time.DateOnly), To: q.To.Format(time.DateOnly), Zone: q.Zone, CompareWith: q.CompareWith,
 		Lines: []Line{}, Providers: []Total{},
 	}
-	type key struct {
-		day      string
+	type place struct {
 		provider string
 		left     bool
 	}
-	sums := map[key]*reckoning{}
+	type line struct {
+		day string
+		place
+	}
+	lines, providers, all := reckonings[line]{}, reckonings[place]{}, reckonings[bool]{}
 	days := dayOf(q.Period)
 	for i := range tallies {
 		t := &tallies[i]
 		would, known := q.wouldCost(t)
-		// The last two are the provider's total and that of all.
-		for _, k := range []key{{days(t.Quarter), t.Provider, t.Away}, {"", t.Provider, t.Away}, {"all", "", t.Away}} {
-			s := sums[k]
-			if s == nil {
-				s = &reckoning{}
-				sums[k] = s
-			}
+		at := place{t.Provider, t.Away}
+		for _, s := range []*reckoning{lines.of(line{days(t.Quarter), at}), providers.of(at), all.of(t.Away)} {
 			s.add(t, would, known)
 		}
 	}
-	for k, s := range sums {
-		switch k.day {
-		case "":
-			r.Providers = append(r.Providers, Total{k.provider, k.left, s.sum(k.left)})
-		case "all":
-		default:
-			r.Lines = append(r.Lines, Line{k.day, k.provider, k.left, s.sum(k.left)})
-		}
+	for k, s := range lines {
+		r.Lines = append(r.Lines, Line{k.day, k.provider, k.left, s.sum(k.left)})
 	}
-	all := func(left bool) Sum {
-		if s := sums[key{"all", "", left}]; s != nil {
-			return s.sum(left)
-		}
-		return (&reckoning{}).sum(left)
+	for k, s := range providers {
+		r.Providers = append(r.Providers, Total{k.provider, k.left, s.sum(k.left)})
 	}
-	r.Left, r.Here = all(true), all(false)
+	r.Left, r.Here = all.of(true).sum(true), all.of(false).sum(false)
 	slices.SortFunc(r.Lines, func(a, b Line) int {
 		return cmp.Or(cmp.Compare(b.Day, a.Day), here(a.Left)-here(b.Left), cmp.Compare(a.Provider, b.Provider))
 	})
@@ -170,6 +159,18 @@ type reckoning struct {
 	audit.Tally
 	would   float64
 	without int64 // tallies that cannot be compared
+}
+
+// reckonings are several, each of what its key says.
+type reckonings[K comparable] map[K]*reckoning
+
+func (m reckonings[K]) of(key K) *reckoning {
+	r := m[key]
+	if r == nil {
+		r = &reckoning{}
+		m[key] = r
+	}
+	return r
 }
 
 func (r *reckoning) add(t *audit.Tally, would float64, known bool) {
