@@ -23,22 +23,11 @@ func (s *Server) openBenchmarks(context.Context) error {
 		self = real
 	}
 	s.benchmarks = archive.New(s.db)
-	s.onClose(s.startBenchmarkDeletions())
+	s.onClose(background(func(ctx context.Context) { s.benchmarks.RunDeletions(ctx, s.log) }))
 	s.jobs = job.New(job.Config{
 		Program: filepath.Join(filepath.Dir(self), benchmarkProgram), DataDir: s.paths.Root, Log: s.log,
 		OnChange: func(j job.Job) { s.publish(live.Benchmark, j) },
 	})
 	s.onClose(func() error { s.jobs.Close(); return nil })
 	return nil
-}
-
-// startBenchmarkDeletions clears deleted benchmarks away, and returns what ends that.
-func (s *Server) startBenchmarkDeletions() func() error {
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		s.benchmarks.RunDeletions(ctx, s.log)
-	}()
-	return func() error { cancel(); <-ended; return nil }
 }

@@ -21,29 +21,13 @@ func (s *Server) openKeys(ctx context.Context) error {
 		return err
 	}
 	s.keys = keys
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		tick := time.NewTicker(useEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				s.writeUse(ctx)
-			}
-		}
-	}()
 	s.onClose(func() error {
-		cancel()
-		<-ended
 		last, done := context.WithTimeout(context.Background(), closeTime)
 		defer done()
 		s.writeUse(last)
 		return nil
 	})
+	s.onClose(background(s.keepUse))
 	return nil
 }
 
@@ -60,6 +44,20 @@ func (s *Server) openCredentials(context.Context) error {
 	})
 	s.onClose(func() error { unsubscribe(); return nil })
 	return nil
+}
+
+// keepUse writes now and then when keys were last used.
+func (s *Server) keepUse(ctx context.Context) {
+	tick := time.NewTicker(useEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.writeUse(ctx)
+		}
+	}
 }
 
 func (s *Server) writeUse(ctx context.Context) {

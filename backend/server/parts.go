@@ -87,14 +87,13 @@ func (s *Server) openPrices(context.Context) error {
 	return nil
 }
 
-// watch puts edits of a file in force, those made since it was read included, and
-// returns what ends that. It begins when all who follow the file are there.
-func (s *Server) watch(file func(context.Context)) func() error {
+// background has work done beside all else, and returns what ends it.
+func background(work func(context.Context)) (end func() error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		file(ctx)
+		work(ctx)
 	}()
 	return func() error { cancel(); <-ended; return nil }
 }
@@ -133,8 +132,8 @@ func (s *Server) openAudit(ctx context.Context) error {
 	})
 	forget := s.settings.OnProblem(func(error) { s.publishState() })
 	s.onClose(func() error { unsubscribe(); forget(); return nil })
-	s.onClose(s.startRetention())
-	s.onClose(s.startDeletions())
+	s.onClose(background(s.retain))
+	s.onClose(background(s.runDeletions))
 	return nil
 }
 
@@ -144,25 +143,19 @@ func (s *Server) closeAudit() error {
 	return s.recorder.Close(ctx)
 }
 
-// startRetention clears old records away now and then, and returns what ends it.
-func (s *Server) startRetention() func() error {
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for {
-			limits := s.settings.Current().Audit
-			if _, err := s.records.Retain(ctx, limits.RetentionDays, limits.MaxSizeMB, time.Now()); err != nil && ctx.Err() == nil {
-				s.log.Error("old records could not be cleared away", "cause", err)
-			}
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(retainEvery):
-			}
+// retain clears old records away now and then.
+func (s *Server) retain(ctx context.Context) {
+	for {
+		limits := s.settings.Current().Audit
+		if _, err := s.records.Retain(ctx, limits.RetentionDays, limits.MaxSizeMB, time.Now()); err != nil && ctx.Err() == nil {
+			s.log.Error("old records could not be cleared away", "cause", err)
 		}
-	}()
-	return func() error { cancel(); <-ended; return nil }
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(retainEvery):
+		}
+	}
 }
 
 func (s *Server) openEngines(context.Context) error {

@@ -182,8 +182,9 @@ func (s *Server) serve(ctx context.Context) error {
 	stay := sync.OnceValue(s.followAddr()) // before anyone can change the settings
 	s.onClose(stay)
 	s.serveOn(s.place.now())
-	s.onClose(s.watch(s.settings.Watch))
-	s.onClose(s.watch(s.prices.Watch))
+	// Edits of the files, those made since they were read included, now that all who follow them are there.
+	s.onClose(background(s.settings.Watch))
+	s.onClose(background(s.prices.Watch))
 
 	s.log.Info("ready", "addr", s.addr(), "version", Version, "data_dir", s.paths.Root)
 	fmt.Fprintf(s.opts.Stdout, "mlxbar %s ready on %s\n", Version, s.url())
