@@ -127,12 +127,7 @@ func (a *API) registerAudit() {
 			}
 			return nil, nil
 		})
-	download := get("/api/audit/export", "The records as a file")
-	file := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
-	download.Responses = map[string]*huma.Response{"200": {Description: "CSV (RFC 4180), or one JSON object a line.", Content: map[string]*huma.MediaType{
-		"text/csv": file, "application/jsonl": file,
-	}}}
-	huma.Register(a.huma, download, a.exportAudit)
+	huma.Register(a.huma, getFile("/api/audit/export", "The records as a file"), a.exportAudit)
 }
 
 func (a *API) queryAudit(ctx context.Context, in *pageInput) (*recordsOutput, error) {

@@ -25,6 +25,16 @@ type ExportEvent struct {
 
 var watchWord = regexp.MustCompile(`^[A-Za-z0-9-]{0,64}$`)
 
+// getFile is get for a download.
+func getFile(path, summary string) huma.Operation {
+	op := get(path, summary)
+	file := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+	op.Responses = map[string]*huma.Response{"200": {Description: "CSV (RFC 4180), or one JSON object a line.", Content: map[string]*huma.MediaType{
+		"text/csv": file, "application/jsonl": file,
+	}}}
+	return op
+}
+
 // parseDownload reads what all downloads are asked with.
 func parseDownload(formatName, watch string) (export.Format, error) {
 	format, err := export.ParseFormat(formatName)

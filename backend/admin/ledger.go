@@ -53,12 +53,7 @@ type pricesOutput struct{ Body PriceList }
 
 func (a *API) registerLedger() {
 	huma.Register(a.huma, get("/api/ledger", "What left this machine and what it cost, by day and provider"), a.readLedger)
-	download := get("/api/ledger/export", "The ledger as a file, a line for each day and provider")
-	file := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
-	download.Responses = map[string]*huma.Response{"200": {Description: "CSV (RFC 4180), or one JSON object a line.", Content: map[string]*huma.MediaType{
-		"text/csv": file, "application/jsonl": file,
-	}}}
-	huma.Register(a.huma, download, a.exportLedger)
+	huma.Register(a.huma, getFile("/api/ledger/export", "The ledger as a file, a line for each day and provider"), a.exportLedger)
 	huma.Register(a.huma, get("/api/prices", "What providers charge for tokens"), a.listPrices)
 }
 
