@@ -181,10 +181,6 @@ func (h *house) request(method, path, body string, change ...func(*http.Request)
 	return resp
 }
 
-func header(name, value string) func(*http.Request) {
-	return func(r *http.Request) { r.Header.Set(name, value) }
-}
-
 func (h *house) text(resp *http.Response, status int) string {
 	h.t.Helper()
 	raw, err := io.ReadAll(resp.Body)

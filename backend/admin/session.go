@@ -74,12 +74,13 @@ const openToAll = "open"
 // guard lets through whoever has the admin token or a session. A session is only
 // ever used by the server's own pages: other origins are refused before this.
 func (a *API) guard(ctx huma.Context, next func(huma.Context)) {
-	if r, _ := humago.Unwrap(ctx); ctx.Operation().Metadata[openToAll] == true && !loopback.Caller(r) {
+	open := ctx.Operation().Metadata[openToAll] == true
+	if r, _ := humago.Unwrap(ctx); open && !loopback.Caller(r) {
 		huma.WriteErr(a.huma, ctx, http.StatusUnauthorized, "unauthorized", problem.New(problem.Unauthorized,
 			"From another machine a browser logs in by a link, so that the token does not cross the network; mlxbar link prints one on the server's machine."))
 		return
 	}
-	if ctx.Operation().Metadata[openToAll] == true || a.authorized(ctx) {
+	if open || a.authorized(ctx) {
 		next(ctx)
 		return
 	}
