@@ -19,14 +19,14 @@ var header = []string{
 	"attempts", "client", "key_id", "cost_usd", "left_to", "bytes_out", "bytes_in",
 }
 
-// newCSV writes the header and returns what writes a record. It writes lines of RFC
+// newCSV writes the header and returns what writes a line. It writes lines of RFC
 // 4180 itself: the standard library's writer would change line ends inside cells.
-func newCSV(w *bufio.Writer) (func(*audit.Record) error, error) {
+func newCSV[T any](w *bufio.Writer, header []string, appendLine func([]byte, *T) []byte) (func(*T) error, error) {
 	if _, err := w.WriteString(strings.Join(header, ",") + "\r\n"); err != nil {
 		return nil, err
 	}
-	return func(r *audit.Record) error {
-		_, err := w.Write(appendLine(w.AvailableBuffer(), r))
+	return func(of *T) error {
+		_, err := w.Write(appendLine(w.AvailableBuffer(), of))
 		return err
 	}, nil
 }

@@ -62,7 +62,7 @@ const progressEvery = 1000
 
 func write(ctx context.Context, w io.Writer, format Format, each Each, progress func(int64)) (int64, error) {
 	buf := bufio.NewWriterSize(w, 64<<10)
-	put, err := encoder(buf, format)
+	put, err := encoder(buf, format, header, appendLine)
 	if err != nil {
 		return 0, err
 	}
@@ -92,15 +92,15 @@ func write(ctx context.Context, w io.Writer, format Format, each Each, progress 
 	return n, nil
 }
 
-// encoder begins the file and returns what adds one record.
-func encoder(w *bufio.Writer, format Format) (func(*audit.Record) error, error) {
+// encoder begins the file and returns what adds one line to it. header and appendLine are those of CSV.
+func encoder[T any](w *bufio.Writer, format Format, header []string, appendLine func([]byte, *T) []byte) (func(*T) error, error) {
 	switch format {
 	case CSV:
-		return newCSV(w)
+		return newCSV(w, header, appendLine)
 	case JSONL:
 		enc := json.NewEncoder(w)
 		enc.SetEscapeHTML(false)
-		return func(r *audit.Record) error { return enc.Encode(r) }, nil
+		return func(of *T) error { return enc.Encode(of) }, nil
 	}
 	return nil, fmt.Errorf("format %q is not one of csv, jsonl", format)
 }

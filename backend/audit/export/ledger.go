@@ -4,13 +4,11 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strconv"
-	"strings"
 
 	"mlxbar/backend/audit"
 	"mlxbar/backend/ledger"
@@ -26,7 +24,7 @@ var ledgerHeader = []string{
 // WriteLedger writes the lines of a ledger to w, the oldest day first, and returns how many. It ends with ctx.
 func WriteLedger(ctx context.Context, w io.Writer, format Format, r ledger.Report) (int64, error) {
 	buf := bufio.NewWriterSize(w, 64<<10)
-	put, err := ledgerEncoder(buf, format)
+	put, err := encoder(buf, format, ledgerHeader, appendLedgerLine)
 	lines := slices.Clone(r.Lines)
 	slices.SortStableFunc(lines, func(a, b ledger.Line) int { return cmp.Compare(a.Day, b.Day) })
 	for i := range lines {
@@ -45,21 +43,6 @@ func WriteLedger(ctx context.Context, w io.Writer, format Format, r ledger.Repor
 		return 0, fmt.Errorf("export the ledger: %w", err)
 	}
 	return int64(len(r.Lines)), nil
-}
-
-func ledgerEncoder(w *bufio.Writer, format Format) (func(*ledger.Line) error, error) {
-	switch format {
-	case CSV:
-		_, err := w.WriteString(strings.Join(ledgerHeader, ",") + "\r\n")
-		return func(l *ledger.Line) error {
-			_, err := w.Write(appendLedgerLine(w.AvailableBuffer(), l))
-			return err
-		}, err
-	case JSONL:
-		enc := json.NewEncoder(w)
-		return func(l *ledger.Line) error { return enc.Encode(l) }, nil
-	}
-	return nil, fmt.Errorf("format %q is not one of csv, jsonl", format)
 }
 
 func appendLedgerLine(b []byte, l *ledger.Line) []byte {
