@@ -2,8 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
-	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,13 +12,7 @@ import (
 func TestToolsAreShownAndChecked(t *testing.T) {
 	h := newHouse(t)
 	h.refused([]string{"connect"}, "not running")
-	if err := os.MkdirAll(h.paths.Root, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	text := fmt.Sprintf(`{"providers": [{"name": "far", "kind": "openai", "base_url": %q}], "routes": [{"model": "*", "targets": [{"provider": "far"}]}]}`, testkit.NewUpstream(t).URL)
-	if err := os.WriteFile(h.paths.Settings, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	h.provider(testkit.NewUpstream(t).URL)
 	p := h.serve()
 	if o := h.mlxbar("connect"); o.code != 0 || !strings.Contains(o.stdout, "claude-code") || !strings.Contains(o.stdout, "~/.codex/config.toml") {
 		t.Errorf("%+v", o)

@@ -88,34 +88,42 @@ func TestTelemetryLoginStatusLogout(t *testing.T) {
 	h.refused([]string{"telemetry", "status"}, "OTEL_TRACES_SAMPLER=often")
 }
 
-// At a terminal the token is asked for and not shown; `script` is the terminal.
+// At a terminal the token is asked for and not shown.
 func TestTelemetryLoginShowsNoToken(t *testing.T) {
 	secrets.New(t)
 	withoutToken(t)
 	h := newHouse(t)
-	login := h.command("telemetry", "login")
-	name := filepath.Join(t.TempDir(), "terminal")
-	cmd := exec.Command("script", "--quiet", "--return", "--command", "tty >'"+name+"'; exec '"+login.Path+"' telemetry login", "/dev/null")
-	cmd.Env = login.Env
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var seen bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &seen, &seen
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the terminal shows no longer what is typed", func() bool { return hidesInput(name) })
-	if _, err := stdin.Write([]byte(someToken + "\n")); err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Wait(); err != nil || !strings.Contains(seen.String(), "write token: ") || strings.Contains(seen.String(), "canary") {
-		t.Errorf("%v: %s", err, &seen)
+	if seen, err := h.typed(someToken, "telemetry", "login"); err != nil || !strings.Contains(seen, "write token: ") || strings.Contains(seen, "canary") {
+		t.Errorf("%v: %s", err, seen)
 	}
 	if got, err := keychain.Get(t.Context(), keychain.LogfireToken); err != nil || got != someToken {
 		t.Errorf("in the keychain is %q, %v", got, err)
 	}
+}
+
+// typed types a secret into a command at a terminal, which `script` is, once that shows no longer what is typed. It gives
+// what was to be seen there.
+func (h *house) typed(secret string, args ...string) (seen string, err error) {
+	h.t.Helper()
+	own := h.command(args...)
+	name := filepath.Join(h.t.TempDir(), "terminal")
+	cmd := exec.Command("script", "--quiet", "--return", "--command", "tty >'"+name+"'; exec '"+own.Path+"' "+strings.Join(args, " "), "/dev/null")
+	cmd.Env = own.Env
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		h.t.Fatal(err)
+	}
+	eventually(h.t, "the terminal shows no longer what is typed", func() bool { return hidesInput(name) })
+	if _, err := stdin.Write([]byte(secret + "\n")); err != nil {
+		h.t.Fatal(err)
+	}
+	err = cmd.Wait()
+	return out.String(), err
 }
 
 // hidesInput says whether the terminal whose name the file holds shows what is typed no longer.
