@@ -21,7 +21,7 @@ func auditCommand(f *flags) *cobra.Command {
 }
 
 func exportCommand(f *flags) *cobra.Command {
-	var format, output string
+	var to exportFlags
 	values := map[string]*string{}
 	c := &cobra.Command{
 		Use:   "export",
@@ -32,19 +32,18 @@ func exportCommand(f *flags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			kind, err := export.ParseFormat(format)
+			format, err := to.parsed()
 			if err != nil {
-				return fmt.Errorf("--format %q: it is csv or jsonl", format)
+				return err
 			}
 			filter, faults := audit.ParseFilter(func(name string) string { return *values[name] })
 			if len(faults) > 0 {
-				return fmt.Errorf("--%s %q: it %s", faults[0].Location, faults[0].Value, faults[0].Detail)
+				return flagError(faults[0])
 			}
-			return exportRecords(c, paths, kind, filter, output)
+			return exportRecords(c, paths, format, filter, to.output)
 		},
 	}
-	c.Flags().StringVar(&format, "format", "csv", "csv or jsonl")
-	c.Flags().StringVarP(&output, "output", "o", "", "file to write (default: standard output)")
+	to.add(c)
 	for name, usage := range map[string]string{
 		"model":    "only requests for this model",
 		"backend":  "only LOCAL, OPENAI or ANTHROPIC",
@@ -56,6 +55,27 @@ func exportCommand(f *flags) *cobra.Command {
 		values[name] = c.Flags().String(name, "", usage)
 	}
 	return c
+}
+
+// exportFlags say what an export is written as and where.
+type exportFlags struct{ format, output string }
+
+func (e *exportFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&e.format, "format", "csv", "csv or jsonl")
+	c.Flags().StringVarP(&e.output, "output", "o", "", "file to write (default: standard output)")
+}
+
+func (e *exportFlags) parsed() (export.Format, error) {
+	format, err := export.ParseFormat(e.format)
+	if err != nil {
+		return "", fmt.Errorf("--format %q: it is csv or jsonl", e.format)
+	}
+	return format, nil
+}
+
+// flagError is a fault of a parameter that a flag gave.
+func flagError(fault audit.FieldError) error {
+	return fmt.Errorf("--%s %q: it %s", fault.Location, fault.Value, fault.Detail)
 }
 
 // latest has a running server put its latest records into the database, which has to be there.

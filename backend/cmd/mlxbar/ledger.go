@@ -46,15 +46,15 @@ func ledgerCommand(f *flags) *cobra.Command {
 }
 
 func ledgerExport(f *flags, values map[string]*string) *cobra.Command {
-	var format, output string
+	var to exportFlags
 	c := &cobra.Command{
 		Use:   "export",
 		Short: "Write the ledger as CSV or JSONL",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			kind, err := export.ParseFormat(format)
+			format, err := to.parsed()
 			if err != nil {
-				return fmt.Errorf("--format %q: it is csv or jsonl", format)
+				return err
 			}
 			paths, query, err := f.ledgerQuery(values)
 			if err != nil {
@@ -63,24 +63,23 @@ func ledgerExport(f *flags, values map[string]*string) *cobra.Command {
 			if err := latest(c, paths); err != nil {
 				return err
 			}
-			if output != "" {
-				n, err := export.LedgerFile(c.Context(), paths.Database, output, kind, query)
+			if to.output != "" {
+				n, err := export.LedgerFile(c.Context(), paths.Database, to.output, format, query)
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(c.ErrOrStderr(), "%d lines written to %s\n", n, output)
+				fmt.Fprintf(c.ErrOrStderr(), "%d lines written to %s\n", n, to.output)
 				return nil
 			}
 			report, err := export.ReadLedger(c.Context(), paths.Database, query)
 			if err != nil {
 				return err
 			}
-			_, err = export.WriteLedger(c.Context(), c.OutOrStdout(), kind, report)
+			_, err = export.WriteLedger(c.Context(), c.OutOrStdout(), format, report)
 			return err
 		},
 	}
-	c.Flags().StringVar(&format, "format", "csv", "csv or jsonl")
-	c.Flags().StringVarP(&output, "output", "o", "", "file to write (default: standard output)")
+	to.add(c)
 	return c
 }
 
@@ -92,7 +91,7 @@ func (f *flags) ledgerQuery(values map[string]*string) (datadir.Paths, ledger.Qu
 	}
 	period, faults := ledger.ParsePeriod(func(name string) string { return *values[name] }, time.Now())
 	if len(faults) > 0 {
-		return paths, ledger.Query{}, fmt.Errorf("--%s %q: it %s", faults[0].Location, faults[0].Value, faults[0].Detail)
+		return paths, ledger.Query{}, flagError(faults[0])
 	}
 	query, err := ledger.NewQuery(period, paths.Prices, paths.Settings)
 	return paths, query, err
