@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// QuarterHour is how finely tallies are kept by time: every time zone's midnight is at one of its ends,
+// quarterHour is how finely tallies are kept by time: every time zone's midnight is at one of its ends,
 // so that they add up to the days of any of them.
-const QuarterHour = 15 * time.Minute
+const quarterHour = 15 * time.Minute
 
 // tallyKey is what a row of the tallies is about.
 type tallyKey struct {
@@ -68,7 +68,7 @@ func (s sums) tally(e *ended, sign int64) {
 }
 
 func (s sums) tallyOf(e *ended, provider string, away bool) *Tally {
-	key := tallyKey{blockOf(e.id), e.startedAt / QuarterHour.Milliseconds(), provider, away}
+	key := tallyKey{blockOf(e.id), e.startedAt / quarterHour.Milliseconds(), provider, away}
 	t := s.tallies[key]
 	if t == nil {
 		t = &Tally{}
@@ -144,7 +144,7 @@ func (s *Store) Tallies(ctx context.Context, from, to time.Time) ([]Tally, error
 	return list, nil
 }
 
-func quarter(t time.Time) int64 { return max(0, millis(t)) / QuarterHour.Milliseconds() }
+func quarter(t time.Time) int64 { return max(0, millis(t)) / quarterHour.Milliseconds() }
 
 // tallies reads what is kept, and gathers it from the records of blocks that are not summed yet or are
 // partly out of sight.
@@ -164,7 +164,7 @@ func tallies(ctx context.Context, tx *sql.Tx, from, to int64) ([]Tally, error) {
 	if summed > 0 {
 		w := &clause{}
 		w.and("+status <> 'running'")
-		w.and("+started_at >= ? AND +started_at < ?", from*QuarterHour.Milliseconds(), to*QuarterHour.Milliseconds())
+		w.and("+started_at >= ? AND +started_at < ?", from*quarterHour.Milliseconds(), to*quarterHour.Milliseconds())
 		w.atMost(summed*blockSize - 1)
 		h.exclude(w)
 		gathered := newSums()
@@ -181,7 +181,7 @@ func tallies(ctx context.Context, tx *sql.Tx, from, to int64) ([]Tally, error) {
 	}
 	list := make([]Tally, 0, len(found))
 	for key, t := range found {
-		t.Quarter, t.Provider, t.Away = time.UnixMilli(key.quarter*QuarterHour.Milliseconds()).UTC(), key.provider, key.away
+		t.Quarter, t.Provider, t.Away = time.UnixMilli(key.quarter*quarterHour.Milliseconds()).UTC(), key.provider, key.away
 		list = append(list, *t)
 	}
 	return list, nil

@@ -101,7 +101,7 @@ func TestTalliesTellWhatLeftAndWhatItCost(t *testing.T) {
 		return r
 	}
 	to := func(provider string, status, out, in int64) Departure { return Departure{provider, status, out, in} }
-	late := epoch.Add(QuarterHour)
+	late := epoch.Add(quarterHour)
 	put(t, db,
 		record(epoch, "llamacpp", Success, 0),
 		record(epoch, "llamacpp", Failed, 0),
@@ -127,7 +127,7 @@ func TestTalliesTellWhatLeftAndWhatItCost(t *testing.T) {
 	if diff := gocmp.Diff(want, tallied(t, s)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	list, err := s.Tallies(t.Context(), late, late.Add(QuarterHour))
+	list, err := s.Tallies(t.Context(), late, late.Add(quarterHour))
 	if err != nil || len(list) != 3 {
 		t.Errorf("of the second quarter of an hour: %+v, %v", list, err)
 	}
