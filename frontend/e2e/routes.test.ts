@@ -88,6 +88,22 @@ it('leads requests to a provider and by a route that were added here', async () 
   expect(answer.headers.get('x-mlxbar-model')).toBe('ok-4');
 });
 
+it('explains once, and again only when something was saved', async () => {
+  const { page } = stage;
+  let asked = 0;
+  page.on('request', (r) => void (r.url().includes('/api/routes/explain') && asked++));
+  const answers = () => page.waitForResponse(/\/api\/routes\/explain/);
+  await page.getByLabel('Where would a model go?').fill('fourth');
+  await Promise.all([answers(), button('Explain').click()]);
+  await page.getByText('no route matches').waitFor();
+  await entry('third').click();
+  await routes().getByRole('combobox', { name: 'Model', exact: true }).fill('fourth');
+  await Promise.all([answers(), saved()]);
+  await page.getByText('the route fourth decides').waitFor();
+  await chat('first'); // time in which a page that asks by itself would
+  expect(asked).toBe(2);
+});
+
 it('fills in where known servers listen', async () => {
   const { page } = stage;
   for (const name of ['OpenAI', 'Anthropic', 'Ollama', 'LM Studio', 'vLLM']) await button(`Add ${name}`).click();
