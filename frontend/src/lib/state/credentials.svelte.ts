@@ -42,9 +42,8 @@ class Credentials {
 
   async set(name: string, key: string): Promise<void> {
     this.#stay(name); // what it was told to forget, it has anew
-    await settings.along(() => setProviderKey(name, key));
+    await settings.along(() => setProviderKey(name, key)); // the page reads where keys are whenever the settings were
     this.#forgetTest(name);
-    await this.load();
   }
 
   async test(name: string): Promise<void> {
@@ -86,8 +85,8 @@ class Credentials {
       if (users.length > 0) toasts.show({ text: `${name} is asked without a key now. The keychain still has it, for ${users.join(', ')}.` });
     } catch (error) {
       toasts.show({ text: `The key of ${name} was not removed: ${sentence(error)}`, tone: 'bad' });
+      await this.load();
     }
-    await this.load();
   }
 
   #stay(name: string): void {
