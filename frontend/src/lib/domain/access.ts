@@ -19,7 +19,7 @@ export const formOf = ({ name, limits }: Pick<AccessKey, 'name' | 'limits'>): Ke
   tokensPerDay: limits.tokens_per_day ?? 0,
 });
 
-export type KeyField = keyof KeyForm;
+type KeyField = keyof KeyForm;
 
 /** The form's field that a problem document means by its location: body.limits.models[0]. */
 const fields: readonly [prefix: string, field: KeyField][] = [

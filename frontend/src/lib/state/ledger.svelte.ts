@@ -7,7 +7,6 @@ class LedgerState {
   report = $state.raw<Ledger | null>(null);
   /** Why it could not be read, or "". */
   problem = $state('');
-  reading = $state(false);
   prices = $state.raw<PriceList | null>(null);
   pricesProblem = $state('');
 
@@ -17,7 +16,6 @@ class LedgerState {
   async load(period: Record<string, string> = this.#last): Promise<void> {
     this.#last = period;
     const asked = ++this.#asked;
-    this.reading = true;
     try {
       const report = await getLedger(period);
       if (asked !== this.#asked) return;
@@ -25,8 +23,6 @@ class LedgerState {
       this.problem = '';
     } catch (error) {
       if (asked === this.#asked) this.problem = sentence(error);
-    } finally {
-      if (asked === this.#asked) this.reading = false;
     }
   }
 
