@@ -3,7 +3,7 @@ import type { Ledger, LedgerSum } from '../api/types';
 import { looks, type XYChart } from './chart/chart';
 import { lines } from './benchmark/overtime';
 import { named, upTo } from './chart/scale';
-import { money, tokens, unknown } from './units';
+import { money, months, tokens, two, unknown } from './units';
 
 const whole = new Intl.NumberFormat('en');
 
@@ -58,8 +58,6 @@ export interface Span {
   to: string;
 }
 
-const two = (n: number) => String(n).padStart(2, '0');
-
 /** 2026-01-31, by local time */
 export const dayOf = (at: Date): string => `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
 
@@ -97,8 +95,6 @@ export function daysOf(from: string, to: string): string[] {
   return days;
 }
 
-const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
-
 /** 31 Jan, with the year when it is another one than that of now */
 export function dayName(day: string, now: Date): string {
   const [y = '', m = '', d = ''] = day.split('-');
@@ -112,7 +108,7 @@ export function costChart(l: Ledger, now: Date): XYChart {
   const away = l.providers.filter((p) => p.left);
   const shown = away.filter((p) => p.cost_usd !== null).map((p) => p.provider).slice(0, looks); // what is not known is no zero
   const cost = new Map(l.lines.filter((x) => x.left).map((x) => [`${x.day} ${x.provider}`, x.cost_usd ?? 0]));
-  const values = shown.flatMap((name) => days.map((day, x) => ({ name, x, value: cost.get(`${day} ${name}`) ?? 0, low: 0, high: 0 })));
+  const values = shown.flatMap((name) => days.map((day, x) => ({ name, x, value: cost.get(`${day} ${name}`) ?? 0 })));
   const drawn = lines(
     values.map((v) => ({ ...v, low: v.value, high: v.value })),
     (name) => shown.indexOf(name),

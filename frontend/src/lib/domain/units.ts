@@ -53,8 +53,8 @@ export function percent(n: number | null | undefined): string {
   return `${n > 0 && n < 9.95 ? n.toFixed(1) : Math.round(n)} %`;
 }
 
-const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
-const two = (n: number) => String(n).padStart(2, '0');
+export const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+export const two = (n: number) => String(n).padStart(2, '0');
 
 /** 14:02:51 today, 24 Nov 14:02 on other days, with the year when it is another one. Local time. */
 export function clock(at: Date, now: Date): string {
