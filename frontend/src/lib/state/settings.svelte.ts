@@ -85,11 +85,7 @@ class SettingsState {
     } catch (error) {
       this.#refused(error, sent);
     } finally {
-      this.saving = false;
-      if (this.#again) {
-        this.#again = false;
-        void this.load();
-      }
+      this.#settled();
     }
   }
 
@@ -111,12 +107,15 @@ class SettingsState {
       }
       return done;
     } finally {
-      this.saving = false;
-      if (this.#again) {
-        this.#again = false;
-        void this.load();
-      }
+      this.#settled();
     }
+  }
+
+  #settled(): void {
+    this.saving = false;
+    if (!this.#again) return;
+    this.#again = false;
+    void this.load();
   }
 
   revert(): void {

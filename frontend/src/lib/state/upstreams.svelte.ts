@@ -11,6 +11,7 @@ class Upstreams {
   readonly routes = $derived((settings.draft?.routes ?? []) as readonly Route[]);
   /** The models that can be asked for, to propose names. */
   models = $state.raw<readonly ModelName[]>([]);
+  readonly modelNames: readonly string[] = $derived([...new Set(this.models.map((m) => m.id))]);
 
   /** Names to propose for a model at a provider. */
   modelsAt(provider: string): string[] {
