@@ -76,16 +76,6 @@ func agentRequest(p Protocol) []byte {
 
 func BenchmarkAgentRequest(b *testing.B) {
 	for _, direction := range []string{"messages-chat", "chat-messages", "responses-chat", "responses-messages"} {
-		d := directions[direction]
-		raw := agentRequest(d[0])
-		b.Run(direction, func(b *testing.B) {
-			b.ReportAllocs()
-			b.SetBytes(int64(len(raw)))
-			for b.Loop() {
-				if _, fault := New(d[0], d[1], raw, options(direction)); fault != nil {
-					b.Fatal(fault)
-				}
-			}
-		})
+		benchmarkNew(b, direction, agentRequest(directions[direction][0]))
 	}
 }

@@ -25,17 +25,22 @@ func conversion(b *testing.B, direction, dir string) *Conversion {
 func BenchmarkRequest(b *testing.B) {
 	for direction, dir := range map[string]string{"messages-chat": "claude-code", "responses-messages": "codex", "chat-messages": "tools"} {
 		raw, _ := read("testdata/" + direction + "/" + dir + "/request.in.json")
-		d := directions[direction]
-		b.Run(direction, func(b *testing.B) {
-			b.ReportAllocs()
-			b.SetBytes(int64(len(raw)))
-			for b.Loop() {
-				if _, fault := New(d[0], d[1], raw, options(direction)); fault != nil {
-					b.Fatal(fault)
-				}
-			}
-		})
+		benchmarkNew(b, direction, raw)
 	}
+}
+
+// benchmarkNew converts one request over and over.
+func benchmarkNew(b *testing.B, direction string, raw []byte) {
+	d := directions[direction]
+	b.Run(direction, func(b *testing.B) {
+		b.ReportAllocs()
+		b.SetBytes(int64(len(raw)))
+		for b.Loop() {
+			if _, fault := New(d[0], d[1], raw, options(direction)); fault != nil {
+				b.Fatal(fault)
+			}
+		}
+	})
 }
 
 // BenchmarkEvent converts one token in mid-stream.

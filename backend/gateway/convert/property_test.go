@@ -82,24 +82,28 @@ func TestARequestKeepsItsMeaningThereAndBack(t *testing.T) {
 func TestAnAnswerKeepsItsMeaningThereAndBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := drawAnswer(t)
-		reply := turn.Reply{ID: "x"}
-		fromChat, fault := chat.DecodeAnswer("it", chat.EncodeAnswer(want, reply))
+		fromChat, fault := chat.DecodeAnswer("it", chat.EncodeAnswer(want, turn.Reply{ID: "x"}))
 		if fault != nil {
 			t.Fatal(fault)
 		}
-		raw, fault := anthropic.EncodeAnswer(fromChat, reply)
-		if fault != nil {
-			t.Fatal(fault)
-		}
-		got, fault := anthropic.DecodeAnswer("it", raw)
-		if fault != nil {
-			t.Fatal(fault)
-		}
-		got.ID = want.ID
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Fatal(diff)
-		}
+		messagesSay(t, want, fromChat)
 	})
+}
+
+// messagesSay holds that a, written as Messages and read again, is what is wanted.
+func messagesSay(t *rapid.T, want, a *turn.Answer) {
+	raw, fault := anthropic.EncodeAnswer(a, turn.Reply{ID: "x"})
+	if fault != nil {
+		t.Fatal(fault)
+	}
+	got, fault := anthropic.DecodeAnswer("it", raw)
+	if fault != nil {
+		t.Fatal(fault)
+	}
+	got.ID = want.ID
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatal(diff)
+	}
 }
 
 // A stream in any pieces, whatever it interleaves, says the same in every protocol
