@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
@@ -96,25 +93,16 @@ func (w way) refuses(ctx context.Context) (bool, error) {
 
 // paced asks over and over on one connection, with a pause before each request. All are to be refused.
 func (w way) paced(ctx context.Context, body string, requests int, pause time.Duration) (delays, error) {
-	at, err := url.Parse(w.url)
+	conn, err := dialPost(ctx, w.url, chatPath, body)
 	if err != nil {
 		return delays{}, err
 	}
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", at.Host)
-	if err != nil {
-		return delays{}, err
-	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
-	message := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", chatPath, at.Host, len(body), body)
-	answers, took := bufio.NewReader(conn), make([]float64, 0, requests)
+	defer conn.close()
+	took := make([]float64, 0, requests)
 	for range requests {
 		time.Sleep(pause)
 		begun := time.Now()
-		if _, err := conn.Write(message); err != nil {
-			return delays{}, err
-		}
-		res, err := http.ReadResponse(answers, nil)
+		res, err := conn.post()
 		if err != nil {
 			return delays{}, err
 		}

@@ -8,9 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -102,21 +100,13 @@ func (c *streamClient) hold(ctx context.Context) ([]float64, error) {
 // read reads one stream on a connection of its own. It needs one goroutine, so that what is
 // measured is not the client.
 func (c *streamClient) read(ctx context.Context, took *[]float64) error {
-	at, err := url.Parse(c.url)
-	if err != nil {
-		return err
-	}
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", at.Host)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
 	body := messagesBody(fmt.Sprintf("clock-%d=%s", c.events, c.pause), true) // which serves Chat Completions as well
-	if _, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", c.path, at.Host, len(body), body); err != nil {
+	conn, err := dialPost(ctx, c.url, c.path, body)
+	if err != nil {
 		return err
 	}
-	res, err := http.ReadResponse(bufio.NewReaderSize(conn, 2<<10), nil)
+	defer conn.close()
+	res, err := conn.post()
 	if err != nil {
 		return err
 	}
