@@ -81,13 +81,10 @@ func compare(ctx context.Context, m *measuring) (result, error) {
 // comparedSeries loads the ways that are named with requests of one protocol.
 func (m *measuring) comparedSeries(ctx context.Context, ways map[string]way, names []string, d direction) (all []*comparedSeries, err error) {
 	for _, shape := range []string{"json", "sse"} {
-		ends := ""
-		if shape == "sse" {
-			ends = d.ends
-		}
-		asked := d.body(comparedModel, ends != "")
+		stream := shape == "sse"
+		asked := d.body(comparedModel, stream)
 		for _, name := range names {
-			if _, err := ways[name].answers(ctx, d.path, asked, ends); err != nil {
+			if _, err := ways[name].answers(ctx, d, asked, stream); err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", name, d.name, err)
 			}
 			if _, err := m.putAt(ctx, ways[name], d.path, asked, 8, m.boutOf(name)); err != nil { // warm up

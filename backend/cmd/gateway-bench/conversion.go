@@ -127,11 +127,7 @@ func (d direction) ask(stream bool) string {
 // try holds that a direction's answers are what they should be before they are counted.
 func (d direction) try(ctx context.Context, w way) error {
 	for _, stream := range []bool{false, true} {
-		ends := ""
-		if stream {
-			ends = d.ends
-		}
-		body, err := w.answers(ctx, d.path, d.ask(stream), ends)
+		body, err := w.answers(ctx, d, d.ask(stream), stream)
 		if err != nil {
 			return fmt.Errorf("%s: %w", d.name, err)
 		}
@@ -146,14 +142,14 @@ func (d direction) try(ctx context.Context, w way) error {
 const upstreamID = "upstream1"
 
 // answers holds that a way answers as the upstream's words have it: in JSON, or in a stream that ends properly.
-func (w way) answers(ctx context.Context, path, asked, ends string) (string, error) {
-	status, body, err := w.post(ctx, path, asked)
+func (w way) answers(ctx context.Context, d direction, asked string, stream bool) (string, error) {
+	status, body, err := w.post(ctx, d.path, asked)
 	if err != nil {
 		return "", err
 	}
 	whole := json.Valid([]byte(body))
-	if ends != "" {
-		whole = strings.Contains(body, ends)
+	if stream {
+		whole = strings.Contains(body, d.ends)
 	}
 	if status != http.StatusOK || !strings.Contains(body, "marzipan") || !whole {
 		return "", fmt.Errorf("status %d, which is no answer of that protocol: %.300s", status, body)
