@@ -33,9 +33,5 @@ func clock(x *exchange) {
 			return
 		}
 	}
-	ending := [][]byte{a.finish}
-	if x.usage && a.usage != nil {
-		ending = append(ending, a.usage)
-	}
-	x.each(append(ending, a.done))
+	x.each(a.all(x.usage)[len(a.opening())+len(a.tokens):])
 }
