@@ -34,11 +34,12 @@ func (w *Words) Also(word string) { w.more = append(w.more, word) }
 // write bytes.
 func (w *Words) Search(places ...Place) (found []string) {
 	for _, p := range places {
+		lower := bytes.ToLower(p.Text) // once for all words: a place may hold hundreds of megabytes
 		for _, word := range append([]string{w.stem}, w.more...) {
 			for form, needle := range forms(word) {
 				text := p.Text
 				if form == "" {
-					text, needle = bytes.ToLower(text), strings.ToLower(needle)
+					text, needle = lower, strings.ToLower(needle)
 				}
 				if at := bytes.Index(text, []byte(needle)); at >= 0 {
 					found = append(found, fmt.Sprintf("%s holds a word%s: …%q…", p.Name, form, text[max(0, at-80):min(len(text), at+len(needle)+40)]))
