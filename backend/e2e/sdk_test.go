@@ -280,12 +280,18 @@ func TestTheOfficialSDKsAreAnsweredByEveryUpstream(t *testing.T) {
 		default:
 		}
 	}
+	h.nothingRuns(plain)
+	h.recordsAre(want)
+}
+
+// nothingRuns waits until no connection to an upstream serves a request.
+func (h *house) nothingRuns(plain *upstream.Server) {
+	h.t.Helper()
 	h.eventually("no upstream serves a request", func() bool {
 		_, far := h.upstream.Open()
 		_, other := plain.Open()
 		return far+other == 0
 	})
-	h.recordsAre(want)
 }
 
 // told looks up what the upstream received.
