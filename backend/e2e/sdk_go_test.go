@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -68,6 +69,34 @@ func raisedBy(err error) *raised {
 	return &raised{Class: "Other", Message: err.Error()}
 }
 
+// events are what both clients call a stream.
+type events[E any] interface {
+	Next() bool
+	Current() E
+	Err() error
+	Close() error
+}
+
+// read follows a stream to its end, or until the client has seen the pieces of text for which it stays. take is given every
+// event and says whether it has one.
+func read[E any](a *answer, q question, stream events[E], take func(E) (text bool, err error)) error {
+	defer stream.Close()
+	for seen := 0; stream.Next(); {
+		text, err := take(stream.Current())
+		if err != nil {
+			return err
+		}
+		if text {
+			seen++
+		}
+		if q.LeaveAfter > 0 && seen >= q.LeaveAfter {
+			a.Left = true
+			return nil
+		}
+	}
+	return stream.Err()
+}
+
 func askChat(h *house, q question) (a answer) {
 	content := []openai.ChatCompletionContentPartUnionParam{openai.TextContentPart(q.Prompt)}
 	if q.Image {
@@ -110,27 +139,20 @@ func (a *answer) chat(h *house, q question, params openai.ChatCompletionNewParam
 	var err error
 	if q.Stream {
 		params.StreamOptions.IncludeUsage = openai.Bool(true)
-		events, gathered, seen := c.Chat.Completions.NewStreaming(context.Background(), params), openai.ChatCompletionAccumulator{}, 0
-		defer events.Close()
-		for events.Next() {
-			chunk := events.Current()
+		gathered := openai.ChatCompletionAccumulator{}
+		err = read(a, q, c.Chat.Completions.NewStreaming(context.Background(), params), func(chunk openai.ChatCompletionChunk) (text bool, err error) {
 			gathered.AddChunk(chunk)
 			for _, choice := range chunk.Choices {
 				a.Thought += extra(choice.Delta.JSON.ExtraFields["reasoning_content"].Raw())
-				if choice.Delta.Content != "" {
-					seen++
-				}
+				text = text || choice.Delta.Content != ""
 			}
-			if q.LeaveAfter > 0 && seen >= q.LeaveAfter {
-				a.Left = true
-				return nil
-			}
-		}
-		whole, err = &gathered.ChatCompletion, events.Err()
+			return text, nil
+		})
+		whole = &gathered.ChatCompletion
 	} else {
 		whole, err = c.Chat.Completions.New(context.Background(), params)
 	}
-	if a.Error = raisedBy(err); err != nil || len(whole.Choices) == 0 {
+	if a.Error = raisedBy(err); err != nil || a.Left || len(whole.Choices) == 0 {
 		return nil
 	}
 	m := &whole.Choices[0].Message
@@ -219,26 +241,16 @@ func (a *answer) response(h *house, q question, params responses.ResponseNewPara
 	var whole *responses.Response
 	var err error
 	if q.Stream {
-		events, seen := c.Responses.NewStreaming(context.Background(), params), 0
-		defer events.Close()
-		for events.Next() {
-			e := events.Current()
-			switch e.Type {
-			case "response.completed", "response.incomplete":
+		err = read(a, q, c.Responses.NewStreaming(context.Background(), params), func(e responses.ResponseStreamEventUnion) (text bool, err error) {
+			if e.Type == "response.completed" || e.Type == "response.incomplete" {
 				whole = &e.Response
-			case "response.output_text.delta":
-				seen++
 			}
-			if q.LeaveAfter > 0 && seen >= q.LeaveAfter {
-				a.Left = true
-				return nil
-			}
-		}
-		err = events.Err()
+			return e.Type == "response.output_text.delta", nil
+		})
 	} else {
 		whole, err = c.Responses.New(context.Background(), params)
 	}
-	if a.Error = raisedBy(err); err != nil || whole == nil {
+	if a.Error = raisedBy(err); err != nil || a.Left || whole == nil {
 		return nil
 	}
 	a.Text, a.Stop, a.Prompt, a.Completion, a.Cached = whole.OutputText(), string(whole.Status), whole.Usage.InputTokens, whole.Usage.OutputTokens, whole.Usage.InputTokensDetails.CachedTokens
@@ -298,27 +310,16 @@ func (a *answer) message(h *house, q question, params anthropic.MessageNewParams
 	whole := &anthropic.Message{}
 	var err error
 	if q.Stream {
-		events, seen := c.Messages.NewStreaming(context.Background(), params), 0
-		defer events.Close()
-		for events.Next() {
-			e := events.Current()
+		err = read(a, q, c.Messages.NewStreaming(context.Background(), params), func(e anthropic.MessageStreamEventUnion) (text bool, err error) {
 			if err := whole.Accumulate(e); err != nil {
-				a.Error = &raised{Class: "Other", Message: "the SDK cannot follow the stream: " + err.Error()}
-				return nil
+				return false, fmt.Errorf("the SDK cannot follow the stream: %w", err)
 			}
-			if e.Delta.Type == "text_delta" {
-				seen++
-			}
-			if q.LeaveAfter > 0 && seen >= q.LeaveAfter {
-				a.Left = true
-				return nil
-			}
-		}
-		err = events.Err()
+			return e.Delta.Type == "text_delta", nil
+		})
 	} else {
 		whole, err = c.Messages.New(context.Background(), params)
 	}
-	if a.Error = raisedBy(err); err != nil {
+	if a.Error = raisedBy(err); err != nil || a.Left {
 		return nil
 	}
 	u := whole.Usage
