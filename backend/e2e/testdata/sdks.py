@@ -40,10 +40,12 @@ def enough(q, seen):
         raise Left
 
 
-class Chat:
+class OfOpenAI:
     def __init__(self, key):
         self.client = openai.OpenAI(base_url=BASE + "/v1", api_key=key, max_retries=0)
 
+
+class Chat(OfOpenAI):
     def parameters(self, q):
         content = q["prompt"]
         if q.get("image"):
@@ -88,10 +90,7 @@ class Chat:
         return {**with_, "messages": with_["messages"] + [message] + results + [{"role": "user", "content": "Go on."}]}
 
 
-class Responses:
-    def __init__(self, key):
-        self.client = openai.OpenAI(base_url=BASE + "/v1", api_key=key, max_retries=0)
-
+class Responses(OfOpenAI):
     def parameters(self, q):
         content = q["prompt"]
         if q.get("image"):
@@ -195,7 +194,6 @@ def cached(details):
 
 def failure(error):
     """What a program that catches the exception can learn from it."""
-    body = getattr(error, "body", None)
     return {
         "class": type(error).__name__,
         "kinds": [f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(error).__mro__],
@@ -203,7 +201,6 @@ def failure(error):
         "type": getattr(error, "type", None) or "",
         "message": str(error),
         "request_id": getattr(error, "request_id", None) or "",
-        "body": body if isinstance(body, dict) else None,
     }
 
 
