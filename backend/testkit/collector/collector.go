@@ -7,6 +7,7 @@ import (
 	"compress/gzip"
 	"encoding/hex"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -32,7 +33,7 @@ type Collector struct {
 	server   *http.Server
 	ended    chan struct{}
 	spans    []Span
-	metrics  []*metrics.Metric
+	metrics  map[string]*metrics.Metric // the newest state of each instrument
 	lines    []Line
 	headers  []http.Header
 	resource map[string]string
@@ -58,7 +59,7 @@ type Line struct {
 
 // New starts one on a free port of this machine. Stop ends it.
 func New() (*Collector, error) {
-	c := &Collector{Addr: "127.0.0.1:0", resource: map[string]string{}}
+	c := &Collector{Addr: "127.0.0.1:0", metrics: map[string]*metrics.Metric{}, resource: map[string]string{}}
 	return c, c.Start()
 }
 
@@ -109,6 +110,10 @@ func take[M proto.Message](c *Collector, empty func() M, keep func(M)) http.Hand
 		if err == nil {
 			err = proto.Unmarshal(raw, m)
 		}
+		var text []byte
+		if err == nil {
+			text, err = protojson.Marshal(m) // on one line: set out in many it takes several times the room
+		}
 		if err != nil || r.Header.Get("Content-Type") != "application/x-protobuf" {
 			c.refuse(w, "no protobuf of this signal")
 			return
@@ -117,7 +122,7 @@ func take[M proto.Message](c *Collector, empty func() M, keep func(M)) http.Hand
 		defer c.mu.Unlock()
 		keep(m)
 		c.headers = append(c.headers, r.Header.Clone())
-		c.text.WriteString(protojson.Format(m))
+		c.text.Write(text)
 		w.Header().Set("Content-Type", "application/x-protobuf")
 	}
 }
@@ -161,7 +166,9 @@ func (c *Collector) takeMetrics(m *colmetrics.ExportMetricsServiceRequest) {
 	for _, rm := range m.ResourceMetrics {
 		c.knows(rm.GetResource().GetAttributes())
 		for _, sm := range rm.ScopeMetrics {
-			c.metrics = append(c.metrics, sm.Metrics...)
+			for _, m := range sm.Metrics {
+				c.metrics[m.Name] = m
+			}
 		}
 	}
 }
@@ -216,26 +223,17 @@ func (c *Collector) Spans(name string) (found []Span) {
 }
 
 // Metrics are the names of the instruments of which something arrived, sorted.
-func (c *Collector) Metrics() (names []string) {
+func (c *Collector) Metrics() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, m := range c.metrics {
-		names = append(names, m.Name)
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return slices.Sorted(maps.Keys(c.metrics))
 }
 
 // Metric is the newest state of an instrument; nil when none arrived.
 func (c *Collector) Metric(name string) *metrics.Metric {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, m := range slices.Backward(c.metrics) {
-		if m.Name == name {
-			return m
-		}
-	}
-	return nil
+	return c.metrics[name]
 }
 
 // Lines are those of all logs.
