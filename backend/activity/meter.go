@@ -85,6 +85,15 @@ func (m *Meter) Sample(ctx context.Context, pids []int) Sample {
 	return m.sample
 }
 
+// MemoryTotal is the machine's memory in bytes, 0 when the system does not tell.
+var MemoryTotal = sync.OnceValue(func() uint64 {
+	memory, err := mem.VirtualMemory()
+	if err != nil {
+		return 0
+	}
+	return memory.Total
+})
+
 func read(ctx context.Context, pids []int) reading {
 	r := reading{at: time.Now(), processes: map[int]float64{}}
 	if all, err := cpu.TimesWithContext(ctx, false); err == nil && len(all) == 1 {

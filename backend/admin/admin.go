@@ -37,7 +37,7 @@ type Engines interface {
 // Library is the models of this machine.
 type Library interface {
 	List() ([]models.Model, error)
-	Broken() ([]*models.BrokenError, error)
+	Contents() (models.Contents, error)
 }
 
 // Settings holds the settings and takes changes to them.

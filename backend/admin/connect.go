@@ -92,15 +92,17 @@ func (a *API) connectTools(_ context.Context, in *connectInput) (*connectOutput,
 	return &connectOutput{out}, nil
 }
 
-// proposed is a model to begin with: one that is loaded, else the first; "" when there is none.
+// proposed is a model to begin with: one that is loaded, else the first that can be; "" when there is none.
 func (a *API) proposed(list []models.Model) string {
 	for _, s := range a.Engines.States() {
 		if s.State == engine.Ready {
 			return s.Model
 		}
 	}
-	if len(list) > 0 {
-		return list[0].Name
+	for _, m := range list {
+		if a.Engines.EngineOf(m.Format) != "" {
+			return m.Name
+		}
 	}
 	return ""
 }

@@ -102,8 +102,11 @@ func (l library) List() ([]models.Model, error) {
 	return []models.Model{{Name: "idle", Size: 1 << 20, Format: models.GGUF}, {Name: "loaded", Size: 2 << 20, Format: models.GGUF}}, l.err
 }
 
-func (library) Broken() ([]*models.BrokenError, error) {
-	return []*models.BrokenError{{File: "broken.gguf", Problem: "it is cut off"}}, nil
+func (l library) Contents() (models.Contents, error) {
+	list, err := l.List()
+	return models.Contents{
+		Models: list, Broken: []*models.BrokenError{{File: "broken.gguf", Problem: "it is cut off"}}, Folders: []models.Folder{{Path: "/models"}},
+	}, err
 }
 
 // newHouse serves the API; change may replace a part of it.

@@ -7,32 +7,58 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"mlxbar/backend/activity"
 	"mlxbar/backend/engine"
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/models"
 )
 
-// Model is a model on this machine.
+// Model is a model on this machine. What its files do not tell is "" or 0.
 type Model struct {
-	Name      string        `json:"name"`
-	SizeBytes int64         `json:"size_bytes"`
-	Format    models.Format `json:"format"`
-	Engine    string        `json:"engine"`
-	State     engine.State  `json:"state" enum:"idle,installing,loading,ready,failed"`
+	Name          string        `json:"name"`
+	SizeBytes     int64         `json:"size_bytes" doc:"Of all its files."`
+	Format        models.Format `json:"format" enum:"gguf,mlx"`
+	Architecture  string        `json:"architecture" example:"llama"`
+	Parameters    int64         `json:"parameters"`
+	Quantization  string        `json:"quantization" example:"Q4_K_M"`
+	ContextLength int           `json:"context_length" doc:"Tokens that it was made for."`
+	License       string        `json:"license" example:"apache-2.0"`
+	Folder        string        `json:"folder" doc:"The folder that it was found in: the models folder, or one of models.folders. Empty while it is not on disk."`
+	ReadOnly      bool          `json:"read_only" doc:"It lies in a folder that is never written to."`
+	Copies        int           `json:"copies" doc:"How many more of the same were found."`
+	MemoryBytes   int64         `json:"memory_bytes" doc:"What it is expected to take once it is loaded: its weights, and keys and values in 16 bits for memory_tokens."`
+	MemoryTokens  int64         `json:"memory_tokens" doc:"Tokens of context that memory_bytes counts, those of all requests at once; 0 where its files do not tell what a token takes, and memory_bytes is the weights alone."`
+	MemoryShare   float64       `json:"memory_share" doc:"memory_bytes as a share of the machine's memory; 0 where that is not known."`
+	Fits          bool          `json:"fits" doc:"memory_share is at most 0.75, or not known."`
+	Engine        string        `json:"engine" doc:"Which engine runs its format, or would."`
+	Available     bool          `json:"available" doc:"That engine is part of this server; a model without one is not offered to requests."`
+	State         engine.State  `json:"state" enum:"idle,installing,loading,ready,failed"`
 }
 
-// BrokenModel is a file in the models folder that cannot be loaded.
+// BrokenModel is a file or folder that looks like a model and cannot be loaded.
 type BrokenModel struct {
-	File    string `json:"file"`
-	Problem string `json:"problem"`
+	Name     string `json:"name" doc:"The name that it would have."`
+	File     string `json:"file"`
+	Folder   string `json:"folder"`
+	Problem  string `json:"problem" doc:"The end of a sentence that begins with the file." example:"it is cut off"`
+	Arriving bool   `json:"arriving" doc:"It was written to a moment ago, and may become whole by itself."`
 }
 
-type modelsOutput struct {
-	Body struct {
-		Models []Model       `json:"models" nullable:"false"`
-		Broken []BrokenModel `json:"broken" nullable:"false"`
-	}
+// ModelFolder is one in which models are looked for.
+type ModelFolder struct {
+	Path     string `json:"path"`
+	ReadOnly bool   `json:"read_only" doc:"One of models.folders, which is never written to."`
+	Problem  string `json:"problem" doc:"Why not all of it is seen, as the end of a sentence; empty when all is."`
 }
+
+// ModelList is all that is known of the models of this machine.
+type ModelList struct {
+	Models  []Model       `json:"models" nullable:"false"`
+	Broken  []BrokenModel `json:"broken" nullable:"false"`
+	Folders []ModelFolder `json:"folders" nullable:"false"`
+}
+
+type modelsOutput struct{ Body ModelList }
 
 type enginesOutput struct {
 	Body struct {
@@ -60,31 +86,61 @@ func (a *API) registerModels() {
 }
 
 func (a *API) listModels(context.Context, *struct{}) (*modelsOutput, error) {
-	list, err := a.Library.List()
+	list, err := a.Models()
+	return &modelsOutput{list}, err
+}
+
+// Models is what GET /api/models answers.
+func (a *API) Models() (ModelList, error) {
+	out := ModelList{Models: []Model{}, Broken: []BrokenModel{}, Folders: []ModelFolder{}}
+	all, err := a.Library.Contents()
 	if err != nil {
-		return nil, problem.New(problem.Internal, "The models folder cannot be read.").Because(err)
-	}
-	broken, err := a.Library.Broken()
-	if err != nil {
-		return nil, problem.New(problem.Internal, "The models folder cannot be read.").Because(err)
+		return out, problem.New(problem.Internal, "The models folder cannot be read.").Because(err)
 	}
 	states := map[string]engine.Status{}
 	for _, s := range a.Engines.States() {
 		states[s.Model] = s
 	}
-	out := &modelsOutput{}
-	out.Body.Models, out.Body.Broken = []Model{}, []BrokenModel{}
-	for _, m := range list {
-		entry := Model{Name: m.Name, SizeBytes: m.Size, Format: m.Format, Engine: a.Engines.EngineOf(m.Format), State: engine.Idle}
+	added := map[string]bool{}
+	for _, f := range all.Folders {
+		added[f.Path] = f.Added
+		out.Folders = append(out.Folders, ModelFolder{Path: f.Path, ReadOnly: f.Added, Problem: f.Problem})
+	}
+	for _, m := range all.Models {
+		entry := a.describeModel(m)
+		entry.ReadOnly = added[m.Folder]
 		if s, ok := states[m.Name]; ok {
 			entry.State = s.State
 		}
-		out.Body.Models = append(out.Body.Models, entry)
+		out.Models = append(out.Models, entry)
 	}
-	for _, b := range broken {
-		out.Body.Broken = append(out.Body.Broken, BrokenModel{File: b.File, Problem: b.Problem})
+	for _, b := range all.Broken {
+		out.Broken = append(out.Broken, BrokenModel{Name: b.Name, File: b.File, Folder: b.Folder, Problem: b.Problem, Arriving: b.Arriving})
 	}
 	return out, nil
+}
+
+func (a *API) describeModel(m models.Model) Model {
+	entry := Model{
+		Name: m.Name, SizeBytes: m.Size, Format: m.Format, Architecture: m.Facts.Architecture, Parameters: m.Facts.Parameters,
+		Quantization: m.Facts.Quantization, ContextLength: m.Facts.ContextLength, License: m.Facts.License,
+		Folder: m.Folder, Copies: m.Copies, Engine: a.Engines.EngineOf(m.Format), State: engine.Idle, Fits: true,
+	}
+	if entry.Available = entry.Engine != ""; !entry.Available {
+		entry.Engine = m.Format.Engine()
+	}
+	set := a.Settings.Current().Engines.LlamaCPP
+	tokens := m.Tokens(set.ContextSize, set.Parallel)
+	if bytes, ok := m.Memory(tokens); ok {
+		entry.MemoryBytes, entry.MemoryTokens = bytes, tokens
+	} else {
+		entry.MemoryBytes = m.Size
+	}
+	if total := activity.MemoryTotal(); total > 0 {
+		entry.MemoryShare = float64(entry.MemoryBytes) / float64(total)
+		entry.Fits = entry.MemoryShare <= models.FitsShare
+	}
+	return entry
 }
 
 func engineProblem(err error, name string) error {

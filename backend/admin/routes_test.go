@@ -37,8 +37,9 @@ var routes = []struct {
 	{"a setting of another type", "PATCH /api/settings", "", `{"server": {"max_body_mb": "5"}}`, 0, problem.InvalidRequest, "server.max_body_mb", "whole number"},
 	{"a setting in broken JSON", "PATCH /api/settings", "", `{"server": `, 0, problem.InvalidRequest, "body", "ends too early"},
 
-	{"the models", "GET /api/models", "", "", 200, "", "", `{"models":[{"name":"idle","size_bytes":1048576,"format":"gguf","engine":"llamacpp","state":"idle"},{"name":"loaded"`},
-	{"the broken ones", "GET /api/models", "", "", 200, "", "", `"broken":[{"file":"broken.gguf","problem":"it is cut off"}]`},
+	{"the models", "GET /api/models", "", "", 200, "", "", `{"models":[{"name":"idle","size_bytes":1048576,"format":"gguf","architecture":"",`},
+	{"the broken ones", "GET /api/models", "", "", 200, "", "", `"broken":[{"name":"","file":"broken.gguf","folder":"","problem":"it is cut off","arriving":false}]`},
+	{"the folders", "GET /api/models", "", "", 200, "", "", `"folders":[{"path":"/models","read_only":false,"problem":""}]`},
 	{"the engines", "GET /api/engines", "", "", 200, "", "", `"engines":[{"model":"loaded"`},
 	{"the providers, none", "GET /api/providers", "", "", 200, "", "", `{"providers":[]}`},
 	{"a key for no provider", "PUT /api/providers/{name}/key", "nope", `{"key": "sk-guess"}`, 0, problem.NotFound, "", "no provider of this name"},

@@ -20,7 +20,7 @@ var mayImport = map[string]string{
 	".":               "desktop tray audit audit/export datadir frontend telemetry ledger",
 	"cmd/mlxbar-tray": "desktop tray datadir telemetry",
 	"cmd/mlxbar": "interrupt server admin desktop datadir audit audit/export gateway/problem models engine/runtime settings " +
-		"storage telemetry keychain cpuprofile access credentials ledger connect",
+		"storage telemetry keychain cpuprofile access credentials ledger connect activity",
 	"cmd/mlx-benchmark": "interrupt bench/cli bench/machine telemetry",
 	"cmd/fakeupstream":  "testkit/upstream",
 	"cmd/gateway-bench": "activity audit bench bench/machine datadir engine engine/llamacpp gateway gateway/problem " +

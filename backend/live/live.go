@@ -36,6 +36,7 @@ const (
 	RequestEnd   = "request.end"   // data: an audit record
 	State        = "state"         // data: the server's status
 	Benchmark    = "benchmark"     // data: the benchmark that runs, or has ended
+	Models       = "models"        // data: the models of this machine, as GET /api/models tells them
 	Export       = "export"        // data: how a download of the audit ended, for who asked to be told
 	// Activity is what is going on, for each listener once a second; it does not go
 	// through the hub.

@@ -36,5 +36,16 @@ func (c *Catalog) List() ([]Model, error) {
 	return slices.Insert(list, at, offered), nil
 }
 
+// Contents is List, and what else the library tells.
+func (c *Catalog) Contents() (Contents, error) {
+	list, err := c.List()
+	if err != nil {
+		return Contents{}, err
+	}
+	all, err := c.library.Contents()
+	all.Models = list
+	return all, err
+}
+
 // Broken gives the files that look like models and cannot be loaded.
 func (c *Catalog) Broken() ([]*BrokenError, error) { return c.library.Broken() }

@@ -10,13 +10,6 @@ import (
 	"strings"
 )
 
-// Facts is what a model's file says about itself.
-type Facts struct {
-	Architecture  string
-	ContextLength int
-	HasPooling    bool // it names the way in which its embeddings are pooled
-}
-
 // header is a GGUF file's facts and the size that its tensors need.
 type header struct {
 	Facts
@@ -32,6 +25,7 @@ const (
 	maxKey     = 1 << 16
 	maxArray   = 1 << 28
 	maxNesting = 4
+	maxLayers  = 4096
 )
 
 var (
@@ -78,101 +72,109 @@ func (g *gguf) header() (header, error) {
 	if err != nil {
 		return header{}, err
 	}
-	h := header{}
-	alignment, err := g.metadata(&h, entries)
+	m := metadata{alignment: 32, numbers: map[string][]uint64{}}
+	for range entries {
+		if err := g.entry(&m); err != nil {
+			return header{}, err
+		}
+	}
+	t, err := g.tensors(tensors)
 	if err != nil {
 		return header{}, err
 	}
-	end, err := g.tensors(tensors)
-	if err != nil {
-		return header{}, err
-	}
-	start := (g.pos + alignment - 1) / alignment * alignment
-	if end > math.MaxInt64-start {
+	h := header{Facts: m.facts(t), splitCount: m.splitCount, minSize: g.pos}
+	start := (g.pos + m.alignment - 1) / m.alignment * m.alignment
+	if t.end > math.MaxInt64-start {
 		return header{}, errors.New("its tensors are of impossible sizes")
 	}
-	h.minSize = g.pos
-	if end > 0 {
-		h.minSize = start + end
+	if t.end > 0 {
+		h.minSize = start + t.end
 	}
 	return h, nil
 }
 
-// metadata reads the keys, of which only a few matter here.
-func (g *gguf) metadata(h *header, entries uint64) (alignment int64, err error) {
-	alignment = 32
-	for range entries {
-		key, err := g.string(maxKey)
-		if err != nil {
-			return 0, err
-		}
-		kind, err := g.uint32()
-		if err != nil {
-			return 0, err
-		}
-		text, number, err := g.value(kind, 0)
-		if err != nil {
-			return 0, err
-		}
-		switch {
-		case key == "general.architecture":
-			h.Architecture = text
-		case key == "general.alignment":
-			if number == 0 || number > 1<<20 {
-				return 0, errors.New("its alignment is impossible")
-			}
-			alignment = int64(number)
-		case key == "split.count":
-			h.splitCount = int(min(number, math.MaxInt32))
-		case strings.HasSuffix(key, ".context_length"):
-			h.ContextLength = int(min(number, math.MaxInt32))
-		case strings.HasSuffix(key, ".pooling_type"):
-			h.HasPooling = true
-		}
+// entry reads one key of the metadata and its value.
+func (g *gguf) entry(m *metadata) error {
+	key, err := g.string(maxKey)
+	if err != nil {
+		return err
 	}
-	return alignment, nil
+	kind, err := g.uint32()
+	if err != nil {
+		return err
+	}
+	v, err := g.value(kind, 0)
+	if err != nil {
+		return err
+	}
+	return m.take(key, v)
 }
 
-// tensors reads the list of tensors and gives where the last one ends, counted
-// from the start of the data.
-func (g *gguf) tensors(n uint64) (end int64, err error) {
+// tensorList is what the list of tensors adds up to.
+type tensorList struct {
+	end        int64 // where the last one ends, counted from the start of the data
+	parameters int64
+	bytes      map[uint32]int64 // by kind
+}
+
+func (g *gguf) tensors(n uint64) (tensorList, error) {
+	list := tensorList{bytes: map[uint32]int64{}}
 	for range n {
 		if _, err := g.string(maxKey); err != nil {
-			return 0, err
+			return list, err
 		}
-		dims, err := g.uint32()
+		elements, err := g.shape()
 		if err != nil {
-			return 0, err
-		}
-		if dims > 8 {
-			return 0, errors.New("a tensor has an impossible shape")
-		}
-		elements := uint64(1)
-		for range dims {
-			d, err := g.uint64()
-			if err != nil {
-				return 0, err
-			}
-			if d != 0 && elements > math.MaxInt64/d {
-				return 0, errors.New("a tensor has an impossible shape")
-			}
-			elements *= d
+			return list, err
 		}
 		kind, err := g.uint32()
 		if err != nil {
-			return 0, err
+			return list, err
 		}
 		offset, err := g.uint64()
 		if err != nil {
-			return 0, err
+			return list, err
 		}
 		size := tensorSize(kind, elements)
 		if offset > math.MaxInt64 || size > math.MaxInt64-int64(offset) {
-			return 0, errors.New("a tensor has an impossible place")
+			return list, errors.New("a tensor has an impossible place")
 		}
-		end = max(end, int64(offset)+size)
+		list.end = max(list.end, int64(offset)+size)
+		list.parameters = sum(list.parameters, int64(elements))
+		list.bytes[kind] = sum(list.bytes[kind], size)
 	}
-	return end, nil
+	return list, nil
+}
+
+// shape reads a tensor's dimensions and gives how many values it holds.
+func (g *gguf) shape() (elements uint64, err error) {
+	dims, err := g.uint32()
+	if err != nil {
+		return 0, err
+	}
+	if dims > 8 {
+		return 0, errors.New("a tensor has an impossible shape")
+	}
+	elements = 1
+	for range dims {
+		d, err := g.uint64()
+		if err != nil {
+			return 0, err
+		}
+		if d != 0 && elements > math.MaxInt64/d {
+			return 0, errors.New("a tensor has an impossible shape")
+		}
+		elements *= d
+	}
+	return elements, nil
+}
+
+// sum adds what is not negative and stays at the largest number.
+func sum(a, b int64) int64 {
+	if a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
 }
 
 // Kinds of metadata values.
@@ -197,55 +199,77 @@ var scalarSize = map[uint32]int{
 	kindFloat32: 4, kindBool: 1, kindUint64: 8, kindInt64: 8, kindFloat64: 8,
 }
 
-// value reads one value: a string's text, a scalar's bits, nothing of an array.
-func (g *gguf) value(kind uint32, depth int) (text string, number uint64, err error) {
+// value is a string's text, or the bits of a scalar or of a short array of scalars;
+// nothing of a longer one.
+type value struct {
+	text    string
+	numbers []uint64
+}
+
+func (g *gguf) value(kind uint32, depth int) (value, error) {
 	switch kind {
 	case kindString:
-		text, err = g.string(maxString)
-		return text, 0, err
+		text, err := g.string(maxString)
+		return value{text: text}, err
 	case kindArray:
-		return "", 0, g.skipArray(depth)
+		return g.array(depth)
 	}
 	size, ok := scalarSize[kind]
 	if !ok {
-		return "", 0, fmt.Errorf("its metadata has a value of the unknown kind %d", kind)
+		return value{}, fmt.Errorf("its metadata has a value of the unknown kind %d", kind)
 	}
-	var b [8]byte
-	err = g.read(b[:size])
-	return "", binary.LittleEndian.Uint64(b[:]), err
+	n, err := g.scalar(size)
+	return value{numbers: []uint64{n}}, err
 }
 
-func (g *gguf) skipArray(depth int) error {
+func (g *gguf) scalar(size int) (uint64, error) {
+	var b [8]byte
+	err := g.read(b[:size])
+	return binary.LittleEndian.Uint64(b[:]), err
+}
+
+func (g *gguf) array(depth int) (v value, err error) {
 	if depth >= maxNesting {
-		return errors.New("its metadata is nested too deeply")
+		return v, errors.New("its metadata is nested too deeply")
 	}
 	kind, err := g.uint32()
 	if err != nil {
-		return err
+		return v, err
 	}
 	n, err := g.count(maxArray)
 	if err != nil {
-		return err
+		return v, err
 	}
-	if size, ok := scalarSize[kind]; ok {
-		return g.skip(int64(n) * int64(size))
+	size, scalars := scalarSize[kind]
+	switch {
+	case scalars && n > maxLayers:
+		return v, g.skip(int64(n) * int64(size))
+	case scalars: // such as a number for each layer
+		for range n {
+			number, err := g.scalar(size)
+			if err != nil {
+				return v, err
+			}
+			v.numbers = append(v.numbers, number)
+		}
+		return v, nil
 	}
 	for range n {
 		if kind == kindString { // the vocabulary: not worth keeping
 			length, err := g.count(maxString)
 			if err != nil {
-				return err
+				return v, err
 			}
 			if err := g.skip(int64(length)); err != nil {
-				return err
+				return v, err
 			}
 			continue
 		}
-		if _, _, err := g.value(kind, depth+1); err != nil {
-			return err
+		if _, err := g.value(kind, depth+1); err != nil {
+			return v, err
 		}
 	}
-	return nil
+	return v, nil
 }
 
 func (g *gguf) read(b []byte) error {
@@ -294,30 +318,4 @@ func (g *gguf) string(limit uint64) (string, error) {
 	copied, err := io.CopyN(&text, g.r, int64(n))
 	g.pos += copied
 	return text.String(), err
-}
-
-// block is how many values one block of a tensor kind holds, in how many bytes.
-type block struct{ values, bytes uint64 }
-
-// blocks lists the kinds of ggml.h that are in use. A kind that is not here counts
-// as empty: a file is called broken only when that is certain.
-var blocks = map[uint32]block{
-	0: {1, 4}, 1: {1, 2}, 30: {1, 2}, // F32, F16, BF16
-	2: {32, 18}, 3: {32, 20}, 6: {32, 22}, 7: {32, 24}, 8: {32, 34}, 9: {32, 36}, // Q4_0 to Q8_1
-	10: {256, 84}, 11: {256, 110}, 12: {256, 144}, 13: {256, 176}, 14: {256, 210}, 15: {256, 292}, // Q2_K to Q8_K
-	16: {256, 66}, 17: {256, 74}, 18: {256, 98}, 19: {256, 50}, 20: {32, 18}, 21: {256, 110}, 22: {256, 82}, 23: {256, 136}, // IQ
-	24: {1, 1}, 25: {1, 2}, 26: {1, 4}, 27: {1, 8}, 28: {1, 8}, 29: {256, 56}, // I8 to I64, F64, IQ1_M
-	34: {256, 54}, 35: {256, 66}, 39: {32, 17}, // TQ1_0, TQ2_0, MXFP4
-}
-
-func tensorSize(kind uint32, elements uint64) int64 {
-	b, ok := blocks[kind]
-	if !ok {
-		return 0
-	}
-	n := (elements + b.values - 1) / b.values
-	if n > math.MaxInt64/b.bytes {
-		return math.MaxInt64
-	}
-	return int64(n * b.bytes)
 }

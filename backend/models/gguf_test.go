@@ -90,8 +90,8 @@ func TestHeaderTellsFacts(t *testing.T) {
 		file []byte
 		want Facts
 	}{
-		"a chat model":        {smallModel(), Facts{Architecture: "llama", ContextLength: 2048}},
-		"an embeddings model": {smallModel(embedder), Facts{Architecture: "llama", ContextLength: 2048, HasPooling: true}},
+		"a chat model":        {smallModel(), Facts{Architecture: "llama", ContextLength: 2048, Parameters: 4, Quantization: "F32"}},
+		"an embeddings model": {smallModel(embedder), Facts{Architecture: "llama", ContextLength: 2048, HasPooling: true, Parameters: 4, Quantization: "F32"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h, err := readHeader(bytes.NewReader(c.file))

@@ -1,12 +1,11 @@
-// Package models is the library of models on disk: which there are, and whether
-// their files are whole.
+// Package models is the library of models on disk: which there are, in the models folder and
+// in others that a person adds, what they say about themselves, and whether their files are whole.
 package models
 
 import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -19,83 +18,119 @@ const StarterName = "smollm2-135m-instruct"
 // Format is how a model's weights are stored.
 type Format string
 
-// GGUF is llama.cpp's file format.
-const GGUF Format = "gguf"
+// GGUF is llama.cpp's file format. MLX is a folder with a config.json and safetensors files, which
+// is also how the transformers library keeps its models.
+const (
+	GGUF Format = "gguf"
+	MLX  Format = "mlx"
+)
+
+// Engine names what runs models of the format, whether it is to be had here or not.
+func (f Format) Engine() string {
+	if f == MLX {
+		return "mlx"
+	}
+	return "llamacpp"
+}
 
 // Model is one whole model on disk, or one that a Source offers.
 type Model struct {
-	Name   string // the file's name without extension, in lower case
-	Path   string // of the first file, when there are several; "" while it is only offered
+	Name   string // the file's or the folder's name without extension, in lower case; after its publisher's where that is taken
+	Path   string // of the folder (MLX) or the first file (GGUF); "" while it is only offered
 	Size   int64  // of all its files
 	Format Format
 	Facts  Facts
+	Folder string // the library's folder that it lies in; "" while it is only offered
+	Copies int    // how many more of the same lie in the library
 }
 
 // ErrUnknown says that the library has no model of that name.
 var ErrUnknown = errors.New("no such model")
 
-// BrokenError is a file that is not offered, and why. Problem holds no path.
+// BrokenError is a file or folder that is not offered, and why. Problem holds no path.
 type BrokenError struct {
-	Name    string // the name that it would have as a model
-	File    string // its base name
-	Problem string // the end of a sentence that begins with the file: "it is cut off"
+	Name     string // the name that it would have as a model
+	File     string // its base name
+	Folder   string // the library's folder that it lies in
+	Problem  string // the end of a sentence that begins with the file: "it is cut off"
+	Arriving bool   // it was written to a moment ago: it may become whole by itself
 }
 
 func (e *BrokenError) Error() string { return fmt.Sprintf("model file %s: %s", e.File, e.Problem) }
 
+// Folder is one that the library looks into.
+type Folder struct {
+	Path string
+	// Added is a folder that the settings name: read, and never written to.
+	Added   bool
+	Problem string // why nothing or not all of it is seen; the end of a sentence, or ""
+}
+
+// Contents is all that a library knows at one moment.
+type Contents struct {
+	Models  []Model        // those that are whole, by name
+	Broken  []*BrokenError // by folder and path
+	Folders []Folder       // in the order in which they are looked into
+}
+
 // CleanName is the form in which models are named: lower case.
 func CleanName(name string) string { return strings.ToLower(name) }
 
-// Library is the models of one folder. It looks at the disk on each call, so a
+// Library is the models of some folders. It looks at the disk on each call, so a
 // file that a person copies in or removes counts at once; what costs time, reading
-// a file's header, is done once per size and modification time.
+// a folder or a file's header, is done once per modification time.
 type Library struct {
-	dir string
+	dir   string
+	added func() []string
+	nudge chan struct{} // has Watch look now
 
-	mu      sync.Mutex
-	listed  time.Time // the folder's modification time when entries were read; zero: not to be trusted
-	names   []string  // of the *.gguf files
-	headers map[string]inspected
+	mu       sync.Mutex
+	listings map[string]listing
+	files    map[string]inspected
 }
 
-type inspected struct {
-	size     int64
-	modified time.Time
-	header   header
-	err      error
+// NewLibrary looks at dir, which may not exist yet, and after it at the folders that added
+// gives, if it is not nil.
+func NewLibrary(dir string, added ...func() []string) *Library {
+	l := &Library{dir: dir, added: func() []string { return nil }, nudge: make(chan struct{}, 1), listings: map[string]listing{}, files: map[string]inspected{}}
+	if len(added) > 0 {
+		l.added = added[0]
+	}
+	return l
 }
 
-// NewLibrary looks at dir, which may not exist yet.
-func NewLibrary(dir string) *Library {
-	return &Library{dir: dir, headers: map[string]inspected{}}
-}
-
-// List gives the models that can be loaded, by name.
+// List gives the models that are whole, by name.
 func (l *Library) List() ([]Model, error) {
-	found, _, err := l.scan()
-	return found, err
+	c, err := l.Contents()
+	return c.Models, err
 }
 
-// Broken gives the files that look like models and cannot be loaded.
+// Broken gives what looks like a model and cannot be loaded.
 func (l *Library) Broken() ([]*BrokenError, error) {
-	_, broken, err := l.scan()
-	return broken, err
+	c, err := l.Contents()
+	return c.Broken, err
+}
+
+// Contents gives both, and the folders.
+func (l *Library) Contents() (Contents, error) {
+	c, _, err := l.scan()
+	return c, err
 }
 
 // Find gives the model of that name, in any case; ErrUnknown or a *BrokenError
 // when there is none to load.
 func (l *Library) Find(name string) (Model, error) {
-	found, broken, err := l.scan()
+	c, err := l.Contents()
 	if err != nil {
 		return Model{}, err
 	}
 	name = CleanName(name)
-	for _, m := range found {
+	for _, m := range c.Models {
 		if m.Name == name {
 			return m, nil
 		}
 	}
-	for _, b := range broken {
+	for _, b := range c.Broken {
 		if b.Name == name {
 			return Model{}, b
 		}
@@ -103,143 +138,75 @@ func (l *Library) Find(name string) (Model, error) {
 	return Model{}, fmt.Errorf("%w: %q", ErrUnknown, name)
 }
 
-func (l *Library) scan() ([]Model, []*BrokenError, error) {
+// quiet is how long a file must not have been written to before what is wrong with it is
+// believed to be more than that it is not all there yet.
+const quiet = 10 * time.Second
+
+// scan looks at every folder. It also gives those that were read, which is where changes show.
+func (l *Library) scan() (Contents, []string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.list(); err != nil {
-		return nil, nil, fmt.Errorf("read the models folder: %w", err)
+	w := &walk{library: l, read: map[string]bool{}, inspected: map[string]bool{}}
+	shelf := newShelf()
+	var folders []Folder
+	for _, f := range l.folders() {
+		w.begin(f)
+		err := w.look(f.Path, origin{})
+		if err != nil && !f.Added && !errors.Is(err, os.ErrNotExist) {
+			return Contents{}, nil, fmt.Errorf("read the models folder: %w", err)
+		}
+		for _, c := range w.candidates {
+			shelf.put(l.model(w, c))
+		}
+		f.Problem = w.problem(err)
+		folders = append(folders, f)
 	}
-	var found []Model
-	var broken []*BrokenError
-	taken := map[string]bool{}
-	for _, file := range l.names {
-		part, ok := parsePart(file)
-		if ok && part.number > 1 {
-			continue // counted with the first
-		}
-		m, err := l.model(file, part)
-		if errors.Is(err, os.ErrNotExist) || errors.Is(err, errHelper) {
-			continue
-		}
-		if err == nil && taken[m.Name] {
-			err = errors.New("another file has the same name but for its case")
-		}
-		if err != nil {
-			broken = append(broken, &BrokenError{Name: part.name, File: file, Problem: problemOf(err)})
-			continue
-		}
-		taken[m.Name] = true
-		found = append(found, m)
-	}
-	slices.SortFunc(found, func(a, b Model) int { return strings.Compare(a.Name, b.Name) })
-	return found, broken, nil
+	w.forgetOthers()
+	c := shelf.contents()
+	c.Folders = folders
+	return c, sortedKeys(w.read), nil
 }
 
-// list reads the folder's entries, unless its modification time tells that they
-// are those of last time.
-func (l *Library) list() error {
-	info, err := os.Stat(l.dir)
-	if errors.Is(err, os.ErrNotExist) {
-		l.names, l.listed = nil, time.Time{}
-		clear(l.headers)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	modified := info.ModTime()
-	if !l.listed.IsZero() && modified.Equal(l.listed) {
-		return nil
-	}
-	now := time.Now()
-	entries, err := os.ReadDir(l.dir)
-	if err != nil {
-		return err
-	}
-	l.names = l.names[:0]
-	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), ".") && strings.EqualFold(filepath.Ext(e.Name()), ".gguf") {
-			l.names = append(l.names, e.Name())
+// folders are the library's own and those that are added, each once.
+func (l *Library) folders() []Folder {
+	list := []Folder{{Path: l.dir}}
+	for _, path := range l.added() {
+		path = expand(path)
+		if !slices.ContainsFunc(list, func(f Folder) bool { return f.Path == path }) {
+			list = append(list, Folder{Path: path, Added: true})
 		}
 	}
-	for file := range l.headers {
-		if !slices.Contains(l.names, file) {
-			delete(l.headers, file)
-		}
-	}
-	// A change in the same tick of the file system's clock would not show.
-	if l.listed = modified; now.Sub(modified) < time.Second {
-		l.listed = time.Time{}
-	}
-	return nil
+	return list
 }
 
-// errHelper marks a file that only serves beside a model, such as a vision projector.
-var errHelper = errors.New("it is no language model")
-
-// model looks at a file and, when the model is split, at those that follow it.
-func (l *Library) model(file string, part part) (Model, error) {
-	first, err := l.inspect(file)
-	if err != nil {
-		return Model{}, err
+func sortedKeys(set map[string]bool) []string {
+	keys := make([]string, 0, len(set))
+	for k := range set {
+		keys = append(keys, k)
 	}
-	if first.header.Architecture == "clip" {
-		return Model{}, errHelper
-	}
-	m := Model{Name: part.name, Path: filepath.Join(l.dir, file), Size: first.size, Format: GGUF, Facts: first.header.Facts}
-	if first.header.splitCount > 1 && part.total != first.header.splitCount {
-		return Model{}, errors.New("it is one part of a split model and was renamed")
-	}
-	for n := 2; n <= part.total; n++ {
-		next, err := l.inspect(part.file(n))
-		if errors.Is(err, os.ErrNotExist) {
-			return Model{}, fmt.Errorf("its part %d of %d is missing", n, part.total)
-		}
-		if err != nil {
-			return Model{}, fmt.Errorf("its part %d of %d cannot be used: %w", n, part.total, err)
-		}
-		m.Size += next.size
-	}
-	return m, nil
+	slices.Sort(keys)
+	return keys
 }
 
-// inspect reads a file's header, unless it is the file of last time.
-func (l *Library) inspect(file string) (inspected, error) {
-	path := filepath.Join(l.dir, file)
-	info, err := os.Stat(path)
-	if err != nil {
-		return inspected{}, err
+// model looks at what a candidate is: a Model, a *BrokenError, or nothing of either.
+func (l *Library) model(w *walk, c candidate) (candidate, Model, error) {
+	m := Model{Name: CleanName(c.name), Folder: c.folder}
+	latest, err := time.Time{}, error(nil)
+	if c.file == "" {
+		m.Format, m.Path = MLX, c.dir
+		latest, err = w.mlx(c, &m)
+	} else {
+		m.Format = GGUF
+		latest, err = w.gguf(c, &m)
 	}
-	known, ok := l.headers[file]
-	if ok && known.size == info.Size() && known.modified.Equal(info.ModTime()) {
-		return known, known.err
+	if err == nil || errors.Is(err, os.ErrNotExist) || errors.Is(err, errHelper) {
+		return c, m, err
 	}
-	known = inspected{size: info.Size(), modified: info.ModTime()}
-	known.header, known.err = readFile(path, info)
-	// A file still being written is read again, whatever its times say.
-	if time.Since(info.ModTime()) >= time.Second || known.err == nil {
-		l.headers[file] = known
+	b := &BrokenError{Name: m.Name, File: c.title(), Folder: c.folder, Problem: problemOf(err)}
+	if age := time.Since(latest); errors.Is(err, errPending) || age >= 0 && age < quiet {
+		b.Arriving, b.Problem = true, "it is still being written, and so far "+b.Problem
 	}
-	return known, known.err
-}
-
-func readFile(path string, info os.FileInfo) (header, error) {
-	if !info.Mode().IsRegular() {
-		return header{}, errors.New("it is not a file")
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return header{}, err
-	}
-	defer f.Close()
-	h, err := readHeader(f)
-	if err != nil {
-		return header{}, err
-	}
-	if info.Size() < h.minSize {
-		return header{}, fmt.Errorf("it is cut off: %d of at least %d bytes are there", info.Size(), h.minSize)
-	}
-	return h, nil
+	return c, m, b
 }
 
 // problemOf keeps a path, which errors of the file system carry, to itself.

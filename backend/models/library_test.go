@@ -7,34 +7,47 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
 
+// write puts a file there that nobody has written to for long, with the folders that it lies in.
 func write(t *testing.T, dir, file string, data []byte) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(dir, file), data, 0o600); err != nil {
+	path := filepath.Join(dir, file)
+	long := time.Now().Add(-time.Hour)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, data, 0o600), os.Chtimes(path, long, long)); err != nil {
 		t.Fatal(err)
+	}
+	for at := filepath.Dir(path); at != dir; at = filepath.Dir(at) {
+		if err := os.Chtimes(at, long, long); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
 // describe writes what a library offers and refuses as lines that read well.
 func describe(t *testing.T, l *Library) []string {
 	t.Helper()
-	found, err := l.List()
+	c, err := l.Contents()
 	if err != nil {
 		t.Fatal(err)
 	}
-	broken, err := l.Broken()
-	if err != nil {
-		t.Fatal(err)
-	}
+	return lines(c)
+}
+
+func lines(c Contents) []string {
 	lines := []string{}
-	for _, m := range found {
+	for _, m := range c.Models {
 		lines = append(lines, fmt.Sprintf("%s %d", m.Name, m.Size))
 	}
-	for _, b := range broken {
-		lines = append(lines, fmt.Sprintf("! %s: %s", b.File, b.Problem))
+	for _, b := range c.Broken {
+		mark := "!"
+		if b.Arriving {
+			mark = "~"
+		}
+		lines = append(lines, fmt.Sprintf("%s %s: %s", mark, b.File, b.Problem))
 	}
 	return lines
 }
@@ -107,7 +120,7 @@ func TestLibraryFollowsTheFolder(t *testing.T) {
 	}{
 		{func() error { return nil }, []string{}},
 		{func() error { return os.Mkdir(dir, 0o700) }, []string{}},
-		{func() error { return os.WriteFile(filepath.Join(dir, "m.gguf"), whole[:size-9], 0o600) }, []string{fmt.Sprintf("! m.gguf: it is cut off: %d of at least %d bytes are there", size-9, size)}},
+		{func() error { return os.WriteFile(filepath.Join(dir, "m.gguf"), whole[:size-9], 0o600) }, []string{fmt.Sprintf("~ m.gguf: it is still being written, and so far it is cut off: %d of at least %d bytes are there", size-9, size)}},
 		{func() error { return os.WriteFile(filepath.Join(dir, "m.gguf"), whole, 0o600) }, []string{fmt.Sprint("m ", size)}},
 		{func() error { return os.Symlink("m.gguf", filepath.Join(dir, "n.gguf")) }, []string{fmt.Sprint("m ", size), fmt.Sprint("n ", size)}},
 		{func() error { return os.Remove(filepath.Join(dir, "n.gguf")) }, []string{fmt.Sprint("m ", size)}},

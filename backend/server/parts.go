@@ -159,11 +159,12 @@ func (s *Server) retain(ctx context.Context) {
 }
 
 func (s *Server) openEngines(context.Context) error {
-	library, source := models.NewLibrary(s.paths.Models), runtime.Starter{DataDir: s.paths.Root}
-	s.models = models.NewCatalog(library, source)
+	s.library = models.NewLibrary(s.paths.Models, func() []string { return s.settings.Current().Models.Folders })
+	source := runtime.Starter{DataDir: s.paths.Root}
+	s.models = models.NewCatalog(s.library, source)
 	s.pool = engine.NewPool(engine.Config{
-		Library:  library,
-		Engines:  map[models.Format]engine.Engine{models.GGUF: s.llamaCPP()},
+		Library:  s.library,
+		Engines:  s.engines(),
 		Source:   source,
 		LogDir:   s.paths.Logs,
 		Logger:   s.log,
@@ -202,6 +203,13 @@ func (s *Server) followEngineSettings() func() error {
 		work.Wait()
 		return nil
 	}
+}
+
+// Runs says whether this server has an engine for a format; who reads beside a server asks.
+func Runs(format models.Format) bool { _, ok := (&Server{}).engines()[format]; return ok }
+
+func (s *Server) engines() map[models.Format]engine.Engine {
+	return map[models.Format]engine.Engine{models.GGUF: s.llamaCPP()}
 }
 
 func (s *Server) llamaCPP() engine.Engine {

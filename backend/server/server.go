@@ -82,6 +82,7 @@ type Server struct {
 	keys        *access.Guard
 	credentials *credentials.Store
 	hub         *live.Hub
+	library     *models.Library
 	models      *models.Catalog
 	pool        *engine.Pool
 	requests    *activity.Requests
@@ -146,7 +147,7 @@ func (s *Server) openHTTP(context.Context) error {
 	s.requests = activity.NewRequests()
 	router := routing.NewRouter()
 	s.gateway = gateway.New(gateway.Config{
-		Settings: s.settings.Current, Engines: s.pool, Library: s.models,
+		Settings: s.settings.Current, Engines: s.pool, Library: runnable{s.models, s.pool},
 		Audit: s.recorder, Requests: s.requests, Router: router, Prices: s.prices.Current, Instruments: s.instruments, Logger: s.log, Version: Version,
 		Credentials: s.credentials, Keys: s.keys, Exposed: s.place.exposed.Load, Owner: func(r *http.Request) bool { return s.admin.Authorized(r) },
 	})
@@ -185,6 +186,7 @@ func (s *Server) serve(ctx context.Context) error {
 	// Edits of the files, those made since they were read included, now that all who follow them are there.
 	s.onClose(background(s.settings.Watch))
 	s.onClose(background(s.prices.Watch))
+	s.onClose(background(s.followModels))
 
 	s.log.Info("ready", "addr", s.addr(), "version", Version, "data_dir", s.paths.Root)
 	fmt.Fprintf(s.opts.Stdout, "mlxbar %s ready on %s\n", Version, s.url())

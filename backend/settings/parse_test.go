@@ -81,6 +81,9 @@ var files = []struct {
 			"server.allowed_origins[4]": "origin", "server.allowed_origins[5]": "origin", "server.allowed_origins[6]": "origin", "server.allowed_origins[7]": "origin",
 			"server.allowed_origins[8]": "origin", "server.allowed_origins[9]": "origin", "server.allowed_origins[10]": "origin",
 		}},
+	{name: "no folders", text: `{"models": {"folders": ["models", "", "~", "~/.cache/huggingface/hub", "/m"]}}`, want: map[string]string{
+		"models.folders[0]": "whole path", "models.folders[1]": "whole path", "models.folders[2]": "such as ~/",
+	}},
 	{name: "a model without a name", text: `{"engines": {"preload": [" "]}}`, want: map[string]string{"engines.preload[0]": "empty"}},
 	{name: "providers", text: `{"providers": [{"name": "A b", "kind": "claude", "base_url": "ftp://x", "api_key_env": "MY-KEY"}, {"name": "llamacpp", "kind": "openai", "base_url": "https://u:p@h"}, {}]}`,
 		want: map[string]string{
@@ -244,6 +247,7 @@ func anySettings(t *rapid.T) Settings {
 	s.Timeouts.Chat = Duration(rapid.Int64Range(60e9, 7200e9).Draw(t, "chat"))
 	s.Timeouts.Connect = Duration(rapid.Int64Range(1e9, 120e9).Draw(t, "connect"))
 	s.Engines.Preload = rapid.SliceOf(rapid.StringMatching(`[ -~äß]*[a-z]`)).Draw(t, "preload")
+	s.Models.Folders = rapid.SliceOf(rapid.StringMatching(`(/|~/)[ -~äß]*`)).Draw(t, "folders")
 	names := rapid.SliceOfNDistinct(rapid.StringMatching(`p-[a-z0-9-]{0,8}`), 0, 4, rapid.ID).Draw(t, "providers")
 	for i, name := range names {
 		s.Providers = append(s.Providers, Provider{Name: name, Kind: KindOpenAI, BaseURL: "https://host:8080/v1", APIKeyEnv: rapid.SampledFrom([]string{"", "KEY"}).Draw(t, "env")})

@@ -47,6 +47,10 @@ var rules = map[string]rule{
 		pattern: `^(https?://[^/?#@\s]+(/[^?#\s]*)?)?$`, check: func(text string) bool { return text == "" || isBaseURL(text) }, secret: true,
 		want: "must be empty, or an http or https address without user, query or fragment, such as http://localhost:4318; a key that a collector asks for goes into OTEL_EXPORTER_OTLP_HEADERS",
 	},
+	"folder": {
+		pattern: `^(/|~/)`, check: isFolder,
+		want: "must be a folder's whole path, from / or from ~/, such as ~/.cache/huggingface/hub",
+	},
 	"service": {
 		pattern: `^[A-Za-z0-9._-]{1,64}$`, want: "must consist of 1 to 64 letters, digits, dots, hyphens and underscores, such as mlxbar",
 	},
@@ -74,6 +78,8 @@ func broken(name, text string) (want string, secret, bad bool) {
 	ok := patterns[name].MatchString(text) && !slices.Contains(r.reserved, text) && (r.check == nil || r.check(text))
 	return r.want, r.secret, !ok
 }
+
+func isFolder(path string) bool { return !strings.ContainsRune(path, 0) }
 
 func isAddress(addr string) bool {
 	host, port, err := net.SplitHostPort(addr)

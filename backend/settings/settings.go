@@ -18,6 +18,7 @@ type Settings struct {
 	Server    Server     `json:"server" doc:"The address that tools speak to."`
 	Timeouts  Timeouts   `json:"timeouts" doc:"How long one request may take, on this machine or at a provider."`
 	Engines   Engines    `json:"engines" doc:"The engines that run models on this machine."`
+	Models    Models     `json:"models" doc:"Where models lie on this machine."`
 	Providers []Provider `json:"providers" doc:"Servers elsewhere that requests may be passed on to."`
 	Routes    []Route    `json:"routes" doc:"Which models go where, in order; without a match a request stays on this machine."`
 	LocalOnly bool       `json:"local_only" doc:"Nothing leaves this machine: a request that would is refused." default:"false"`
@@ -58,6 +59,11 @@ type Timeouts struct {
 type Engines struct {
 	Preload  []string `json:"preload" doc:"Models to load when the server starts; others load on their first request." rule:"text"`
 	LlamaCPP LlamaCPP `json:"llamacpp" doc:"llama.cpp, for GGUF models."`
+}
+
+// Models is where models lie beside the models folder of the data folder.
+type Models struct {
+	Folders []string `json:"folders" doc:"More folders with models, such as ~/.cache/huggingface/hub or ~/.lmstudio/models; they are read and never written to." rule:"folder"`
 }
 
 // LlamaCPP tunes the llama.cpp engine. Zero leaves the choice to llama.cpp.

@@ -1,20 +1,26 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"io"
+	"strconv"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"mlxbar/backend/activity"
 	"mlxbar/backend/datadir"
 	"mlxbar/backend/engine/runtime"
 	"mlxbar/backend/models"
+	"mlxbar/backend/server"
+	"mlxbar/backend/settings"
 )
 
 func modelsCommand(f *flags) *cobra.Command {
 	return group("models", "Models on this machine", &cobra.Command{
 		Use:   "list",
-		Short: "List the models, and the files that cannot be loaded",
+		Short: "List the models with what is known of them, and the files that cannot be loaded",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			paths, err := f.paths()
@@ -27,34 +33,86 @@ func modelsCommand(f *flags) *cobra.Command {
 }
 
 func listModels(c *cobra.Command, paths datadir.Paths) error {
-	catalog := models.NewCatalog(models.NewLibrary(paths.Models), runtime.Starter{DataDir: paths.Root})
-	list, err := catalog.List()
+	set, err := settings.Read(paths.Settings)
 	if err != nil {
 		return err
 	}
-	broken, err := catalog.Broken()
+	library := models.NewLibrary(paths.Models, func() []string { return set.Models.Folders })
+	all, err := models.NewCatalog(library, runtime.Starter{DataDir: paths.Root}).Contents()
 	if err != nil {
 		return err
 	}
-	if len(list) == 0 {
-		fmt.Fprintf(c.ErrOrStderr(), "No models yet: put a GGUF file into %s, or run `mlxbar setup` for the starter model.\n", paths.Models)
-	} else {
-		w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "NAME\tFORMAT\tSIZE")
-		for _, m := range list {
-			fmt.Fprintf(w, "%s\t%s\t%.1f MB\n", m.Name, m.Format, float64(m.Size)/1e6)
-		}
-		if err := w.Flush(); err != nil {
-			return err
-		}
+	notes := c.ErrOrStderr()
+	if len(all.Models) == 0 {
+		fmt.Fprintf(notes, "No models yet: put a GGUF file into %s, or run `mlxbar setup` for the starter model.\n", paths.Models)
+	} else if err := writeModels(c.OutOrStdout(), all.Models, set.Engines.LlamaCPP); err != nil {
+		return err
 	}
-	for _, m := range list {
+	for _, m := range all.Models {
 		if m.Path == "" {
-			fmt.Fprintf(c.ErrOrStderr(), "%s is fetched at its first request, or by `mlxbar setup`.\n", m.Name)
+			fmt.Fprintf(notes, "%s is fetched at its first request, or by `mlxbar setup`.\n", m.Name)
+		}
+		if !server.Runs(m.Format) {
+			fmt.Fprintf(notes, "%s would run on the engine %s, which this version does not have yet.\n", m.Name, m.Format.Engine())
 		}
 	}
-	for _, b := range broken {
-		fmt.Fprintln(c.ErrOrStderr(), b.Error())
+	for _, b := range all.Broken {
+		fmt.Fprintln(notes, b.Error())
+	}
+	for _, f := range all.Folders {
+		if f.Problem != "" {
+			fmt.Fprintf(notes, "folder %s: %s\n", f.Path, f.Problem)
+		}
 	}
 	return nil
+}
+
+func writeModels(out io.Writer, list []models.Model, set settings.LlamaCPP) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "NAME\tFORMAT\tENGINE\tARCHITECTURE\tPARAMETERS\tQUANTIZATION\tCONTEXT\tLICENSE\tSIZE\tMEMORY")
+	for _, m := range list {
+		context := "-"
+		if m.Facts.ContextLength > 0 {
+			context = strconv.Itoa(m.Facts.ContextLength)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", m.Name, m.Format, m.Format.Engine(), cmp.Or(m.Facts.Architecture, "-"), count(m.Facts.Parameters),
+			cmp.Or(m.Facts.Quantization, "-"), context, cmp.Or(m.Facts.License, "-"), size(m.Size), memory(m, set))
+	}
+	return w.Flush()
+}
+
+// memory is what a model is expected to take, and whether this machine has that.
+func memory(m models.Model, set settings.LlamaCPP) string {
+	bytes, ok := m.Memory(m.Tokens(set.ContextSize, set.Parallel))
+	text := size(bytes)
+	if !ok {
+		text = "over " + text
+	}
+	if total := activity.MemoryTotal(); total > 0 {
+		share := float64(bytes) / float64(total)
+		text += fmt.Sprintf(" (%.0f%%)", 100*share)
+		if share > models.FitsShare {
+			text += ", too large"
+		}
+	}
+	return text
+}
+
+func size(bytes int64) string {
+	if bytes >= 10e9 {
+		return fmt.Sprintf("%.1f GB", float64(bytes)/1e9)
+	}
+	return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
+}
+
+func count(n int64) string {
+	switch {
+	case n <= 0:
+		return "-"
+	case n >= 1e9:
+		return fmt.Sprintf("%.1fB", float64(n)/1e9)
+	case n >= 1e6:
+		return fmt.Sprintf("%.0fM", float64(n)/1e6)
+	}
+	return strconv.FormatInt(n, 10)
 }

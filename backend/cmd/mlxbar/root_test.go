@@ -89,10 +89,10 @@ func TestModelsList(t *testing.T) {
 	}
 	o := h.mlxbar("models", "list", "--data-dir", prepared)
 	lines := strings.Split(o.stdout, "\n")
-	if o.code != 0 || len(lines) != 3 || strings.Join(strings.Fields(lines[0]), " ") != "NAME FORMAT SIZE" {
+	if o.code != 0 || len(lines) != 3 || strings.Join(strings.Fields(lines[0]), " ") != "NAME FORMAT ENGINE ARCHITECTURE PARAMETERS QUANTIZATION CONTEXT LICENSE SIZE MEMORY" {
 		t.Fatalf("%+v", o)
 	}
-	if got := strings.Fields(lines[1]); len(got) != 4 || got[0] != models.StarterName || got[1] != "gguf" || got[3] != "MB" {
+	if got := strings.Join(strings.Fields(lines[1]), " "); !strings.HasPrefix(got, models.StarterName+" gguf llamacpp llama 135M Q4_1 8192 apache-2.0 98.4 MB 853.3 MB") {
 		t.Errorf("the starter model is listed as %q", lines[1])
 	}
 	if !strings.Contains(o.stderr, "half.gguf") {

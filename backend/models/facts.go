@@ -1,0 +1,176 @@
+package models
+
+import (
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// Facts is what a model's files say about themselves. What they do not tell is "" or 0.
+type Facts struct {
+	Architecture  string
+	ContextLength int
+	HasPooling    bool // it names the way in which its embeddings are pooled
+	Parameters    int64
+	Quantization  string // such as Q4_K_M, or 4-bit
+	License       string
+	// CacheBytes is what one token takes in the cache of keys and values.
+	CacheBytes int64
+}
+
+// FitsShare is how much of a machine's memory a model may take and be called one that fits.
+const FitsShare = 0.75
+
+// Tokens is how many tokens an engine keeps a cache for. llama.cpp gives each of the requests that it
+// answers at once a context of its own: contextSize, or the model's where that is 0.
+func (m Model) Tokens(contextSize, parallel int) int64 {
+	if m.Format != GGUF {
+		return int64(m.Facts.ContextLength)
+	}
+	if contextSize <= 0 {
+		contextSize = m.Facts.ContextLength
+	}
+	return int64(contextSize) * int64(max(parallel, 1))
+}
+
+// Memory is what a model takes once it is loaded with a cache for so many tokens: its weights
+// and that cache. What else an engine reserves, such as buffers for computing, is not in it.
+// ok is false when the files do not tell what a token takes.
+func (m Model) Memory(tokens int64) (bytes int64, ok bool) {
+	if m.Facts.CacheBytes <= 0 || tokens <= 0 || tokens > math.MaxInt64/m.Facts.CacheBytes {
+		return m.Size, false
+	}
+	return sum(m.Size, m.Facts.CacheBytes*tokens), true
+}
+
+// metadata is what matters here of a GGUF file's keys.
+type metadata struct {
+	architecture string
+	license      string
+	alignment    int64
+	splitCount   int
+	fileType     string
+	numbers      map[string][]uint64 // of the architecture's own keys, without its name
+}
+
+// wanted are the architecture's own keys that tell something here.
+var wanted = []string{
+	"context_length", "pooling_type", "block_count", "embedding_length", "full_attention_interval",
+	"attention.head_count", "attention.head_count_kv", "attention.key_length", "attention.value_length",
+}
+
+func (m *metadata) take(key string, v value) error {
+	number := uint64(0)
+	if len(v.numbers) > 0 {
+		number = v.numbers[0]
+	}
+	switch key {
+	case "general.architecture":
+		m.architecture = plain(v.text)
+	case "general.license":
+		m.license = plain(v.text)
+	case "general.file_type":
+		m.fileType = fileTypes[number]
+	case "general.alignment":
+		if number == 0 || number > 1<<20 {
+			return errors.New("its alignment is impossible")
+		}
+		m.alignment = int64(number)
+	case "split.count":
+		m.splitCount = int(min(number, math.MaxInt32))
+	}
+	if _, own, ok := strings.Cut(key, "."); ok && slices.Contains(wanted, own) && len(v.numbers) > 0 {
+		m.numbers[own] = v.numbers
+	}
+	return nil
+}
+
+func (m *metadata) facts(t tensorList) Facts {
+	f := Facts{Architecture: m.architecture, License: m.license, Parameters: t.parameters, Quantization: m.fileType, CacheBytes: m.cacheBytes()}
+	if f.Quantization == "" {
+		f.Quantization = mixture(t.bytes)
+	}
+	if n := m.numbers["context_length"]; n != nil {
+		f.ContextLength = int(min(n[0], math.MaxInt32))
+	}
+	_, f.HasPooling = m.numbers["pooling_type"]
+	return f
+}
+
+// cacheBytes is the sum over the layers of key and value heads by their lengths, in F16, as llama.cpp's
+// llama_kv_cache reserves them by the keys that https://github.com/ggml-org/ggml/blob/master/docs/gguf.md lists.
+// Layers that look at a window of the context alone count as if they looked at all of it.
+func (m *metadata) cacheBytes() int64 {
+	layers, heads, kv := m.number("block_count"), m.numbers["attention.head_count"], m.numbers["attention.head_count_kv"]
+	if layers == 0 || len(heads) == 0 {
+		return 0
+	}
+	if len(kv) == 0 {
+		kv = heads
+	}
+	c := cache{layers: layers, heads: kv, key: m.number("attention.key_length"), value: m.number("attention.value_length"), every: m.number("full_attention_interval")}
+	if most := slices.Max(heads); c.key == 0 && most > 0 {
+		c.key = m.number("embedding_length") / most
+	}
+	if most := slices.Max(heads); c.value == 0 && most > 0 {
+		c.value = m.number("embedding_length") / most
+	}
+	return c.bytes()
+}
+
+// number is a key's single number, 0 when it is not there.
+func (m *metadata) number(key string) uint64 {
+	if n := m.numbers[key]; n != nil {
+		return n[0]
+	}
+	return 0
+}
+
+// cache says how a model keeps keys and values.
+type cache struct {
+	layers     uint64
+	heads      []uint64 // for each layer, or one number for all
+	key, value uint64   // length of a head
+	every      uint64   // only each so manieth layer keeps any; 0 or 1 is all
+}
+
+const halfPrecision = 2 // bytes of one number in the cache
+
+// bytes of one token; 0 when the numbers are impossible.
+func (c cache) bytes() (total int64) {
+	const most = 1 << 20
+	if c.layers > maxLayers || c.key > most || c.value > most || len(c.heads) == 0 || len(c.heads) > 1 && uint64(len(c.heads)) < c.layers {
+		return 0
+	}
+	for layer := range c.layers {
+		n := c.heads[0]
+		if len(c.heads) > 1 {
+			n = c.heads[layer]
+		}
+		if n > most {
+			return 0
+		}
+		if c.every > 1 && (layer+1)%c.every != 0 {
+			continue
+		}
+		total += int64(n) * int64(c.key+c.value) * halfPrecision
+	}
+	return total
+}
+
+// plain is text of a file as it may stand on a terminal and a page: one short line.
+func plain(text string) string {
+	const most = 80
+	text = strings.Map(func(r rune) rune {
+		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, strings.TrimSpace(text))
+	if runes := []rune(text); len(runes) > most {
+		text = string(runes[:most])
+	}
+	return text
+}
