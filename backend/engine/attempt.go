@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"gopkg.in/natefinch/lumberjack.v2"
@@ -131,7 +132,8 @@ const maxLogName = 120
 
 // openLog names the rotated log of a model; it is made with its first line.
 func openLog(dir, name string) *lumberjack.Logger {
-	if len(name) > maxLogName { // a file system's limit, with room for the rotation's date
+	name = strings.ReplaceAll(name, "/", "--") // of a model that goes by its publisher
+	if len(name) > maxLogName {                // a file system's limit, with room for the rotation's date
 		sum := sha256.Sum256([]byte(name))
 		name = name[:maxLogName] + "-" + hex.EncodeToString(sum[:4])
 	}

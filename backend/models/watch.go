@@ -1,13 +1,13 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"reflect"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -20,9 +20,12 @@ const (
 	settleArriving = time.Second
 	// lookAgain is when folders are looked at of whose changes nobody tells.
 	lookAgain = 30 * time.Second
+	never     = 1000 * time.Hour
 	// maxWatched bounds the folders that are watched; the system has limits of its own.
 	maxWatched = 2048
 )
+
+var errUnwatched = fmt.Errorf("the system does not watch all folders of models; they are looked at every %v", lookAgain)
 
 // Look has Watch look now, such as after the added folders are others.
 func (l *Library) Look() {
@@ -33,8 +36,8 @@ func (l *Library) Look() {
 }
 
 // Watch calls changed with what there is at first, and then whenever that has become something else,
-// until ctx ends. Folders that cannot be watched are looked at now and then; failed hears why
-// watching is not possible at all, or the models folder cannot be read.
+// until ctx ends. Folders that cannot be watched are looked at now and then. failed hears why they
+// cannot, or why the models folder cannot be read, and nil when that is over.
 func (l *Library) Watch(ctx context.Context, changed func(Contents), failed func(error)) {
 	w := &watch{library: l, changed: changed, failed: failed, watched: map[string]bool{}}
 	events, errs := w.open()
@@ -79,8 +82,7 @@ type watch struct {
 func (w *watch) open() (<-chan fsnotify.Event, <-chan error) {
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
-		w.fail(fmt.Errorf("watch the models folders: %w", err))
-		return nil, nil
+		return nil, nil // told with the first look
 	}
 	w.notify = notify
 	return notify.Events, notify.Errors
@@ -110,19 +112,17 @@ func (w *watch) forget(e fsnotify.Event) {
 }
 
 func (w *watch) look() {
-	next := lookAgain * 1000
 	contents, read, err := w.library.scan()
-	all := true
+	added, unwatched := false, error(nil)
 	for err == nil { // what happened before a folder was watched does not show: look again
-		added, complete := w.follow(read)
-		all = complete
-		if !added {
+		if added, unwatched = w.follow(read); !added {
 			break
 		}
 		contents, read, err = w.library.scan()
 	}
-	w.fail(err)
-	if err != nil || !all {
+	w.fail(cmp.Or(err, unwatched))
+	next := never
+	if err != nil || unwatched != nil || slices.ContainsFunc(read, func(dir string) bool { return !w.watched[dir] }) {
 		next = lookAgain
 	}
 	if err == nil {
@@ -151,12 +151,11 @@ func settled(c Contents) Contents {
 	return c
 }
 
-// follow watches the folders that were read and no others; complete when all of them are watched.
-func (w *watch) follow(read []string) (added, complete bool) {
+// follow watches the folders that were read and no others. Those that are not there are no error.
+func (w *watch) follow(read []string) (added bool, err error) {
 	if w.notify == nil {
-		return false, false
+		return false, errUnwatched
 	}
-	complete = true
 	for dir := range w.watched {
 		if !slices.Contains(read, dir) {
 			_ = w.notify.Remove(dir) // it has gone, most likely
@@ -168,18 +167,16 @@ func (w *watch) follow(read []string) (added, complete bool) {
 			continue
 		}
 		if len(w.watched) >= maxWatched {
-			return added, false
+			return added, errUnwatched
 		}
-		if err := w.notify.Add(dir); err != nil {
-			complete = false
-			if errors.Is(err, syscall.ENOSPC) || !errors.Is(err, os.ErrNotExist) {
-				return added, false
-			}
-			continue
+		switch err := w.notify.Add(dir); {
+		case err == nil:
+			w.watched[dir], added = true, true
+		case !errors.Is(err, os.ErrNotExist):
+			return added, fmt.Errorf("%w: %w", errUnwatched, err)
 		}
-		w.watched[dir], added = true, true
 	}
-	return added, complete
+	return added, nil
 }
 
 // fail tells failed of an error once, and of its end.
