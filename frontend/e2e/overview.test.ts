@@ -1,4 +1,6 @@
 // What the overview tells of the present: what runs, what it uses, what failed.
+import { rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { starter, unreachable } from './support/server';
 import { eventually, useStage } from './support/stage';
@@ -13,7 +15,7 @@ beforeAll(async () => {
 async function story(signal: AbortSignal | null = null): Promise<{ id: string; end: Promise<string> }> {
   const response = await fetch(`${stage.server.url}/v1/chat/completions`, {
     method: 'POST',
-    signal,
+    signal: signal ?? null,
     headers: { 'Content-Type': 'application/json', 'User-Agent': 'an-editor/1.0' },
     body: JSON.stringify({ model: starter, stream: true, max_tokens: 4000, ignore_eos: true, messages: [{ role: 'user', content: 'Write a long story about a river.' }] }),
   });
@@ -124,6 +126,19 @@ it('unloads a model and loads it', async () => {
   await models.getByText('Not loaded').waitFor();
   await models.getByRole('button', { name: `Load ${starter}` }).click();
   await models.getByText('Ready · ').waitFor();
+});
+
+it('names a model file that arrives, and says why when it cannot be used', async () => {
+  const models = stage.page.getByRole('region', { name: 'Models' });
+  const file = join(stage.server.dir, 'models', 'page.gguf');
+  await writeFile(file, '<!doctype html>');
+  await models.getByText('Arriving: it can be used once all of it is there.').waitFor();
+  const long = new Date(Date.now() - 3_600_000); // nobody has written to it for an hour
+  await utimes(file, long, long);
+  await rename(file, join(stage.server.dir, 'models', 'web.gguf'));
+  await models.getByText('Cannot be used: it is not a GGUF file.').waitFor();
+  await rm(join(stage.server.dir, 'models', 'web.gguf'));
+  await models.locator('[data-broken]').waitFor({ state: 'detached' });
 });
 
 it('explains what failed, and leads to it in the audit', async () => {

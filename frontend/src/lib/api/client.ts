@@ -23,6 +23,7 @@ import type {
   KeyRequest,
   Ledger,
   LocalModel,
+  ModelList,
   NewKey,
   PriceList,
   ProviderState,
@@ -95,8 +96,11 @@ export const login = async (secret: { token: string }): Promise<void> =>
 
 export const logout = async (): Promise<void> => void (await request('/api/session', send('DELETE')));
 
+/** What lies on this machine: models, what cannot be loaded, and where was looked. */
+export const getModelList = (): Promise<ModelList> => json('/api/models');
+
 /** The models on this machine. */
-export const getLocalModels = async (): Promise<LocalModel[]> => (await json<{ models: LocalModel[] }>('/api/models')).models;
+export const getLocalModels = async (): Promise<LocalModel[]> => (await getModelList()).models;
 
 /** The models that the gateway answers for. */
 export async function getModels(): Promise<ModelName[]> {

@@ -2,7 +2,7 @@
 // connection is dead after a laptop's sleep. A stream that broke off goes on after the last event heard.
 import { EventParser, type ServerEvent } from '../domain/sse';
 import { request } from './client';
-import type { ActivityEvent, AuditRecord, BenchmarkJob, ExportEvent, Status } from './types';
+import type { ActivityEvent, AuditRecord, BenchmarkJob, ExportEvent, ModelList, Status } from './types';
 
 export interface Listener {
   /** The stream is open. When it does not go on where it broke off, all that is shown must be read anew. */
@@ -15,6 +15,7 @@ export interface Listener {
   request(record: AuditRecord): void;
   activity(activity: ActivityEvent): void;
   benchmark(job: BenchmarkJob): void;
+  models(list: ModelList): void;
   exported(how: ExportEvent): void;
 }
 
@@ -88,6 +89,8 @@ function tell(listener: Listener, { event, data }: ServerEvent): void {
       return listener.exported(JSON.parse(data) as ExportEvent);
     case 'activity':
       return listener.activity(JSON.parse(data) as ActivityEvent);
+    case 'models':
+      return listener.models(JSON.parse(data) as ModelList);
     case 'benchmark':
       return listener.benchmark(JSON.parse(data) as BenchmarkJob);
   }

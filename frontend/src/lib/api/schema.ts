@@ -382,7 +382,7 @@ export interface paths {
         };
         /**
          * What happens, as server-sent events
-         * @description Events request.start and request.end (data: a record), state (data: the status), reset (fetch everything anew), benchmark (data: a BenchmarkJob, a few times a second at most while one runs, and at its end), export (data: an ExportEvent, how a download with a watch ended), and once a second activity (data: an ActivityEvent), which has no id and is never sent again.
+         * @description Events request.start and request.end (data: a record), state (data: the status), reset (fetch everything anew), benchmark (data: a BenchmarkJob, a few times a second at most while one runs, and at its end), models (data: a ModelList, when a model has appeared, gone, or is no longer what it was), export (data: an ExportEvent, how a download with a watch ended), and once a second activity (data: an ActivityEvent), which has no id and is never sent again.
          */
         get: operations["getApiLive"];
         put?: never;
@@ -1074,7 +1074,16 @@ export interface components {
             warnings: string[];
         };
         BrokenModel: {
+            /** @description It was written to a moment ago, and may become whole by itself. */
+            arriving: boolean;
             file: string;
+            folder: string;
+            /** @description The name that it would have. */
+            name: string;
+            /**
+             * @description The end of a sentence that begins with the file.
+             * @example it is cut off
+             */
             problem: string;
         };
         CheckRequest: {
@@ -1413,16 +1422,70 @@ export interface components {
             os: string;
         };
         Model: {
+            /** @example llama */
+            architecture: string;
+            /** @description That engine is part of this server; a model without one is not offered to requests. */
+            available: boolean;
+            /**
+             * Format: int64
+             * @description Tokens that it was made for.
+             */
+            context_length: number;
+            /**
+             * Format: int64
+             * @description How many more of the same were found.
+             */
+            copies: number;
+            /** @description Which engine runs its format, or would. */
             engine: string;
-            format: string;
+            /** @description memory_share is at most 0.75, or not known. */
+            fits: boolean;
+            /** @description The folder that it was found in: the models folder, or one of models.folders. Empty while it is not on disk. */
+            folder: string;
+            /** @enum {string} */
+            format: "gguf" | "mlx";
+            /** @example apache-2.0 */
+            license: string;
+            /**
+             * Format: int64
+             * @description What it is expected to take once it is loaded: its weights, and keys and values in 16 bits for memory_tokens.
+             */
+            memory_bytes: number;
+            /**
+             * Format: double
+             * @description memory_bytes as a share of the machine's memory; 0 where that is not known.
+             */
+            memory_share: number;
+            /**
+             * Format: int64
+             * @description Tokens of context that memory_bytes counts, those of all requests at once; 0 where its files do not tell what a token takes, and memory_bytes is the weights alone.
+             */
+            memory_tokens: number;
             name: string;
             /** Format: int64 */
+            parameters: number;
+            /** @example Q4_K_M */
+            quantization: string;
+            /** @description It lies in a folder that is never written to. */
+            read_only: boolean;
+            /**
+             * Format: int64
+             * @description Of all its files.
+             */
             size_bytes: number;
             /** @enum {string} */
             state: "idle" | "installing" | "loading" | "ready" | "failed";
         };
-        ModelsOutputBody: {
+        ModelFolder: {
+            path: string;
+            /** @description Why not all of it is seen, as the end of a sentence; empty when all is. */
+            problem: string;
+            /** @description One of models.folders, which is never written to. */
+            read_only: boolean;
+        };
+        ModelList: {
             broken: components["schemas"]["BrokenModel"][];
+            folders: components["schemas"]["ModelFolder"][];
             models: components["schemas"]["Model"][];
         };
         NamesOutputBody: {
@@ -1810,6 +1873,14 @@ export interface components {
              * @default false
              */
             local_only: boolean;
+            /** @description Where models lie on this machine. */
+            models?: {
+                /**
+                 * @description More folders with models, such as ~/.cache/huggingface/hub or ~/.lmstudio/models; they are read and never written to.
+                 * @default []
+                 */
+                folders: string[];
+            };
             /**
              * @description Servers elsewhere that requests may be passed on to.
              * @default []
@@ -3104,7 +3175,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ModelsOutputBody"];
+                    "application/json": components["schemas"]["ModelList"];
                 };
             };
             /** @description Error */

@@ -13,6 +13,7 @@ export type RequestStatus = AuditRecord['status'];
 export type EngineStatus = Schemas['EngineStatus'];
 export type EngineState = EngineStatus['state'];
 export type LocalModel = Schemas['Model'];
+export type ModelList = Schemas['ModelList'];
 export type Health = Schemas['Health'];
 export type Status = Schemas['Status'];
 type Document = Schemas['ProblemDocument'];

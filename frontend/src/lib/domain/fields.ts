@@ -59,6 +59,7 @@ export const sections: readonly SectionSpec[] = [
     name: 'engines',
     title: 'Engines',
     fields: [
+      { path: 'models.folders', label: 'Model folders', kind: 'list', placeholder: '~/.cache/huggingface/hub' },
       { path: 'engines.preload', label: 'Load at start', kind: 'list', placeholder: 'A model’s name' },
       { path: 'engines.llamacpp.context_size', label: 'Context size', kind: 'number', unit: 'tokens' },
       { path: 'engines.llamacpp.parallel', label: 'Parallel requests', kind: 'number', unit: 'at once' },

@@ -47,8 +47,8 @@ function actions(): Command[] {
   return list;
 }
 
-function modelCommands({ name, state }: LocalModel): Command[] {
-  if (state === 'loading' || state === 'installing') return [];
+function modelCommands({ name, state, available }: LocalModel): Command[] {
+  if (!available || state === 'loading' || state === 'installing') return [];
   return state === 'ready'
     ? [{ id: `unload ${name}`, label: `Unload ${name}`, group: 'Models', hint: 'after the requests that it answers', run: () => unloadModel(name) }]
     : [{ id: `load ${name}`, label: `Load ${name}`, group: 'Models', run: () => loadModel(name) }];

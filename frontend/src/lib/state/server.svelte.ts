@@ -3,7 +3,7 @@ import { getAudit, getStatus, login, logout, shutdown } from '../api/client';
 import { listen } from '../api/live';
 import { native, type Phase, type ServerState } from '../api/native';
 import { ApiError, sentence } from '../api/problem';
-import type { ActivityEvent, AuditRecord, BenchmarkJob, ExportEvent, Status } from '../api/types';
+import type { ActivityEvent, AuditRecord, BenchmarkJob, ExportEvent, ModelList, Status } from '../api/types';
 import { reduce, shown } from '../domain/requests';
 
 class Server {
@@ -32,6 +32,7 @@ class Server {
   readonly #exports = new Set<(how: ExportEvent | null) => void>();
   readonly #activities = new Set<(activity: ActivityEvent) => void>();
   readonly #benchmarks = new Set<(job: BenchmarkJob) => void>();
+  readonly #models = new Set<(list: ModelList) => void>();
 
   /** Calls heard with every request that begins or ends, until the function that it gives is called. */
   onRequest(heard: (record: AuditRecord) => void): () => void {
@@ -49,6 +50,12 @@ class Server {
   onBenchmark(heard: (job: BenchmarkJob) => void): () => void {
     this.#benchmarks.add(heard);
     return () => this.#benchmarks.delete(heard);
+  }
+
+  /** Calls heard with the models of this machine when they have changed, until the function that it gives is called. */
+  onModels(heard: (list: ModelList) => void): () => void {
+    this.#models.add(heard);
+    return () => this.#models.delete(heard);
   }
 
   /** Calls heard with how each download ended, and with null when the server can tell no more. */
@@ -161,6 +168,9 @@ class Server {
       },
       activity: (activity) => {
         for (const heard of this.#activities) heard(activity);
+      },
+      models: (list) => {
+        for (const heard of this.#models) heard(list);
       },
       benchmark: (job) => {
         for (const heard of this.#benchmarks) heard(job);
