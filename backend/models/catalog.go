@@ -24,28 +24,20 @@ func NewCatalog(library *Library, source Source) *Catalog { return &Catalog{libr
 
 // List gives the models that can be asked for, by name.
 func (c *Catalog) List() ([]Model, error) {
-	offered, ok := c.source.Offer() // first: what arrives from here on is in the library
-	list, err := c.library.List()
-	if err != nil || !ok {
-		return list, err
-	}
-	at, there := slices.BinarySearchFunc(list, offered, func(a, b Model) int { return strings.Compare(a.Name, b.Name) })
-	if there {
-		return list, nil
-	}
-	return slices.Insert(list, at, offered), nil
+	all, err := c.Contents()
+	return all.Models, err
 }
 
-// Contents is List, and what else the library tells.
+// Contents is what the library tells, with the model that the source offers.
 func (c *Catalog) Contents() (Contents, error) {
-	list, err := c.List()
-	if err != nil {
-		return Contents{}, err
-	}
+	offered, ok := c.source.Offer() // first: what arrives from here on is in the library
 	all, err := c.library.Contents()
-	all.Models = list
-	return all, err
+	if err != nil || !ok {
+		return all, err
+	}
+	at, there := slices.BinarySearchFunc(all.Models, offered, func(a, b Model) int { return strings.Compare(a.Name, b.Name) })
+	if !there {
+		all.Models = slices.Insert(all.Models, at, offered)
+	}
+	return all, nil
 }
-
-// Broken gives the files that look like models and cannot be loaded.
-func (c *Catalog) Broken() ([]*BrokenError, error) { return c.library.Broken() }

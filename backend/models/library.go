@@ -105,13 +105,7 @@ func (l *Library) List() ([]Model, error) {
 	return c.Models, err
 }
 
-// Broken gives what looks like a model and cannot be loaded.
-func (l *Library) Broken() ([]*BrokenError, error) {
-	c, err := l.Contents()
-	return c.Broken, err
-}
-
-// Contents gives both, and the folders.
+// Contents gives those, what is broken, and the folders.
 func (l *Library) Contents() (Contents, error) {
 	c, _, err := l.scan()
 	return c, err

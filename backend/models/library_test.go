@@ -155,6 +155,25 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// A Hugging Face cache of 50 repositories, as GET /v1/models has it looked through.
+func BenchmarkListOfACache(b *testing.B) {
+	dir := b.TempDir()
+	for i := range 50 {
+		at := filepath.Join(dir, fmt.Sprintf("models--org--m%d", i), "snapshots", "abc")
+		long := time.Now().Add(-time.Hour)
+		err := errors.Join(os.MkdirAll(at, 0o700), os.WriteFile(filepath.Join(at, fmt.Sprintf("m%d.gguf", i)), smallModel(), 0o600), os.Chtimes(at, long, long), os.Chtimes(filepath.Dir(at), long, long))
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	l := NewLibrary(b.TempDir(), func() []string { return []string{dir} })
+	for b.Loop() {
+		if list, err := l.List(); err != nil || len(list) != 50 {
+			b.Fatal(len(list), err)
+		}
+	}
+}
+
 func BenchmarkFind(b *testing.B) {
 	dir := b.TempDir()
 	for i := range 10 {

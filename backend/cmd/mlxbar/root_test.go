@@ -87,13 +87,22 @@ func TestModelsList(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(prepared, "models", "half.gguf"), []byte("GGUF"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	folder := filepath.Join(prepared, "models", "a-folder")
+	err = errors.Join(os.Mkdir(folder, 0o700), os.WriteFile(filepath.Join(folder, "config.json"), []byte(`{"model_type": "llama"}`), 0o600),
+		os.WriteFile(filepath.Join(folder, "model.safetensors"), []byte("\x02\x00\x00\x00\x00\x00\x00\x00{}"), 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
 	o := h.mlxbar("models", "list", "--data-dir", prepared)
 	lines := strings.Split(o.stdout, "\n")
-	if o.code != 0 || len(lines) != 3 || strings.Join(strings.Fields(lines[0]), " ") != "NAME FORMAT ENGINE ARCHITECTURE PARAMETERS QUANTIZATION CONTEXT LICENSE SIZE MEMORY" {
+	if o.code != 0 || len(lines) != 4 || strings.Join(strings.Fields(lines[0]), " ") != "NAME FORMAT ENGINE ARCHITECTURE PARAMETERS QUANTIZATION CONTEXT LICENSE SIZE MEMORY" {
 		t.Fatalf("%+v", o)
 	}
-	if got := strings.Join(strings.Fields(lines[1]), " "); !strings.HasPrefix(got, models.StarterName+" gguf llamacpp llama 135M Q4_1 8192 apache-2.0 98.4 MB 853.3 MB") {
-		t.Errorf("the starter model is listed as %q", lines[1])
+	if got := strings.Join(strings.Fields(lines[2]), " "); !strings.HasPrefix(got, models.StarterName+" gguf llamacpp llama 135M Q4_1 8192 apache-2.0 98.4 MB 853.3 MB") {
+		t.Errorf("the starter model is listed as %q", lines[2])
+	}
+	if !strings.HasPrefix(lines[1], "a-folder ") || !strings.Contains(o.stderr, "a-folder would run on the engine mlx") {
+		t.Errorf("the folder is listed as %q, with %q", lines[1], o.stderr)
 	}
 	if !strings.Contains(o.stderr, "half.gguf") {
 		t.Errorf("the broken file is not named: %q", o.stderr)
