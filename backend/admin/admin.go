@@ -75,6 +75,9 @@ type Config struct {
 	Benchmarks *archive.Archive
 	Jobs       Jobs
 	Checker    Checker
+	// Hub has models to download; Downloads fetches them.
+	Hub       Hub
+	Downloads Downloads
 	// Status is the server's state at this moment.
 	Status func() Status
 	// Shutdown begins to drain the server and does not wait for it.
@@ -110,6 +113,7 @@ func Register(mux problem.Mux, c Config) *API {
 	a.registerActivity()
 	a.registerBenchmarks()
 	a.registerConnect()
+	a.registerDownloads()
 	a.registerLive()
 	return a
 }

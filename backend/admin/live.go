@@ -37,6 +37,7 @@ func (a *API) registerLive() {
 	op.Description = "Events request.start and request.end (data: a record), state (data: the status), reset (fetch everything anew), " +
 		"benchmark (data: a BenchmarkJob, a few times a second at most while one runs, and at its end), " +
 		"models (data: a ModelList, when a model has appeared, gone, or is no longer what it was), " +
+		"download (data: a DownloadJob, at each change of its status and once a second while bytes come), " +
 		"export (data: an ExportEvent, how a download with a watch ended), " +
 		"and once a second activity (data: an ActivityEvent), which has no id and is never sent again."
 	op.Responses = map[string]*huma.Response{"200": {

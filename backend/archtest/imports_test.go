@@ -20,7 +20,7 @@ var mayImport = map[string]string{
 	".":               "desktop tray audit audit/export datadir frontend telemetry ledger",
 	"cmd/mlxbar-tray": "desktop tray datadir telemetry",
 	"cmd/mlxbar": "interrupt server admin desktop datadir audit audit/export gateway/problem models engine/runtime settings " +
-		"storage telemetry keychain cpuprofile access credentials ledger connect activity",
+		"storage telemetry keychain cpuprofile access credentials ledger connect activity hub download",
 	"cmd/mlx-benchmark": "interrupt bench/cli bench/machine telemetry",
 	"cmd/fakeupstream":  "testkit/upstream",
 	"cmd/gateway-bench": "activity audit bench bench/machine datadir engine engine/llamacpp gateway gateway/problem " +
@@ -28,7 +28,7 @@ var mayImport = map[string]string{
 
 	// What the programs are made of
 	"server": "activity admin audit audit/export datadir engine engine/llamacpp engine/runtime frontend gateway gateway/problem gateway/requestid gateway/routing live models " +
-		"settings storage telemetry telemetry/instruments bench/archive bench/job access credentials loopback prices connect",
+		"settings storage telemetry telemetry/instruments bench/archive bench/job access credentials loopback prices connect hub download",
 	"desktop": "datadir gateway/problem",
 	"tray":    "desktop",
 
@@ -36,7 +36,7 @@ var mayImport = map[string]string{
 	"gateway": "access activity audit engine models settings gateway/anthropic gateway/convert gateway/httpconn gateway/openai gateway/openai/chat gateway/openai/responses " +
 		"gateway/problem gateway/requestid gateway/routing gateway/sse gateway/turn gateway/identity gateway/listing loopback prices",
 	"admin": "activity audit audit/export bench/archive bench/job bench/results engine live models settings gateway/problem gateway/requestid " +
-		"gateway/routing access credentials keychain loopback ledger prices connect",
+		"gateway/routing access credentials keychain loopback ledger prices connect hub download",
 
 	// What the edges use
 	"engine/llamacpp":       "engine engine/runtime models",
@@ -55,6 +55,8 @@ var mayImport = map[string]string{
 	"gateway/openai":        "gateway/problem gateway/wire",
 	"gateway/routing":       "settings gateway/problem",
 	"access":                "storage gateway/routing",
+	"hub":                   "keychain loopback",
+	"download":              "hub",
 	"connect":               "gateway/problem gateway/sse",
 	"gateway/problem":       "gateway/requestid",
 	"gateway/requestid":     "",
@@ -95,6 +97,7 @@ var mayImport = map[string]string{
 	"testkit":           "datadir engine/runtime models testkit/upstream",
 	"testkit/canary":    "testkit/collector",
 	"testkit/collector": "",
+	"testkit/hub":       "",
 	"testkit/records":   "audit storage",
 	"testkit/secrets":   "",
 	"testkit/session":   "",
@@ -112,7 +115,7 @@ var (
 	converters  = []string{"gateway/openai", "gateway/convert", "gateway/anthropic", "gateway/openai/chat", "gateway/openai/responses", "gateway/turn", "gateway/wire", "gateway/sse"}
 
 	// testOnly packages are imported by tests, and by these programs.
-	testOnly      = []string{"testkit", "testkit/canary", "testkit/collector", "testkit/records", "testkit/secrets", "testkit/session", "testkit/upstream"}
+	testOnly      = []string{"testkit", "testkit/canary", "testkit/collector", "testkit/hub", "testkit/records", "testkit/secrets", "testkit/session", "testkit/upstream"}
 	testOnlyFront = []string{"testkit", "testkit/canary", "testkit/secrets", "testkit/session", "cmd/fakeupstream", "cmd/gateway-bench"}
 )
 

@@ -37,6 +37,7 @@ const (
 	State        = "state"         // data: the server's status
 	Benchmark    = "benchmark"     // data: the benchmark that runs, or has ended
 	Models       = "models"        // data: the models of this machine, as GET /api/models tells them
+	Download     = "download"      // data: a download, at each change and once a second while it runs
 	Export       = "export"        // data: how a download of the audit ended, for who asked to be told
 	// Activity is what is going on, for each listener once a second; it does not go
 	// through the hub.

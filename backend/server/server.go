@@ -22,10 +22,12 @@ import (
 	"mlxbar/backend/bench/job"
 	"mlxbar/backend/credentials"
 	"mlxbar/backend/datadir"
+	"mlxbar/backend/download"
 	"mlxbar/backend/engine"
 	"mlxbar/backend/gateway"
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/gateway/routing"
+	"mlxbar/backend/hub"
 	"mlxbar/backend/live"
 	"mlxbar/backend/models"
 	"mlxbar/backend/prices"
@@ -87,6 +89,9 @@ type Server struct {
 	pool        *engine.Pool
 	requests    *activity.Requests
 
+	hfHub     *hub.Client
+	downloads *download.Manager
+
 	benchmarks *archive.Archive
 	jobs       *job.Runner
 
@@ -123,7 +128,7 @@ func (s *Server) Shutdown() { s.stopOnce.Do(func() { close(s.stop) }) }
 // start brings the parts up, each with what ends it.
 func (s *Server) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		s.openData, s.openSettings, s.openPrices, s.openTelemetry, s.listen, s.openAudit, s.openKeys, s.openCredentials, s.openEngines, s.openBenchmarks, s.openHTTP, s.announce,
+		s.openData, s.openSettings, s.openPrices, s.openTelemetry, s.listen, s.openAudit, s.openKeys, s.openCredentials, s.openEngines, s.openDownloads, s.openBenchmarks, s.openHTTP, s.announce,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -157,7 +162,7 @@ func (s *Server) openHTTP(context.Context) error {
 	s.gateway.Register(mux)
 	s.admin = admin.Register(mux, admin.Config{
 		Token: s.token, Version: Version, Settings: s.settings, Recorder: s.recorder, Records: s.records, Prices: s.prices, Engines: s.pool,
-		Library: s.models, Router: router, Keys: s.keys, Credentials: s.credentials, Providers: s.gateway, Requests: s.requests, Live: s.hub, Benchmarks: s.benchmarks, Jobs: s.jobs, Checker: s.checker(), Status: s.status, Shutdown: s.Shutdown, Logger: s.log,
+		Library: s.models, Router: router, Keys: s.keys, Credentials: s.credentials, Providers: s.gateway, Requests: s.requests, Live: s.hub, Benchmarks: s.benchmarks, Jobs: s.jobs, Checker: s.checker(), Hub: s.hfHub, Downloads: s.downloads, Status: s.status, Shutdown: s.Shutdown, Logger: s.log,
 	})
 	registerPages(mux)
 	if err := s.registerMetrics(mux); err != nil {

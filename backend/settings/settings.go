@@ -22,6 +22,7 @@ type Settings struct {
 	Providers []Provider `json:"providers" doc:"Servers elsewhere that requests may be passed on to."`
 	Routes    []Route    `json:"routes" doc:"Which models go where, in order; without a match a request stays on this machine."`
 	LocalOnly bool       `json:"local_only" doc:"Nothing leaves this machine: a request that would is refused." default:"false"`
+	Downloads Downloads  `json:"downloads" doc:"How models are fetched from the Hugging Face Hub, when somebody asks for one."`
 	Ledger    Ledger     `json:"ledger" doc:"What requests cost; what providers charge stands in prices.json."`
 	Audit     Audit      `json:"audit" doc:"The record of requests; metadata only, never content."`
 	Telemetry Telemetry  `json:"telemetry" doc:"Where the server tells how it does, for those who watch it with tools of their own; metadata only, never content."`
@@ -142,6 +143,12 @@ type Target struct {
 	Provider string `json:"provider" doc:"The name of a provider, or local for the engines of this machine." rule:"text"`
 	Model    string `json:"model,omitempty" doc:"The model's name there; empty keeps the name asked for."`
 	Weight   int    `json:"weight,omitempty" doc:"Its share when requests are spread (1 to 1000); left out it is 1." min:"1" max:"1000"`
+}
+
+// Downloads configures how models are fetched.
+type Downloads struct {
+	Parallel       int `json:"parallel" doc:"Models fetched at once; others wait (1 to 8)." default:"3" min:"1" max:"8"`
+	MaxKBPerSecond int `json:"max_kb_per_second" doc:"How fast all of them together may be, in kB a second; 0 is as fast as they come (0 to 10000000)." default:"0" min:"0" max:"10000000"`
 }
 
 // Ledger configures how costs are told.

@@ -46,6 +46,10 @@ const (
 	ModelNotAllowed     Kind = "model-not-allowed"
 	NotOffered          Kind = "not-offered"
 	KeychainUnavailable Kind = "keychain-unavailable"
+	HubNotFound         Kind = "hub-not-found"
+	HubRefused          Kind = "hub-refused"
+	HubFailed           Kind = "hub-failed"
+	DiskFull            Kind = "disk-full"
 )
 
 // statusClientClosed is nginx's number for a client that left before its
@@ -101,6 +105,10 @@ var table = map[Kind]row{
 	KeychainUnavailable: {http.StatusServiceUnavailable, "Keychain unavailable", "server_error", "keychain_unavailable", "The system's keychain is locked, does not answer, or is not there; unlock it, or name an environment variable in the provider's api_key_env."},
 	AnswerTimeout:       {http.StatusGatewayTimeout, "No answer in time", "server_error", "answer_timeout", "The engine or provider gave no answer within its share of the request's time, and another target was to be asked."},
 	LocalOnly:           {http.StatusForbidden, "Nothing may leave this machine", "permission_error", "local_only", "The request would leave this machine, and local_only forbids that."},
+	HubNotFound:         {http.StatusNotFound, "Not at the Hub", "invalid_request_error", "hub_not_found", "The Hugging Face Hub has no such repository, revision or file, or does not show it without a token that may see it."},
+	HubRefused:          {http.StatusForbidden, "Refused by the Hub", "permission_error", "hub_refused", "The Hugging Face Hub wants a token, does not take the one that it was sent, or its person has to accept the model's terms there first."},
+	HubFailed:           {http.StatusBadGateway, "The Hub failed", "server_error", "hub_failed", "The Hugging Face Hub could not be reached or did not answer as it should; try again later."},
+	DiskFull:            {http.StatusInsufficientStorage, "No room on the disk", "server_error", "disk_full", "The disk has not enough free space for what is to be downloaded."},
 	CircuitOpen:         {http.StatusServiceUnavailable, "Left alone after failures", "server_error", "circuit_open", "Every target of the request failed several times in a row and is left alone for a while; try again after Retry-After."},
 }
 
