@@ -29,7 +29,7 @@ func modelsCommand(f *flags) *cobra.Command {
 			}
 			return listModels(c, paths)
 		},
-	})
+	}, modelsPull(f), modelsRemove(f), modelsLogin(), modelsLogout())
 }
 
 func listModels(c *cobra.Command, paths datadir.Paths) error {
@@ -44,7 +44,7 @@ func listModels(c *cobra.Command, paths datadir.Paths) error {
 	}
 	notes := c.ErrOrStderr()
 	if len(all.Models) == 0 {
-		fmt.Fprintf(notes, "No models yet: put a GGUF file into %s, or run `mlxbar setup` for the starter model.\n", paths.Models)
+		fmt.Fprintf(notes, "No models yet: `mlxbar models pull` fetches one, or put a GGUF file into %s, or run `mlxbar setup` for the starter model.\n", paths.Models)
 	} else if err := writeModels(c.OutOrStdout(), all.Models, set.Engines.LlamaCPP); err != nil {
 		return err
 	}

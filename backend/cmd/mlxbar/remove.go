@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"mlxbar/backend/datadir"
+	"mlxbar/backend/desktop"
+	"mlxbar/backend/hub"
+	"mlxbar/backend/keychain"
+	"mlxbar/backend/models"
+)
+
+func modelsRemove(f *flags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "rm NAME",
+		Short: "Remove a model's files; a running server unloads it first",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			paths, err := f.paths()
+			if err != nil {
+				return err
+			}
+			return removeModel(c, paths, args[0])
+		},
+	}
+}
+
+func removeModel(c *cobra.Command, paths datadir.Paths, name string) error {
+	m, err := models.NewLibrary(paths.Models).Find(name)
+	var broken *models.BrokenError
+	switch {
+	case errors.As(err, &broken):
+		m.Name, m.Path = broken.Name, filepath.Join(paths.Models, broken.File)
+	case err != nil:
+		return err
+	}
+	files, err := filesOf(paths.Models, m.Path)
+	if err != nil {
+		return err
+	}
+	if broken == nil {
+		if err := unload(c.Context(), paths, m.Name); err != nil {
+			return err
+		}
+	}
+	freed := int64(0)
+	for _, file := range files {
+		if info, err := os.Lstat(file); err == nil && info.Mode().IsRegular() {
+			freed += info.Size()
+		}
+		if err := os.RemoveAll(file); err != nil {
+			return fmt.Errorf("remove %s: %w", m.Name, err)
+		}
+	}
+	fmt.Fprintf(c.OutOrStdout(), "%s is removed (%s).\n", m.Name, bytes(freed))
+	return nil
+}
+
+var partName = regexp.MustCompile(`^(.+)-\d{5}-of-(\d{5})(\.[^.]+)$`)
+
+// filesOf gives the model's file, with all parts of one that is split. What lies outside of the models folder is not
+// mlxbar's to remove.
+func filesOf(folder, first string) ([]string, error) {
+	rel, err := filepath.Rel(folder, first)
+	if err != nil || !filepath.IsLocal(rel) || rel == "." {
+		return nil, errors.New("the model does not lie in mlxbar's models folder; remove it where it is")
+	}
+	m := partName.FindStringSubmatch(first)
+	if m == nil {
+		return []string{first}, nil
+	}
+	entries, err := os.ReadDir(filepath.Dir(first))
+	if err != nil {
+		return nil, err
+	}
+	files := []string{}
+	for _, e := range entries {
+		name := filepath.Join(filepath.Dir(first), e.Name())
+		if p := partName.FindStringSubmatch(name); p != nil && p[1] == m[1] && p[2] == m[2] && strings.EqualFold(p[3], m[3]) {
+			files = append(files, name)
+		}
+	}
+	return files, nil
+}
+
+// unload has a running server let go of a model.
+func unload(ctx context.Context, paths datadir.Paths, name string) error {
+	host := desktop.NewHost(paths.Root)
+	defer host.Close()
+	if _, err := host.Find(ctx); errors.Is(err, desktop.ErrNotRunning) {
+		return nil
+	}
+	return host.Ask(ctx, http.MethodPost, "/api/models/"+url.PathEscape(name)+"/unload", nil, nil)
+}
+
+func modelsLogin() *cobra.Command {
+	return &cobra.Command{
+		Use:   "login",
+		Short: "Keep a token of the Hugging Face Hub in the keychain",
+		Long: `Keep a token of the Hugging Face Hub in the keychain
+
+Only models whose makers ask for it need one. It is read from a prompt that does not show it, or from stdin:
+
+  mlxbar models login <token.txt`,
+		Args: noToken,
+		RunE: func(c *cobra.Command, _ []string) error {
+			token, err := readSecret(c, "token", "Token of the Hugging Face Hub")
+			if err != nil {
+				return err
+			}
+			if err := hub.CheckToken(token); err != nil {
+				return fmt.Errorf("what was read %w", err)
+			}
+			ctx, cancel := context.WithTimeout(c.Context(), loginPatience)
+			defer cancel()
+			if err := keychain.Set(ctx, hub.TokenName, token); err != nil {
+				return orVariable(err)
+			}
+			fmt.Fprintln(c.OutOrStdout(), "The token is in the keychain and counts from now on.")
+			if _, set := os.LookupEnv(hub.TokenName); set {
+				fmt.Fprintf(c.ErrOrStderr(), "$%s is set here and stands over it.\n", hub.TokenName)
+			}
+			return nil
+		},
+	}
+}
+
+func modelsLogout() *cobra.Command {
+	return &cobra.Command{
+		Use:   "logout",
+		Short: "Remove the Hub's token from the keychain",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			ctx, cancel := context.WithTimeout(c.Context(), loginPatience)
+			defer cancel()
+			err := keychain.Delete(ctx, hub.TokenName)
+			switch {
+			case errors.Is(err, keychain.ErrNotFound):
+				fmt.Fprintln(c.OutOrStdout(), "The keychain held no token.")
+				return nil
+			case err != nil:
+				return orVariable(err)
+			}
+			fmt.Fprintln(c.OutOrStdout(), "The token is removed.")
+			return nil
+		},
+	}
+}
+
+// orVariable says of a missing keychain what to do instead.
+func orVariable(err error) error {
+	if errors.Is(err, keychain.ErrNone) {
+		return fmt.Errorf("%w; set the variable %s instead", err, hub.TokenName)
+	}
+	return err
+}
