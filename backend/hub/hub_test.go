@@ -236,7 +236,9 @@ func TestAnEndpointThatCannotBeUsed(t *testing.T) {
 }
 
 func TestWhatIsMeantByAName(t *testing.T) {
-	file := func(path string, size int64) hub.File { return hub.File{Path: path, Size: size, SHA256: strings.Repeat("a", 64)} }
+	file := func(path string, size int64) hub.File {
+		return hub.File{Path: path, Size: size, SHA256: strings.Repeat("a", 64)}
+	}
 	many := &hub.Repo{Name: "maker/Many-GGUF", Files: []hub.File{
 		file("Many-Q4_K_M.gguf", 40), file("Many-Q8_0.gguf", 80), file("Many-IQ2_XXS.gguf", 20), file("mmproj-Many-F16.gguf", 5),
 		file("BF16/Many-BF16-00001-of-00002.gguf", 100), file("BF16/Many-BF16-00002-of-00002.gguf", 60),

@@ -35,7 +35,7 @@ func (b *bar) show(j download.Job) {
 		fmt.Fprintf(b.w, "\r%s\x1b[K", string(line[:min(len(line), barMost)]))
 		b.drawn = true
 	} else if j.Status != b.last && j.Status != download.Done && j.Status != download.Failed {
-		fmt.Fprintf(b.w, "%s: %s, %s of %s\n", j.Model, j.Status, bytes(j.DoneBytes), bytes(j.TotalBytes))
+		fmt.Fprintf(b.w, "%s: %s, %s of %s\n", j.Model, j.Status, sizeOf(j.DoneBytes), sizeOf(j.TotalBytes))
 	}
 	b.last = j.Status
 }
@@ -53,10 +53,10 @@ func barLine(j download.Job) string {
 	if j.TotalBytes > 0 {
 		part = int(min(j.DoneBytes*barWidth/j.TotalBytes, barWidth))
 	}
-	line := fmt.Sprintf("[%s%s] %s of %s", strings.Repeat("#", part), strings.Repeat(".", barWidth-part), bytes(j.DoneBytes), bytes(j.TotalBytes))
+	line := fmt.Sprintf("[%s%s] %s of %s", strings.Repeat("#", part), strings.Repeat(".", barWidth-part), sizeOf(j.DoneBytes), sizeOf(j.TotalBytes))
 	switch {
 	case j.Status == download.Downloading && j.BytesPerSecond > 0:
-		line += fmt.Sprintf("  %s/s", bytes(int64(j.BytesPerSecond)))
+		line += fmt.Sprintf("  %s/s", sizeOf(int64(j.BytesPerSecond)))
 		if j.SecondsLeft != nil {
 			line += "  " + left(*j.SecondsLeft)
 		}
@@ -68,8 +68,8 @@ func barLine(j download.Job) string {
 	return line
 }
 
-// bytes is a size as people read it.
-func bytes(n int64) string {
+// sizeOf is a size as people read it.
+func sizeOf(n int64) string {
 	const unit = 1000
 	if n < unit {
 		return fmt.Sprintf("%d B", n)

@@ -84,7 +84,7 @@ func pull(c *cobra.Command, p puller, r download.Request) error {
 		switch j.Status {
 		case download.Done:
 			bar.clear()
-			fmt.Fprintf(c.OutOrStdout(), "%s is there (%s).\n", j.Model, bytes(j.TotalBytes))
+			fmt.Fprintf(c.OutOrStdout(), "%s is there (%s).\n", j.Model, sizeOf(j.TotalBytes))
 			return nil
 		case download.Failed, download.Paused:
 			if j.Problem == "" {

@@ -62,7 +62,7 @@ func removeModel(c *cobra.Command, paths datadir.Paths, name string) error {
 			return fmt.Errorf("remove %s: %w", m.Name, err)
 		}
 	}
-	fmt.Fprintf(c.OutOrStdout(), "%s is removed (%s).\n", m.Name, bytes(freed))
+	fmt.Fprintf(c.OutOrStdout(), "%s is removed (%s).\n", m.Name, sizeOf(freed))
 	return nil
 }
 
