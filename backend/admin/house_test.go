@@ -23,16 +23,19 @@ import (
 	"mlxbar/backend/bench/archive"
 	"mlxbar/backend/connect"
 	"mlxbar/backend/credentials"
+	"mlxbar/backend/download"
 	"mlxbar/backend/engine"
 	"mlxbar/backend/gateway"
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/gateway/routing"
+	"mlxbar/backend/hub"
 	"mlxbar/backend/live"
 	"mlxbar/backend/models"
 	"mlxbar/backend/prices"
 	"mlxbar/backend/settings"
 	"mlxbar/backend/storage"
 	"mlxbar/backend/testkit"
+	fakehub "mlxbar/backend/testkit/hub"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -50,6 +53,7 @@ type house struct {
 	recorder  *audit.Recorder
 	live      *live.Hub
 	running   *activity.Requests
+	hub       *fakehub.Server
 	api       *admin.API
 	log       *testkit.Output
 	jobs      *jobs
@@ -131,10 +135,27 @@ func newHouse(t *testing.T, change ...func(*admin.Config)) *house {
 		t.Fatal(err)
 	}
 	kept := credentials.New(set, os.Getenv)
+	h.hub = fakehub.New(t)
+	h.hub.Add("maker/Small-GGUF", "small-Q4_K_M.gguf", make([]byte, 5000))
+	h.hub.Add("maker/Gated-GGUF", "gated.gguf", make([]byte, 5000))
+	h.hub.Gate("maker/Gated-GGUF", "hf_secret")
+	client, err := hub.New(hub.Options{Endpoint: h.hub.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	downloads, err := download.Open(download.Config{Dir: filepath.Join(dir, "models"), Hub: client, Log: log, Limits: download.Limits{Parallel: 1},
+		OnChange: func(j download.Job) {
+			if err := h.live.Publish(live.Download, j); err != nil {
+				t.Error(err)
+			}
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	way := gateway.New(gateway.Config{Settings: set.Current, Credentials: kept, Version: "test"})
 	config := admin.Config{
 		Token: token, Version: "test", Settings: set, Recorder: h.recorder, Records: audit.NewStore(h.db), Engines: engines{}, Library: library{},
-		Benchmarks: archive.New(h.db), Jobs: h.jobs, Checker: checker{}, Prices: prices.Open(filepath.Join(dir, "prices.json"), nil),
+		Benchmarks: archive.New(h.db), Jobs: h.jobs, Checker: checker{}, Hub: client, Downloads: downloads, Prices: prices.Open(filepath.Join(dir, "prices.json"), nil),
 		Router: routing.NewRouter(), Keys: keys, Credentials: kept, Providers: way, Requests: h.running, Live: h.live, Logger: log, Shutdown: func() { h.shutdowns.Add(1) },
 		Status: func() admin.Status {
 			return admin.Status{Version: "test", State: admin.StateRunning, URL: h.url, Audit: admin.HealthOf(h.recorder.Err()), Engines: engines{}.States()}
@@ -155,7 +176,8 @@ func newHouse(t *testing.T, change ...func(*admin.Config)) *house {
 		server.Close()
 		way.Close()
 		kept.Close()
-		if err := errors.Join(h.recorder.Close(context.Background()), h.db.Close()); err != nil {
+		client.Close()
+		if err := errors.Join(downloads.Close(), h.recorder.Close(context.Background()), h.db.Close()); err != nil {
 			t.Error(err)
 		}
 	})

@@ -126,7 +126,7 @@ func (c *Client) send(ctx context.Context, path, query string, header http.Heade
 	req.Header.Set("User-Agent", c.agent)
 	token, tokenErr := c.token(ctx)
 	if token != "" {
-		if c.base.Scheme != "https" && !loopback.Host(c.base.Host) {
+		if c.base.Scheme != "https" && !loopback.Host(c.base.Hostname()) {
 			return nil, &Error{Kind: Unencrypted, Host: c.base.Host}
 		}
 		req.Header.Set("Authorization", "Bearer "+token)
