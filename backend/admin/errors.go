@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -23,6 +25,9 @@ var useProblems = sync.OnceFunc(func() {
 		logProblem(ctx.Context(), e)
 		if e.Kind == problem.Unauthorized {
 			ctx.SetHeader("WWW-Authenticate", `Bearer realm="mlxbar"`)
+		}
+		if e.RetryAfter > 0 {
+			ctx.SetHeader("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 		}
 		path := ctx.URL().Path
 		return &problemDocument{Document: e.Document(path, requestid.From(ctx.Context()))}

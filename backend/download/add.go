@@ -68,6 +68,9 @@ func (m *Manager) Add(ctx context.Context, r Request) (Job, error) {
 	if refused != nil {
 		return Job{}, refused
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(m.ctx, cancel)()
 	repo, err := m.Hub.Repo(ctx, r.Repo, r.Revision)
 	if err != nil {
 		return Job{}, err

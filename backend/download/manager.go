@@ -104,15 +104,12 @@ func Open(c Config) (*Manager, error) {
 	}
 	m := &Manager{Config: c, limiter: rate.NewLimiter(rate.Inf, block)}
 	m.ctx, m.stop = context.WithCancel(context.Background())
-	m.setRate()
 	if c.Adopt {
 		if err := m.adopt(); err != nil {
 			return nil, err
 		}
-		m.mu.Lock()
-		m.schedule()
-		m.mu.Unlock()
 	}
+	m.SetLimits(c.Limits)
 	return m, nil
 }
 
@@ -173,11 +170,11 @@ func (m *Manager) take(dir string) (*job, error) {
 
 // Close ends what runs; it goes on with the next manager of the folder.
 func (m *Manager) Close() error {
+	m.stop() // what is being added, too
 	m.adding.Lock()
 	defer m.adding.Unlock()
 	m.mu.Lock()
 	m.closed = true
-	m.stop()
 	m.mu.Unlock()
 	m.work.Wait()
 	var errs []error

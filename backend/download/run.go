@@ -218,7 +218,7 @@ func (m *Manager) copy(ctx context.Context, cut context.CancelCauseFunc, j *job,
 	defer watch.Stop()
 	for rest > 0 {
 		watch.Reset(m.Stall)
-		got, err := body.Read(buffer[:min(rest, block)])
+		got, err := body.Read(buffer[:min(rest, m.atOnce())])
 		watch.Stop() // writing and waiting is ours
 		if got > 0 {
 			if _, err := f.Write(buffer[:got]); err != nil {
@@ -241,6 +241,14 @@ func (m *Manager) copy(ctx context.Context, cut context.CancelCauseFunc, j *job,
 		}
 	}
 	return nil
+}
+
+// atOnce is how much is read in one go: under a low limit little, so that it comes steadily.
+func (m *Manager) atOnce() int64 {
+	if limit := m.limiter.Limit(); limit < 4*block {
+		return max(int64(limit)/4, 1<<10)
+	}
+	return block
 }
 
 // verify holds a whole file against its hash: SHA-256, or for small ones git's.

@@ -177,7 +177,10 @@ func (c *Client) ask(ctx context.Context, path, query string, answer any) error 
 func bare(err error) error {
 	var withAddress *url.Error
 	if errors.As(err, &withAddress) {
-		return withAddress.Err
+		err = withAddress.Err
+	}
+	if strings.Contains(err.Error(), "Location header") { // and quotes it
+		return errors.New("it redirects to something that is no address")
 	}
 	return err
 }

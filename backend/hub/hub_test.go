@@ -195,7 +195,7 @@ func TestErrorsTellNoAddress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, to := range []string{gone.URL + "/x?Signature=canary", "ftp://example.invalid/?Signature=canary", s.URL + "/maker/a/resolve/" + fake.Commit + "/a.gguf?Signature=canary"} {
+	for _, to := range []string{gone.URL + "/x?Signature=canary", "ftp://example.invalid/?Signature=canary", "http://[::1?Signature=canary", s.URL + "/maker/a/resolve/" + fake.Commit + "/a.gguf?Signature=canary"} {
 		for range 12 { // the last one leads to itself
 			s.Fail("a.gguf", fake.Fault{Redirect: to})
 		}
