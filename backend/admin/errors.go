@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -27,7 +27,7 @@ var useProblems = sync.OnceFunc(func() {
 			ctx.SetHeader("WWW-Authenticate", `Bearer realm="mlxbar"`)
 		}
 		if e.RetryAfter > 0 {
-			ctx.SetHeader("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
+			ctx.SetHeader("Retry-After", strconv.Itoa(int((e.RetryAfter+time.Second-1)/time.Second)))
 		}
 		path := ctx.URL().Path
 		return &problemDocument{Document: e.Document(path, requestid.From(ctx.Context()))}
