@@ -244,10 +244,10 @@ func (m *Manager) Resume(id string) (Job, error) {
 			return fmt.Errorf("%w: it is done", ErrState)
 		case j.state.Status == Waiting:
 			m.halt(j)
-		case !j.state.Status.resting():
-			return nil
 		}
-		m.set(j, Queued, "")
+		if j.state.Status == Waiting || j.state.Status.resting() {
+			m.set(j, Queued, "")
+		}
 		m.schedule()
 		return nil
 	})
