@@ -266,6 +266,78 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/downloads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Downloads of models, those of this run that are done included */
+        get: operations["getApiDownloads"];
+        put?: never;
+        /**
+         * Download a model from the Hugging Face Hub
+         * @description One of the same files that is unfinished goes on where it stood.
+         */
+        post: operations["postApiDownloads"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/downloads/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Cancel a download and remove what there is of it, or take a finished one off the list */
+        delete: operations["deleteApiDownloadsId"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/downloads/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Pause a download */
+        post: operations["postApiDownloadsIdPause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/downloads/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have a download go on that was paused, failed or waits */
+        post: operations["postApiDownloadsIdResume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/engines": {
         parameters: {
             query?: never;
@@ -275,6 +347,40 @@ export interface paths {
         };
         /** Engines and the models that they run */
         get: operations["getApiEngines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/hub/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What there is to download of a repository of the Hub */
+        get: operations["getApiHubFiles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/hub/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Search the Hugging Face Hub for models */
+        get: operations["getApiHubSearch"];
         put?: never;
         post?: never;
         delete?: never;
@@ -382,7 +488,7 @@ export interface paths {
         };
         /**
          * What happens, as server-sent events
-         * @description Events request.start and request.end (data: a record), state (data: the status), reset (fetch everything anew), benchmark (data: a BenchmarkJob, a few times a second at most while one runs, and at its end), models (data: a ModelList, when a model has appeared, gone, or is no longer what it was), export (data: an ExportEvent, how a download with a watch ended), and once a second activity (data: an ActivityEvent), which has no id and is never sent again.
+         * @description Events request.start and request.end (data: a record), state (data: the status), reset (fetch everything anew), benchmark (data: a BenchmarkJob, a few times a second at most while one runs, and at its end), models (data: a ModelList, when a model has appeared, gone, or is no longer what it was), download (data: a DownloadJob, at each change of its status and once a second while bytes come), export (data: an ExportEvent, how a download with a watch ended), and once a second activity (data: an ActivityEvent), which has no id and is never sent again.
          */
         get: operations["getApiLive"];
         put?: never;
@@ -1163,6 +1269,54 @@ export interface components {
             /** @description What the snippets were held against. */
             version: string;
         };
+        DownloadJob: {
+            /**
+             * Format: double
+             * @description Of the last seconds; 0 while nothing comes.
+             */
+            bytes_per_second: number;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: int64 */
+            done_bytes: number;
+            /** @description The first file, if there are several; empty for a folder. */
+            file: string;
+            id: string;
+            /** @description What the model will be called. */
+            model: string;
+            /** Format: int64 */
+            parts: number;
+            /** @description Why it failed, waits or was paused by the server; else empty. */
+            problem: string;
+            repo: string;
+            /**
+             * Format: date-time
+             * @description When a waiting one is tried again.
+             */
+            retry_at: string | null;
+            /** @description The commit that the files are of. */
+            revision: string;
+            /**
+             * Format: double
+             * @description At that speed; null while it is not known.
+             */
+            seconds_left: number | null;
+            /** @enum {string} */
+            status: "queued" | "downloading" | "waiting" | "verifying" | "paused" | "failed" | "done" | "cancelled";
+            /** Format: int64 */
+            total_bytes: number;
+        };
+        DownloadRequest: {
+            /** @description The path of a file in it, a file's name, or a quantisation such as Q4_K_M; of a split model any part means all. Left out it is the only model there is, or the one in Q4_K_M. */
+            file?: string;
+            /** @description A repository of the Hub, such as bartowski/Llama-3.2-3B-Instruct-GGUF. */
+            repo: string;
+            /** @description A branch, tag or commit; left out it is main. */
+            revision?: string;
+        };
+        DownloadsOutputBody: {
+            downloads: components["schemas"]["DownloadJob"][];
+        };
         EngineActivity: {
             /**
              * Format: double
@@ -1224,6 +1378,49 @@ export interface components {
         Health: {
             ok: boolean;
             problem: string;
+        };
+        HubFiles: {
+            commit: string;
+            /** @description Its makers let in who has accepted their terms. */
+            gated: boolean;
+            /** @description As the model's card says; empty when it does not. */
+            license: string;
+            offers: components["schemas"]["HubOffer"][];
+            repo: string;
+        };
+        HubFound: {
+            /**
+             * Format: int64
+             * @description In the last thirty days, as the Hub counts.
+             */
+            downloads: number;
+            /** @description Its makers let in who has accepted their terms. */
+            gated: boolean;
+            /** Format: int64 */
+            likes: number;
+            repo: string;
+            /** Format: date-time */
+            updated: string;
+        };
+        HubOffer: {
+            /** @description What to ask for: the path of the file, of the first one if there are several; empty for a folder. */
+            file: string;
+            /** @enum {string} */
+            format: "gguf" | "mlx";
+            /**
+             * Format: int64
+             * @description How many files it consists of.
+             */
+            parts: number;
+            /** @description It is no model but what gives one eyes (mmproj), to lie beside it. */
+            projector: boolean;
+            /** @description As the file's name tells, such as Q4_K_M; empty when it does not. */
+            quantisation: string;
+            /** Format: int64 */
+            size_bytes: number;
+        };
+        HubSearchOutputBody: {
+            models: components["schemas"]["HubFound"][];
         };
         KeyRemoval: {
             /** @description The keychain had it and has it no longer. It cannot be had back from mlxbar. */
@@ -1833,6 +2030,19 @@ export interface components {
                  * @default 30
                  */
                 retention_days: number;
+            };
+            /** @description How models are fetched from the Hugging Face Hub, when somebody asks for one. */
+            downloads?: {
+                /**
+                 * @description How fast all of them together may be, in kB a second; 0 is as fast as they come (0 to 10000000).
+                 * @default 0
+                 */
+                max_kb_per_second: number;
+                /**
+                 * @description Models fetched at once; others wait (1 to 8).
+                 * @default 3
+                 */
+                parallel: number;
             };
             /** @description The engines that run models on this machine. */
             engines?: {
@@ -2866,6 +3076,159 @@ export interface operations {
             };
         };
     };
+    getApiDownloads: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DownloadsOutputBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    postApiDownloads: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DownloadRequest"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DownloadJob"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    deleteApiDownloadsId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    postApiDownloadsIdPause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DownloadJob"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    postApiDownloadsIdResume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DownloadJob"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     getApiEngines: {
         parameters: {
             query?: never;
@@ -2882,6 +3245,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EnginesOutputBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    getApiHubFiles: {
+        parameters: {
+            query: {
+                repo: string;
+                revision?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HubFiles"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    getApiHubSearch: {
+        parameters: {
+            query?: {
+                /** @description Words of the repository's name; empty finds the most downloaded of all. */
+                q?: string;
+                format?: "gguf" | "mlx";
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HubSearchOutputBody"];
                 };
             };
             /** @description Error */
