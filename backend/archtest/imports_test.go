@@ -116,7 +116,7 @@ var (
 
 	// testOnly packages are imported by tests, and by these programs.
 	testOnly      = []string{"testkit", "testkit/canary", "testkit/collector", "testkit/hub", "testkit/records", "testkit/secrets", "testkit/session", "testkit/upstream"}
-	testOnlyFront = []string{"testkit", "testkit/canary", "testkit/secrets", "testkit/session", "cmd/fakeupstream", "cmd/gateway-bench"}
+	testOnlyFront = []string{"testkit", "testkit/canary", "testkit/hub", "testkit/secrets", "testkit/session", "cmd/fakeupstream", "cmd/gateway-bench"}
 )
 
 // short gives a package's name as the tables write it.
