@@ -64,6 +64,8 @@ export const sections: readonly SectionSpec[] = [
       { path: 'engines.llamacpp.context_size', label: 'Context size', kind: 'number', unit: 'tokens' },
       { path: 'engines.llamacpp.parallel', label: 'Parallel requests', kind: 'number', unit: 'at once' },
       { path: 'engines.llamacpp.threads', label: 'Threads', kind: 'number', unit: 'threads' },
+      { path: 'downloads.parallel', label: 'Downloads', kind: 'number', unit: 'at once' },
+      { path: 'downloads.max_kb_per_second', label: 'Download speed', kind: 'number', unit: 'kB/s', note: '0 is as fast as they come.' },
     ],
   },
   { name: 'local', title: 'Local Only', fields: [{ path: 'local_only', label: 'Local only', kind: 'switch' }] },
