@@ -21,7 +21,7 @@ type Settings struct {
 	Models    Models     `json:"models" doc:"Where models lie on this machine."`
 	Providers []Provider `json:"providers" doc:"Servers elsewhere that requests may be passed on to."`
 	Routes    []Route    `json:"routes" doc:"Which models go where, in order; without a match a request stays on this machine."`
-	LocalOnly bool       `json:"local_only" doc:"Nothing leaves this machine: a request that would is refused." default:"false"`
+	LocalOnly bool       `json:"local_only" doc:"Nothing leaves this machine: a request that would is refused, and no model is looked for or downloaded." default:"false"`
 	Downloads Downloads  `json:"downloads" doc:"How models are fetched from the Hugging Face Hub, when somebody asks for one."`
 	Ledger    Ledger     `json:"ledger" doc:"What requests cost; what providers charge stands in prices.json."`
 	Audit     Audit      `json:"audit" doc:"The record of requests; metadata only, never content."`

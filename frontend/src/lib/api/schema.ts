@@ -2079,7 +2079,7 @@ export interface components {
                 compare_with: string;
             };
             /**
-             * @description Nothing leaves this machine: a request that would is refused.
+             * @description Nothing leaves this machine: a request that would is refused, and no model is looked for or downloaded.
              * @default false
              */
             local_only: boolean;
