@@ -42,7 +42,8 @@ func (e *SpaceError) Error() string {
 // spare is what a download leaves free, for the database and the system.
 const spare = 500_000_000
 
-func cmpFree(free func(string) (uint64, error)) func(string) (uint64, error) {
+// orSystem asks the system for the free space where nothing else is to be asked.
+func orSystem(free func(string) (uint64, error)) func(string) (uint64, error) {
 	if free != nil {
 		return free
 	}

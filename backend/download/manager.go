@@ -94,7 +94,7 @@ type job struct {
 
 // Open makes a manager of the models folder.
 func Open(c Config) (*Manager, error) {
-	c.Free = cmpFree(c.Free)
+	c.Free = orSystem(c.Free)
 	c.RetryFirst, c.RetryMost, c.Stall = cmp.Or(c.RetryFirst, time.Second), cmp.Or(c.RetryMost, time.Minute), cmp.Or(c.Stall, time.Minute)
 	if c.OnChange == nil {
 		c.OnChange = func(Job) {}

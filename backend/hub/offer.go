@@ -147,7 +147,7 @@ func (r *Repo) Choose(wanted string) (Offer, error) {
 		wanted, problem = usual, "the repository has several models"
 	}
 	for _, o := range offers {
-		if o.Parts > 0 && slices.ContainsFunc(o.Files, func(f File) bool { return o.Folder == "" && f.Path == wanted }) {
+		if o.Folder == "" && slices.ContainsFunc(o.Files, func(f File) bool { return f.Path == wanted }) {
 			return o, nil
 		}
 	}
