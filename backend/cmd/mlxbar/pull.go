@@ -65,6 +65,8 @@ type puller interface {
 
 const (
 	lookEvery = 250 * time.Millisecond
+	// mostMissed is how often in a row a busy server may not answer.
+	mostMissed = 5
 	// addPatience is how long the Hub may take to say what a repository has.
 	addPatience = 90 * time.Second
 )
@@ -79,6 +81,7 @@ func pull(c *cobra.Command, p puller, r download.Request) error {
 	}
 	bar := newBar(c.ErrOrStderr())
 	defer bar.clear()
+	missed := 0
 	for {
 		bar.show(j)
 		switch j.Status {
@@ -101,8 +104,14 @@ func pull(c *cobra.Command, p puller, r download.Request) error {
 			return errors.Join(errors.New("interrupted; the same command goes on where it stood"), p.rest(last, j.ID))
 		case <-time.After(lookEvery):
 		}
-		if j, err = p.job(c.Context(), j.ID); err != nil && c.Context().Err() == nil {
-			return err
+		now, err := p.job(c.Context(), j.ID)
+		switch {
+		case err == nil:
+			j, missed = now, 0
+		case c.Context().Err() == nil:
+			if missed++; missed > mostMissed {
+				return err
+			}
 		}
 	}
 }
