@@ -247,7 +247,12 @@ func (r *rig) damaged(name string, change func([]byte) []byte) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(folder, name+".gguf"), change(whole), 0o600); err != nil {
+	path := filepath.Join(folder, name+".gguf")
+	if err := os.WriteFile(path, change(whole), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	before := time.Now().Add(-time.Hour) // a file of just now counts as still being written
+	if err := os.Chtimes(path, before, before); err != nil {
 		r.t.Fatal(err)
 	}
 }
