@@ -78,7 +78,7 @@ prepare_bench() { # WORD...
 	case " $* " in *' compare '*) prepare_sources core bench compare ;; *) prepare_sources core bench ;; esac
 	prepare_uv
 	case " $* " in *' compare '*) prepare_rivals ;; esac
-	case " $* " in *' advise '*) prepare_bench_models ;; esac
+	case " $* " in *' advise '* | *' engines '*) prepare_bench_models ;; esac
 	compile_core
 	compile_test_tools
 	prepare_data "$CACHE/data"
@@ -103,7 +103,7 @@ goal_performance() {
 	for argument in ${PERFORMANCE_ARGS:-}; do
 		case $argument in -*) ;; *) named="$named $argument" ;; esac
 	done
-	prepare_bench "${named:-compare advise}"
+	prepare_bench "${named:-compare advise engines}"
 	# shellcheck disable=SC2086 # words
 	exec "$BIN/gateway-bench" document --docs docs ${PERFORMANCE_ARGS:-}
 }

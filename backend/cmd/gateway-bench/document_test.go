@@ -55,7 +55,7 @@ func TestWhatCannotBeMeasuredIsRefused(t *testing.T) {
 		want string
 		args []string
 	}{
-		{`"sweeep" is no part of the document; there are gateway, compare, protocols, sweep, profile, advise, results`, []string{documentCommand, "--docs", docs, "sweeep"}},
+		{`"sweeep" is no part of the document; there are gateway, compare, protocols, sweep, profile, advise, engines, results`, []string{documentCommand, "--docs", docs, "sweeep"}},
 		{"PERFORMANCE.md: no such file", []string{documentCommand, "--docs", docs, "sweep"}},
 		{`gateway-bench sweep takes no "quick"`, []string{"sweep", "quick"}},
 		{"`make bench` builds it", []string{"sweep", "-mlxbar", filepath.Join(docs, "none")}},

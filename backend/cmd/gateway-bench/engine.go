@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -58,48 +59,72 @@ const (
 // engineSpeed measures the real engine.
 func (b *benchmark) engineSpeed(ctx context.Context) (err error) {
 	b.progress("engine: starting")
-	dir := filepath.Join(b.dir, "engine")
-	for _, folder := range []string{"runtimes", "models"} {
-		for _, data := range []string{dir, dir + "-serve"} {
-			if err := linkEntries(b.options.prepared, data, folder); err != nil {
-				return err
-			}
-		}
+	w, err := b.startEngine(ctx, "engine", 4)
+	if err != nil {
+		return err
 	}
-	pool := engine.NewPool(engine.Config{
-		Library: models.NewLibrary(datadir.At(dir).Models),
-		Engines: map[models.Format]engine.Engine{models.GGUF: llamacpp.New(dir, func() llamacpp.Options { return llamacpp.Options{Parallel: 4} })},
-		LogDir:  datadir.At(dir).Logs,
-		Logger:  slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
 	defer func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-		defer cancel()
-		if cerr := pool.Close(closing); err == nil {
+		if cerr := w.close(ctx); err == nil {
 			err = cerr
 		}
 	}()
-	lease, err := pool.Acquire(ctx, models.StarterName)
-	if err != nil {
-		return fmt.Errorf("the engine: %w", err)
-	}
-	defer lease.Release()
-	if err := dataFolder(dir+"-serve", route{Model: providerModel, URL: lease.BaseURL + "/v1", Target: models.StarterName, KeyEnv: keyEnv}); err != nil {
-		return err
-	}
-	g, err := b.serve(ctx, "mlxbar serve with engine", dir+"-serve", keyEnv+"="+lease.APIKey)
-	if err != nil {
-		return err
-	}
 	asks := [nEngines]bench.Ask{
-		alone:    {BaseURL: lease.BaseURL + "/v1", Key: lease.APIKey, Body: b.question(models.StarterName)},
-		provided: {BaseURL: g.url + "/v1", Body: b.question(providerModel)},
-		local:    {BaseURL: g.url + "/v1", Body: b.question(models.StarterName)},
+		alone:    {BaseURL: w.lease.BaseURL + "/v1", Key: w.lease.APIKey, Body: b.question(models.StarterName)},
+		provided: {BaseURL: w.gateway.url + "/v1", Body: b.question(providerModel)},
+		local:    {BaseURL: w.gateway.url + "/v1", Body: b.question(models.StarterName)},
 	}
 	if err := b.engineRounds(ctx, asks); err != nil {
 		return err
 	}
-	return b.engineLedger(ctx, g)
+	return b.engineLedger(ctx, w.gateway)
+}
+
+// engineWays is an engine that can be asked directly, and a gateway that has it as a provider.
+type engineWays struct {
+	pool    *engine.Pool
+	lease   *engine.Lease
+	gateway *gateway
+}
+
+// startEngine loads the starter model into an engine that answers so many at once, and starts a gateway beside it.
+func (b *benchmark) startEngine(ctx context.Context, name string, parallel int) (w engineWays, err error) {
+	dir := filepath.Join(b.dir, name)
+	for _, folder := range []string{"runtimes", "models"} {
+		for _, data := range []string{dir, dir + "-serve"} {
+			if err := linkEntries(b.options.prepared, data, folder); err != nil {
+				return w, err
+			}
+		}
+	}
+	w.pool = engine.NewPool(engine.Config{
+		Library: models.NewLibrary(datadir.At(dir).Models),
+		Engines: map[models.Format]engine.Engine{models.GGUF: llamacpp.New(dir, func() llamacpp.Options { return llamacpp.Options{Parallel: parallel} })},
+		LogDir:  datadir.At(dir).Logs,
+		Logger:  slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.close(ctx))
+		}
+	}()
+	if w.lease, err = w.pool.Acquire(ctx, models.StarterName); err != nil {
+		return w, fmt.Errorf("the engine: %w", err)
+	}
+	if err := dataFolder(dir+"-serve", route{Model: providerModel, URL: w.lease.BaseURL + "/v1", Target: models.StarterName, KeyEnv: keyEnv}); err != nil {
+		return w, err
+	}
+	w.gateway, err = b.serve(ctx, "mlxbar serve with engine", dir+"-serve", keyEnv+"="+w.lease.APIKey)
+	return w, err
+}
+
+// close ends the engine; the gateway ends with the run.
+func (w engineWays) close(ctx context.Context) error {
+	if w.lease != nil {
+		w.lease.Release()
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	return w.pool.Close(closing)
 }
 
 func (b *benchmark) question(model string) string {

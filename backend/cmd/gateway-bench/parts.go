@@ -36,6 +36,7 @@ func parts() []part {
 		{"sweep", "how cost grows", sweep},
 		{"profile", "where the time goes", profileLoad},
 		{"advise", "what a person can set", advise},
+		{"engines", "many clients and several models", measureEngines},
 		{"results", "one model, as mlx-benchmark has it", takeSample},
 	}
 }
@@ -112,7 +113,7 @@ func (p part) command(ctx context.Context, args []string, stdout, stderr io.Writ
 	o.programs(f)
 	m.rivals.flags(f, filepath.Dir(o.prepared))
 	f.StringVar(&m.python, "python", filepath.Join(filepath.Dir(o.prepared), "bench-models", "bin", "python"), "a `program` that has gguf and mlx-lm")
-	f.StringVar(&m.topic, "topic", "", "only the topics of advise whose titles hold one of these `words`, as in slots,weights, or of protocols, as in streams,circuit")
+	f.StringVar(&m.topic, "topic", "", "only the topics of advise whose titles hold one of these `words`, as in slots,weights, or of protocols, as in streams,circuit, or of engines, as in mlx,models")
 	f.IntVar(&m.threads, "threads", 0, "of advise and results, the engine's threads where they are not the topic; 1 on a machine that others use")
 	if err := f.Parse(args); err != nil {
 		return err

@@ -157,7 +157,7 @@ func madeUp() []result {
 		},
 		Durability: []*durable{{Durability: settings.Batched, Connections: 8, Bouts: bouts(9000, 1)}, {Durability: settings.Strict, Connections: 8, Bouts: bouts(500, 1)}},
 	}
-	return []result{c, sampleProtocols(), g, h, a, madeUpSample()}
+	return []result{c, sampleProtocols(), g, h, a, madeUpEngines(), madeUpSample()}
 }
 
 func madeUpSample() *suiteSample {
@@ -220,7 +220,7 @@ func TestPartsAreReadable(t *testing.T) {
 }
 
 func TestNothingMeasuredIsAFailure(t *testing.T) {
-	for _, empty := range []result{&comparison{Series: []*comparedSeries{{}}}, &growth{}, &hotspots{Spent: []*spending{{}}}, &advice{}, &suiteSample{file: &results.File{Complete: true}}} {
+	for _, empty := range []result{&comparison{Series: []*comparedSeries{{}}}, &growth{}, &hotspots{Spent: []*spending{{}}}, &advice{}, &enginesRun{}, &suiteSample{file: &results.File{Complete: true}}} {
 		if empty.failure() == nil {
 			t.Errorf("%T: nothing was measured, and all is well", empty)
 		}

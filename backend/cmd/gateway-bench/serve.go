@@ -16,6 +16,7 @@ import (
 
 	"mlxbar/backend/bench"
 	"mlxbar/backend/datadir"
+	"mlxbar/backend/engine"
 	"mlxbar/backend/settings"
 )
 
@@ -103,34 +104,80 @@ func (b *benchmark) serve(ctx context.Context, name, dir string, env ...string) 
 
 // admin asks the admin API.
 func (g *gateway) admin(ctx context.Context, path string, into any) error {
-	token, err := os.ReadFile(g.paths.AdminToken)
+	token, err := g.token()
 	if err != nil {
 		return err
 	}
-	return getJSON(ctx, g.url+path, strings.TrimSpace(string(token)), into)
+	return getJSON(ctx, g.url+path, token, into)
+}
+
+func (g *gateway) token() (string, error) {
+	token, err := os.ReadFile(g.paths.AdminToken)
+	return strings.TrimSpace(string(token)), err
+}
+
+// change has a model loaded or unloaded.
+func (g *gateway) change(ctx context.Context, model, what string) error {
+	token, err := g.token()
+	if err != nil {
+		return err
+	}
+	_, err = call(ctx, http.MethodPost, g.url+"/api/models/"+url.PathEscape(model)+"/"+what, token)
+	return err
+}
+
+// await waits until a model's engine is in a state.
+func (g *gateway) await(ctx context.Context, model string, state engine.State) error {
+	for {
+		var all struct{ Engines []engine.Status }
+		if err := g.admin(ctx, "/api/engines", &all); err != nil {
+			return err
+		}
+		for _, s := range all.Engines {
+			if s.Model == model && s.State == state {
+				return nil
+			}
+			if s.Model == model && s.State == engine.Failed {
+				return fmt.Errorf("%s: %s", model, s.Detail)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 func getJSON(ctx context.Context, address, token string, into any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	body, err := call(ctx, http.MethodGet, address, token)
 	if err != nil {
 		return err
+	}
+	return json.Unmarshal(body, into)
+}
+
+func call(ctx context.Context, method, address, token string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, address, nil)
+	if err != nil {
+		return nil, err
 	}
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s: %s", address, res.Status, body)
+	if res.StatusCode/100 != 2 {
+		return nil, fmt.Errorf("%s: %s: %s", address, res.Status, body)
 	}
-	return json.Unmarshal(body, into)
+	return body, nil
 }
 
 // rows counts the records, when none is running any more and the count stands still.
