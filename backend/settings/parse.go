@@ -203,6 +203,9 @@ func (c *checker) decodeObject(at string, object map[string]any, v reflect.Value
 		}
 		faults := len(c.faults)
 		c.decode(join(at, key), object[key], field)
+		if _, may := optional[key]; may && field.Kind() == reflect.Slice && field.Len() == 0 {
+			field.SetZero() // as if it were left out
+		}
 		if f, may := optional[key]; may && field.IsZero() && len(c.faults) == faults { // Validate takes it for left out
 			c.field(join(at, key), f, field)
 		}

@@ -51,6 +51,13 @@ var rules = map[string]rule{
 		pattern: `^(/|~/)`, check: isFolder,
 		want: "must be a folder's whole path, from / or from ~/, such as ~/.cache/huggingface/hub",
 	},
+	"program": {
+		pattern: `^$|^(/|~/)`, check: isFolder,
+		want: "must be empty, or a program's whole path, from / or from ~/, such as /opt/homebrew/bin/llama-server",
+	},
+	"argument": {
+		pattern: `^[A-Za-z0-9_.-]+$`, want: "must be an argument such as --flash-attn, or the value of the one before it, such as on",
+	},
 	"service": {
 		pattern: `^[A-Za-z0-9._-]{1,64}$`, want: "must consist of 1 to 64 letters, digits, dots, hyphens and underscores, such as mlxbar",
 	},

@@ -58,20 +58,46 @@ type Timeouts struct {
 
 // Engines configures local inference.
 type Engines struct {
-	Preload  []string `json:"preload" doc:"Models to load when the server starts; others load on their first request." rule:"text"`
-	LlamaCPP LlamaCPP `json:"llamacpp" doc:"llama.cpp, for GGUF models."`
+	Preload           []string `json:"preload" doc:"Models to load when the server starts; others load on their first request." rule:"text"`
+	MemoryPercent     int      `json:"memory_percent" doc:"How much of what the machine can give models may take together, in per cent (10 to 95). To make room, the model that was used least lately is unloaded once it has answered." default:"75" min:"10" max:"95"`
+	IdleUnloadMinutes int      `json:"idle_unload_minutes" doc:"A model that nobody has asked for so many minutes is unloaded; 0 is never (0 to 1440)." default:"0" min:"0" max:"1440"`
+	Queue             int      `json:"queue" doc:"Requests that may wait for a model to be loaded; more are refused for the time being (1 to 4096)." default:"64" min:"1" max:"4096"`
+	LlamaCPP          LlamaCPP `json:"llamacpp" doc:"llama.cpp, for GGUF models."`
 }
 
-// Models is where models lie beside the models folder of the data folder.
+// Models is where models lie beside the models folder of the data folder, and what is set for single ones.
 type Models struct {
-	Folders []string `json:"folders" doc:"More folders with models, such as ~/.cache/huggingface/hub or ~/.lmstudio/models; they are read and never written to." rule:"folder"`
+	Folders []string        `json:"folders" doc:"More folders with models, such as ~/.cache/huggingface/hub or ~/.lmstudio/models; they are read and never written to." rule:"folder"`
+	Each    []ModelSettings `json:"each" doc:"What is set for single models; what is left out is as for all."`
+}
+
+// ModelSettings are what is set for one model. Zero is as for all models.
+type ModelSettings struct {
+	Name        string   `json:"name" doc:"The model's name." rule:"text"`
+	Pin         bool     `json:"pin,omitempty" doc:"Once loaded it stays: it is not unloaded to make room, nor because nobody asks for it."`
+	Preload     bool     `json:"preload,omitempty" doc:"It is loaded when the server starts."`
+	ContextSize int      `json:"context_size,omitempty" doc:"Tokens of context per slot, in place of engines.llamacpp.context_size (128 to 1048576)." min:"128" max:"1048576"`
+	Parallel    int      `json:"parallel,omitempty" doc:"Requests answered at once, in place of engines.llamacpp.parallel (1 to 64)." min:"1" max:"64"`
+	Draft       string   `json:"draft,omitempty" doc:"A small GGUF model of the same family that guesses ahead, so that this one answers faster." rule:"text"`
+	Arguments   []string `json:"arguments,omitempty" doc:"Further arguments of llama-server as it takes them, such as --flash-attn, on, --cache-type-k, q8_0." rule:"argument"`
+}
+
+// Of is what is set for the model of that name; nothing but the name where nothing is.
+func (m Models) Of(name string) ModelSettings {
+	for _, each := range m.Each {
+		if strings.EqualFold(each.Name, name) {
+			return each
+		}
+	}
+	return ModelSettings{Name: name}
 }
 
 // LlamaCPP tunes the llama.cpp engine. Zero leaves the choice to llama.cpp.
 type LlamaCPP struct {
-	ContextSize int `json:"context_size" doc:"Tokens of context per slot; 0 takes the model's own (0 to 1048576)." default:"0" min:"0" max:"1048576"`
-	Parallel    int `json:"parallel" doc:"Requests answered at once (1 to 64)." default:"4" min:"1" max:"64"`
-	Threads     int `json:"threads" doc:"CPU threads; 0 lets llama.cpp choose (0 to 512)." default:"0" min:"0" max:"512"`
+	Command     string `json:"command" doc:"A llama-server of your own to run in place of the one that mlxbar brings along: its whole path, such as /opt/homebrew/bin/llama-server; empty takes the one brought along." rule:"program"`
+	ContextSize int    `json:"context_size" doc:"Tokens of context per slot; 0 takes the model's own (0 to 1048576)." default:"0" min:"0" max:"1048576"`
+	Parallel    int    `json:"parallel" doc:"Requests answered at once (1 to 64)." default:"4" min:"1" max:"64"`
+	Threads     int    `json:"threads" doc:"CPU threads; 0 lets llama.cpp choose (0 to 512)." default:"0" min:"0" max:"512"`
 }
 
 // Provider is a server elsewhere. Its key is never in this file: APIKeyEnv names the environment

@@ -42,6 +42,7 @@ func (s Settings) Validate() error {
 	}
 	c.structure("", reflect.ValueOf(s))
 	c.references(s)
+	c.models(s.Models.Each)
 	return c.err()
 }
 
