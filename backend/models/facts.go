@@ -20,17 +20,15 @@ type Facts struct {
 	CacheBytes int64
 }
 
-// FitsShare is how much of a machine's memory a model may take and be called one that fits.
-const FitsShare = 0.75
-
 // Tokens is how many tokens an engine keeps a cache for. llama.cpp gives each of the requests that it
-// answers at once a context of its own: contextSize, or the model's where that is 0.
+// answers at once a context of its own: contextSize, or the model's where that is 0. Others make room as a
+// conversation grows, up to the model's context; contextSize is then how far they are reckoned to come.
 func (m Model) Tokens(contextSize, parallel int) int64 {
-	if m.Format != GGUF {
-		return int64(m.Facts.ContextLength)
-	}
 	if contextSize <= 0 {
 		contextSize = m.Facts.ContextLength
+	}
+	if m.Format != GGUF {
+		return int64(min(contextSize, m.Facts.ContextLength))
 	}
 	return int64(contextSize) * int64(max(parallel, 1))
 }

@@ -17,19 +17,18 @@ type argument struct {
 var cacheTypes = []string{"f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"}
 
 // arguments is all that may be given. What decides where the server listens, who may ask it, which files it reads
-// and writes and what its log says is mlxbar's, and so is what has a setting of its own.
+// and writes and what its log says is mlxbar's, and so is what has a setting of its own. serve.py of the engine knows the same.
 var arguments = map[string]argument{
-	"--cache-reuse":  {highest: 1 << 20},
-	"--cache-type-k": {values: cacheTypes},
-	"--cache-type-v": {values: cacheTypes},
-	"--draft-max":    {lowest: 1, highest: 64, draft: true},
-	"--draft-min":    {highest: 64, draft: true},
-	"--flash-attn":   {values: []string{"on", "off", "auto"}},
-	"--gpu-layers":   {highest: 1000},
-	"--mlock":        {},
-	"--no-mmap":      {},
-	"--swa-full":     {},
-	"--threads":      {lowest: 1, highest: 512},
+	"--cache-reuse":      {highest: 1 << 20},
+	"--cache-type-k":     {values: cacheTypes},
+	"--cache-type-v":     {values: cacheTypes},
+	"--flash-attn":       {values: []string{"on", "off", "auto"}},
+	"--gpu-layers":       {highest: 1000},
+	"--load-mode":        {values: []string{"auto", "none", "mmap", "mlock"}},
+	"--spec-draft-n-max": {lowest: 1, highest: 64, draft: true},
+	"--spec-draft-n-min": {highest: 64, draft: true},
+	"--swa-full":         {},
+	"--threads":          {lowest: 1, highest: 512},
 }
 
 func (a argument) takesValue() bool { return a.values != nil || a.highest > 0 }
@@ -87,6 +86,9 @@ func (c *checker) arguments(at string, m ModelSettings) {
 		switch {
 		case !known:
 			c.fault(here, name, "must be one of %s", strings.Join(sortedKeys(arguments), ", "))
+			if i+1 < len(m.Arguments) && !strings.HasPrefix(m.Arguments[i+1], "-") {
+				i++ // its value, of which nothing is known either
+			}
 			continue
 		case slices.Index(m.Arguments, name) < i:
 			c.fault(here, name, "stands there twice")

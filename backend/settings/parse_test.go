@@ -86,7 +86,7 @@ var files = []struct {
 	}},
 	{name: "settings of single models", text: `{"engines": {"memory_percent": 95, "idle_unload_minutes": 1440, "queue": 1, "llamacpp": {"command": "~/llama.cpp/build/bin/llama-server"}},
 		"models": {"each": [{"name": "Large", "pin": true, "preload": true, "context_size": 128, "parallel": 64, "draft": "small",
-			"arguments": ["--flash-attn", "on", "--mlock", "--cache-type-k", "q8_0", "--gpu-layers", "0"]}, {"name": "small", "arguments": []}]}}`},
+			"arguments": ["--flash-attn", "on", "--swa-full", "--cache-type-k", "q8_0", "--gpu-layers", "0"]}, {"name": "small", "arguments": []}]}}`},
 	{name: "single models out of range", text: `{"engines": {"memory_percent": 9, "idle_unload_minutes": -1, "queue": 0, "llamacpp": {"command": "llama-server"}},
 		"models": {"each": [{"pin": true}, {"name": "a", "context_size": 127, "parallel": 65, "draft": "", "arguments": ["--flash attn"]}, {"name": "b", "context_size": 0}]}}`,
 		want: map[string]string{
@@ -97,7 +97,7 @@ var files = []struct {
 	{name: "a model that is set twice", text: `{"models": {"each": [{"name": "a"}, {"name": "b", "draft": "B"}, {"name": "A"}]}}`,
 		want: map[string]string{"models.each[1].draft": "another model", "models.each[2].name": "models.each[0]"}, onlyWe: true},
 	{name: "arguments", text: `{"models": {"each": [{"name": "a", "arguments": ["--host", "0.0.0.0"]}, {"name": "b", "arguments": ["--flash-attn"]}, {"name": "c", "arguments": ["--flash-attn", "yes"]},
-		{"name": "d", "arguments": ["--gpu-layers", "many"]}, {"name": "e", "arguments": ["--mlock", "on"]}, {"name": "f", "arguments": ["--mlock", "--mlock"]}, {"name": "g", "arguments": ["--draft-max", "4"]}]}}`,
+		{"name": "d", "arguments": ["--gpu-layers", "many"]}, {"name": "e", "arguments": ["--swa-full", "on"]}, {"name": "f", "arguments": ["--swa-full", "--swa-full"]}, {"name": "g", "arguments": ["--spec-draft-n-max", "4"]}]}}`,
 		want: map[string]string{
 			"models.each[0].arguments[0]": "must be one of --cache-reuse, ", "models.each[1].arguments[0]": "must be followed by on, off or auto", "models.each[2].arguments[1]": "must be on, off or auto",
 			"models.each[3].arguments[1]": "whole number from 0 to 1000", "models.each[4].arguments[1]": "must be one of", "models.each[5].arguments[1]": "stands there twice",
@@ -269,7 +269,7 @@ func anySettings(t *rapid.T) Settings {
 	s.Engines.LlamaCPP.Command = rapid.SampledFrom([]string{"", "/bin/llama-server"}).Draw(t, "command")
 	for i, name := range rapid.SliceOfNDistinct(rapid.StringMatching(`[a-z0-9/.-]{1,8}`), 0, 4, rapid.ID).Draw(t, "each") {
 		s.Models.Each = append(s.Models.Each, ModelSettings{Name: name, Pin: i%2 == 0, ContextSize: rapid.SampledFrom([]int{0, 128, 1 << 20}).Draw(t, "context"),
-			Arguments: rapid.SampledFrom([][]string{nil, {"--flash-attn", "off", "--no-mmap"}}).Draw(t, "arguments")})
+			Arguments: rapid.SampledFrom([][]string{nil, {"--flash-attn", "off", "--swa-full"}}).Draw(t, "arguments")})
 	}
 	s.Models.Folders = rapid.SliceOf(rapid.StringMatching(`(/|~/)[ -~äß]*`)).Draw(t, "folders")
 	names := rapid.SliceOfNDistinct(rapid.StringMatching(`p-[a-z0-9-]{0,8}`), 0, 4, rapid.ID).Draw(t, "providers")

@@ -3,6 +3,7 @@
 package settings
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -90,6 +91,14 @@ func (m Models) Of(name string) ModelSettings {
 		}
 	}
 	return ModelSettings{Name: name}
+}
+
+// Tuned is how llama.cpp is set for one model.
+func (s Settings) Tuned(model string) LlamaCPP {
+	each, tuned := s.Models.Of(model), s.Engines.LlamaCPP
+	tuned.ContextSize = cmp.Or(each.ContextSize, tuned.ContextSize)
+	tuned.Parallel = cmp.Or(each.Parallel, tuned.Parallel)
+	return tuned
 }
 
 // LlamaCPP tunes the llama.cpp engine. Zero leaves the choice to llama.cpp.

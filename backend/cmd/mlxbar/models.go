@@ -9,9 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mlxbar/backend/activity"
 	"mlxbar/backend/datadir"
 	"mlxbar/backend/engine/runtime"
+	"mlxbar/backend/memory"
 	"mlxbar/backend/models"
 	"mlxbar/backend/server"
 	"mlxbar/backend/settings"
@@ -45,7 +45,7 @@ func listModels(c *cobra.Command, paths datadir.Paths) error {
 	notes := c.ErrOrStderr()
 	if len(all.Models) == 0 {
 		fmt.Fprintf(notes, "No models yet: `mlxbar models pull` fetches one, or put a GGUF file into %s, or run `mlxbar setup` for the starter model.\n", paths.Models)
-	} else if err := writeModels(c.OutOrStdout(), all.Models, set.Engines.LlamaCPP); err != nil {
+	} else if err := writeModels(c.OutOrStdout(), all.Models, func(m models.Model) string { return memoryOf(m, set, library.Find) }); err != nil {
 		return err
 	}
 	for _, m := range all.Models {
@@ -67,7 +67,7 @@ func listModels(c *cobra.Command, paths datadir.Paths) error {
 	return nil
 }
 
-func writeModels(out io.Writer, list []models.Model, set settings.LlamaCPP) error {
+func writeModels(out io.Writer, list []models.Model, memory func(models.Model) string) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NAME\tFORMAT\tENGINE\tARCHITECTURE\tPARAMETERS\tQUANTIZATION\tCONTEXT\tLICENSE\tSIZE\tMEMORY")
 	for _, m := range list {
@@ -76,22 +76,21 @@ func writeModels(out io.Writer, list []models.Model, set settings.LlamaCPP) erro
 			context = strconv.Itoa(m.Facts.ContextLength)
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", m.Name, m.Format, m.Format.Engine(), cmp.Or(m.Facts.Architecture, "-"), count(m.Facts.Parameters),
-			cmp.Or(m.Facts.Quantization, "-"), context, cmp.Or(m.Facts.License, "-"), size(m.Size), memory(m, set))
+			cmp.Or(m.Facts.Quantization, "-"), context, cmp.Or(m.Facts.License, "-"), size(m.Size), memory(m))
 	}
 	return w.Flush()
 }
 
-// memory is what a model is expected to take, and whether this machine has that.
-func memory(m models.Model, set settings.LlamaCPP) string {
-	bytes, ok := m.Memory(m.Tokens(set.ContextSize, set.Parallel))
-	text := size(bytes)
-	if !ok {
+// memoryOf is what a model is expected to take, its share of what this machine can give, and whether it may have that.
+func memoryOf(m models.Model, set settings.Settings, find func(string) (models.Model, error)) string {
+	need := memory.Of(m, set, find)
+	text := size(need.Bytes)
+	if need.Tokens == 0 {
 		text = "over " + text
 	}
-	if total := activity.MemoryTotal(); total > 0 {
-		share := float64(bytes) / float64(total)
-		text += fmt.Sprintf(" (%.0f%%)", 100*share)
-		if share > models.FitsShare {
+	if machine := memory.Machine(); machine > 0 {
+		text += fmt.Sprintf(" (%.0f%%)", 100*float64(need.Bytes)/float64(machine))
+		if need.Bytes > memory.Limit(set) {
 			text += ", too large"
 		}
 	}
