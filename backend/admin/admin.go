@@ -28,6 +28,9 @@ import (
 // Engines are the engines of this machine.
 type Engines interface {
 	States() []engine.Status
+	Memory() engine.Memory
+	// Need is what a model is expected to take.
+	Need(models.Model) engine.Need
 	// EngineOf names the engine that runs models of a format.
 	EngineOf(models.Format) string
 	Load(model string) error

@@ -80,6 +80,12 @@ func (engines) States() []engine.Status {
 	return []engine.Status{{Model: "loaded", Engine: "llamacpp", State: engine.Ready, PID: 7, MemoryBytes: 5 << 20, InFlight: 1}}
 }
 
+func (engines) Memory() engine.Memory {
+	return engine.Memory{LimitBytes: 3 << 20, UsedBytes: 2 << 20, MachineBytes: 4 << 20}
+}
+
+func (engines) Need(m models.Model) engine.Need { return engine.Need{Bytes: 2 * m.Size, Tokens: 7} }
+
 func (engines) EngineOf(models.Format) string { return "llamacpp" }
 
 func (engines) Load(model string) error { return fate(model) }
@@ -92,6 +98,8 @@ func fate(model string) error {
 		return nil
 	case "broken":
 		return &engine.LoadError{Model: model, Reason: "The model's file cannot be used: it is cut off.", Cause: errInside}
+	case "large":
+		return &engine.LoadError{Model: model, Reason: "It is expected to take 9 GB.", Cause: engine.ErrTooLarge}
 	case "closed":
 		return engine.ErrClosed
 	case "defect":

@@ -7,7 +7,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"mlxbar/backend/activity"
 	"mlxbar/backend/engine"
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/models"
@@ -26,10 +25,10 @@ type Model struct {
 	Folder        string        `json:"folder" doc:"The folder that it was found in: the models folder, or one of models.folders. Empty while it is not on disk."`
 	ReadOnly      bool          `json:"read_only" doc:"It lies in a folder that is never written to."`
 	Copies        int           `json:"copies" doc:"How many more of the same were found."`
-	MemoryBytes   int64         `json:"memory_bytes" doc:"What it is expected to take once it is loaded: its weights, and keys and values in 16 bits for memory_tokens."`
+	MemoryBytes   int64         `json:"memory_bytes" doc:"What it is expected to take once it is loaded: its weights, and keys and values for memory_tokens, those of its draft model included."`
 	MemoryTokens  int64         `json:"memory_tokens" doc:"Tokens of context that memory_bytes counts, those of all requests at once; 0 where its files do not tell what a token takes, and memory_bytes is the weights alone."`
-	MemoryShare   float64       `json:"memory_share" doc:"memory_bytes as a share of the machine's memory; 0 where that is not known."`
-	Fits          bool          `json:"fits" doc:"memory_share is at most 0.75, or not known."`
+	MemoryShare   float64       `json:"memory_share" doc:"memory_bytes as a share of what the machine can give to models; 0 where that is not known."`
+	Fits          bool          `json:"fits" doc:"It is not more than models may take together (engines.memory_percent), or that is not known."`
 	Engine        string        `json:"engine" doc:"Which engine runs its format, or would."`
 	Available     bool          `json:"available" doc:"That engine is part of this server; a model without one is not offered to requests."`
 	State         engine.State  `json:"state" enum:"idle,installing,loading,ready,failed"`
@@ -63,6 +62,7 @@ type modelsOutput struct{ Body ModelList }
 type enginesOutput struct {
 	Body struct {
 		Engines []engine.Status `json:"engines" nullable:"false"`
+		Memory  engine.Memory   `json:"memory"`
 	}
 }
 
@@ -74,7 +74,7 @@ func (a *API) registerModels() {
 	huma.Register(a.huma, get("/api/models", "Models on this machine"), a.listModels)
 	huma.Register(a.huma, get("/api/engines", "Engines and the models that they run"), func(context.Context, *struct{}) (*enginesOutput, error) {
 		out := &enginesOutput{}
-		out.Body.Engines = a.Engines.States()
+		out.Body.Engines, out.Body.Memory = a.Engines.States(), a.Engines.Memory()
 		return out, nil
 	})
 	huma.Register(a.huma, post("/api/models/{name}/load", "Load a model ahead of its first request", http.StatusAccepted), func(_ context.Context, in *modelInput) (*struct{}, error) {
@@ -129,16 +129,11 @@ func (a *API) describeModel(m models.Model) Model {
 	if entry.Available = entry.Engine != ""; !entry.Available {
 		entry.Engine = m.Format.Engine()
 	}
-	set := a.Settings.Current().Engines.LlamaCPP
-	tokens := m.Tokens(set.ContextSize, set.Parallel)
-	if bytes, ok := m.Memory(tokens); ok {
-		entry.MemoryBytes, entry.MemoryTokens = bytes, tokens
-	} else {
-		entry.MemoryBytes = m.Size
-	}
-	if total := activity.MemoryTotal(); total > 0 {
-		entry.MemoryShare = float64(entry.MemoryBytes) / float64(total)
-		entry.Fits = entry.MemoryShare <= models.FitsShare
+	need := a.Engines.Need(m)
+	entry.MemoryBytes, entry.MemoryTokens = need.Bytes, need.Tokens
+	if memory := a.Engines.Memory(); memory.LimitBytes > 0 {
+		entry.MemoryShare = float64(need.Bytes) / float64(memory.MachineBytes)
+		entry.Fits = need.Bytes <= memory.LimitBytes
 	}
 	return entry
 }
@@ -152,7 +147,11 @@ func engineProblem(err error, name string) error {
 	}
 	var load *engine.LoadError
 	if errors.As(err, &load) {
-		return problem.Newf(problem.EngineUnavailable, "The model %s cannot be loaded: %s", name, load.Reason).Because(err)
+		kind := problem.EngineUnavailable
+		if errors.Is(err, engine.ErrTooLarge) {
+			kind = problem.ModelTooLarge
+		}
+		return problem.Newf(kind, "The model %s cannot be loaded: %s", name, load.Reason).Because(err)
 	}
 	return err
 }

@@ -25,6 +25,7 @@ type Status struct {
 	Settings  Health          `json:"settings"`
 	Prices    Health          `json:"prices"`
 	Engines   []engine.Status `json:"engines" nullable:"false"`
+	Memory    engine.Memory   `json:"memory" doc:"What models take of the machine."`
 	InFlight  int64           `json:"in_flight" doc:"Inference requests being served."`
 	DataDir   string          `json:"data_dir"`
 }

@@ -49,6 +49,9 @@ func (s *slot) attempt(ctx, asked context.Context, after time.Duration) (_ *inca
 	if err := engine.Prepare(ctx, installing); err != nil {
 		return nil, s.failed(ctx, "The engine could not be installed.", err)
 	}
+	if err := s.room(ctx, model); err != nil {
+		return nil, err
+	}
 	s.tell(Loading, "")
 	spec, err := engine.Launch(model)
 	if err != nil {
@@ -89,7 +92,7 @@ func (s *slot) launch(ctx context.Context, spec Spec) (*incarnation, error) {
 	}
 	base, err := child.waitReady(ctx, timeout)
 	if err == nil {
-		return newIncarnation(child, base), nil
+		return newIncarnation(child, base, s.pool.now()), nil
 	}
 	child.stop(context.WithoutCancel(ctx), t.stopGrace)
 	if ctx.Err() != nil {
@@ -120,6 +123,10 @@ func (p *process) whyNot(err error, timeout time.Duration) string {
 func (s *slot) failed(ctx context.Context, reason string, err error) error {
 	if ctx.Err() != nil {
 		return context.Canceled
+	}
+	var own *LoadError
+	if errors.As(err, &own) {
+		return own
 	}
 	var setup *runtime.Error
 	if errors.As(err, &setup) {

@@ -18,6 +18,20 @@ var ErrUnknownModel = errors.New("no local model of that name")
 // ErrClosed says that the pool is closed.
 var ErrClosed = errors.New("the engine pool is closed")
 
+// ErrTooLarge is the cause of a LoadError for a model that the memory for models does not hold.
+var ErrTooLarge = errors.New("the memory for models does not hold it")
+
+// QueueFullError says that as many requests wait for a model's load as may.
+type QueueFullError struct {
+	Model      string
+	Waiting    int
+	RetryAfter time.Duration
+}
+
+func (e *QueueFullError) Error() string {
+	return fmt.Sprintf("%d requests wait for %s already", e.Waiting, e.Model)
+}
+
 // LoadError is a model that could not be loaded. Reason is one sentence for
 // anybody, without path or log content; Cause is for the log.
 type LoadError struct {
@@ -59,6 +73,9 @@ type Status struct {
 	InFlight    int    `json:"in_flight" doc:"Requests that it was given and has not answered to their end."`
 	Slots       int    `json:"slots" doc:"How many it answers at once; 0 while nothing is loaded, or where that is not known."`
 	Waiting     int    `json:"waiting" doc:"Those in flight that are more than that: they wait inside it."`
+	Queued      int    `json:"queued" doc:"Requests that wait for the model to be loaded."`
+	Pinned      bool   `json:"pinned" doc:"It is unloaded by hand only, as models.each says."`
+	LastUsed    string `json:"last_used" doc:"When a request to it last began or ended (RFC 3339); empty when none has."`
 }
 
 // Engine knows how one kind of child process is started.
@@ -90,7 +107,7 @@ type Spec struct {
 	// the child must end.
 	Stdin  []byte
 	APIKey string
-	// Ready reads one line of stdout; ok when it tells the base URL.
+	// Ready reads one line of output; ok when it tells the base URL.
 	Ready func(line []byte) (baseURL string, ok bool)
 	// Health is a path under the base URL that answers 200 to the key while the child is well.
 	Health string

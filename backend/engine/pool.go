@@ -27,6 +27,12 @@ type Config struct {
 	OnChange func()
 	// Observer hears of loads and crashes; may be nil.
 	Observer Observer
+	// Limits are asked for whenever they matter; nil limits nothing.
+	Limits func() Limits
+	// Need estimates what a model will take; nil takes its size. It must be quick.
+	Need func(models.Model) Need
+	// Pinned says whether a model is not to be unloaded but by hand; nil is for none.
+	Pinned func(model string) bool
 }
 
 // Observer hears how the engines fare. It must be quick.
@@ -51,12 +57,14 @@ type timing struct {
 	retryMax     time.Duration
 	window       time.Duration // in which maxDeaths unasked deaths are too many
 	maxDeaths    int
+	tendEvery    time.Duration // how often idle models are looked for
 }
 
 var defaultTiming = timing{
 	startTimeout: 10 * time.Minute, stopGrace: 3 * time.Second, drain: 30 * time.Second,
 	probeEvery: 15 * time.Second, probeTimeout: 10 * time.Second, probeMisses: 3,
 	retryMin: 500 * time.Millisecond, retryMax: 30 * time.Second, window: 2 * time.Minute, maxDeaths: 5,
+	tendEvery: 15 * time.Second,
 }
 
 // Pool is the engines of all models. Each model has a slot, which loads it once
@@ -68,19 +76,23 @@ type Pool struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup // every goroutine of the pool
 	change chan struct{}
+	now    func() time.Time // tests set the clock
 
-	mu     sync.Mutex // guards all below and every slot
-	slots  map[string]*slot
-	closed bool
+	mu      sync.Mutex // guards all below and every slot
+	slots   map[string]*slot
+	line    []*load // loads that need room, in the order of their tickets
+	tickets uint64  // given out so far
+	closed  bool
 }
 
 // NewPool makes a pool with nothing loaded. Close ends it.
 func NewPool(cfg Config) *Pool { return newPool(cfg, defaultTiming) }
 
 func newPool(cfg Config, t timing) *Pool {
-	p := &Pool{cfg: cfg, timing: t, slots: map[string]*slot{}, change: make(chan struct{}, 1)}
+	p := &Pool{cfg: cfg, timing: t, slots: map[string]*slot{}, change: make(chan struct{}, 1), now: time.Now}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.work.Go(p.announce)
+	p.work.Go(p.tend)
 	return p
 }
 
@@ -105,29 +117,14 @@ func (p *Pool) changed() {
 	}
 }
 
-// Acquire leases the engine of model, which is loaded if it is not; all who ask
-// meanwhile wait for the same load. Errors: ErrUnknownModel, ErrClosed, *LoadError, ctx's.
-func (p *Pool) Acquire(ctx context.Context, model string) (*Lease, error) {
-	for {
-		s, err := p.slot(model)
-		if err != nil {
-			return nil, err
-		}
-		lease, wait, err := s.lease(ctx)
-		if lease != nil || err != nil {
-			return lease, err
-		}
-		if err := wait(ctx); err != nil {
-			return nil, err
-		}
-	}
-}
-
 // Load starts to load model and does not wait for it. Errors: ErrUnknownModel, ErrClosed,
-// or a *LoadError for a file that is broken.
+// or a *LoadError for a file that is broken or a model that is too large.
 func (p *Pool) Load(model string) error {
 	s, err := p.slot(model)
 	if err != nil {
+		return err
+	}
+	if err := p.tooLarge(s); err != nil {
 		return err
 	}
 	return s.start()
@@ -164,13 +161,13 @@ func (p *Pool) Unload(ctx context.Context, model string) error {
 	return nil
 }
 
-// Restart ends every loaded engine as Unload does and loads it again, so that
-// changed settings take effect. Who waits for one of them goes on waiting.
-func (p *Pool) Restart(ctx context.Context) {
+// Restart ends the engines of the loaded models that changed holds for, as Unload does, and loads them
+// again, so that changed settings take effect. Who waits for one of them goes on waiting.
+func (p *Pool) Restart(ctx context.Context, changed func(model string) bool) {
 	p.mu.Lock()
 	var loaded []*slot
 	for _, s := range p.slots {
-		if s.run != nil || s.load != nil {
+		if (s.run != nil || s.load != nil) && changed(s.name) {
 			loaded = append(loaded, s)
 		}
 	}
@@ -216,6 +213,7 @@ func (p *Pool) Close(ctx context.Context) error {
 	slots := make([]*slot, 0, len(p.slots))
 	for _, s := range p.slots {
 		slots = append(slots, s)
+		s.settle(ErrClosed)
 	}
 	p.mu.Unlock()
 	p.cancel() // breaks loads off

@@ -60,20 +60,31 @@ func startProcess(spec Spec, log io.Writer) (*process, error) {
 }
 
 func (p *process) stdoutLine(line []byte) {
-	if base, ok := p.spec.Ready(line); ok {
-		p.mu.Lock()
-		first := !p.ready
-		p.ready = true
-		p.mu.Unlock()
-		if first {
-			p.announced <- base
-		}
-		return
+	if !p.announces(line) {
+		p.logLine(line)
 	}
-	p.logLine(line)
+}
+
+// announces says whether line is the ready line, which a child writes to either stream.
+func (p *process) announces(line []byte) bool {
+	base, ok := p.spec.Ready(line)
+	if !ok {
+		return false
+	}
+	p.mu.Lock()
+	first := !p.ready
+	p.ready = true
+	p.mu.Unlock()
+	if first {
+		p.announced <- base
+	}
+	return true
 }
 
 func (p *process) stderrLine(line []byte) {
+	if p.announces(line) {
+		return
+	}
 	p.mu.Lock()
 	if !p.ready {
 		if len(p.lines) == keptLines {

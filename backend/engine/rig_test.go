@@ -33,6 +33,7 @@ var brisk = timing{
 	startTimeout: testkit.Patience, stopGrace: testkit.Patience, drain: testkit.Patience,
 	probeEvery: time.Hour, probeTimeout: testkit.Patience, probeMisses: 2,
 	retryMin: time.Millisecond, retryMax: 10 * time.Millisecond, window: time.Hour, maxDeaths: 5,
+	tendEvery: time.Hour,
 }
 
 // fakeEngine starts this test binary as a child, and counts.
@@ -152,6 +153,9 @@ func newRig(t *testing.T, e *fakeEngine, change func(*Config, *timing)) *rig {
 	})
 	return r
 }
+
+// Restart is that of all models.
+func (r *rig) Restart(ctx context.Context) { r.Pool.Restart(ctx, func(string) bool { return true }) }
 
 // acquire leases the model, or fails the test.
 func (r *rig) acquire() *Lease {

@@ -27,6 +27,10 @@ type slot struct {
 	load   *load
 	keep   bool // start it again when it dies, even when nobody is asking
 
+	waiters []*waiter // for the load that runs or is to come, in the order in which they came
+	ticket  uint64    // of the first of them; 0 for none
+	used    time.Time // when a request last began or ended
+
 	deaths  []time.Time // unasked, within the window
 	failure *LoadError
 	retryAt time.Time // until then failure is the answer
@@ -38,22 +42,31 @@ type incarnation struct {
 	*process
 	baseURL  string
 	started  time.Time
+	need     int64 // bytes that it was expected to take
+	held     int64 // bytes that it held when last measured
 	inFlight int
 	retiring bool          // no new leases; it ends when the last one does
 	idle     chan struct{} // closed when it is retiring and nothing is in flight
 	over     chan struct{} // closed when it has ended and the slot knows
 }
 
-func newIncarnation(child *process, baseURL string) *incarnation {
-	return &incarnation{process: child, baseURL: baseURL, started: time.Now(), idle: make(chan struct{}), over: make(chan struct{})}
+func newIncarnation(child *process, baseURL string, started time.Time) *incarnation {
+	return &incarnation{process: child, baseURL: baseURL, started: started, idle: make(chan struct{}), over: make(chan struct{})}
 }
 
 // load is one attempt to get a child ready.
 type load struct {
+	slot   *slot
 	done   chan struct{}
-	err    error // valid once done is closed
 	cancel context.CancelFunc
 	again  bool // cancelled only to be begun anew
+	wanted bool // also when no request waits for it
+	left   bool // cancelled because nobody waited for it any more
+
+	ticket   uint64     // its place among those that need room
+	need     Need       // valid once turn is there
+	turn     chan error // hears once that there is room, or why there never will be
+	admitted bool       // need counts from here on
 }
 
 var errUnloaded = errors.New("unloaded while it loaded")
@@ -63,56 +76,6 @@ func newSlot(p *Pool, name string, engine Engine) *slot {
 	pause.InitialInterval, pause.MaxInterval, pause.Multiplier = p.timing.retryMin, p.timing.retryMax, 2
 	pause.Reset()
 	return &slot{pool: p, name: name, engine: engine, state: Idle, pause: pause, log: openLog(p.cfg.LogDir, name)}
-}
-
-// lease gives a lease, or an error, or something to wait for before asking again.
-func (s *slot) lease(ctx context.Context) (*Lease, func(context.Context) error, error) {
-	p := s.pool
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch {
-	case p.closed:
-		return nil, nil, ErrClosed
-	case s.run != nil && (s.run.retiring || isClosed(s.run.Gone())):
-		return nil, waitFor(s.run.over), nil
-	case s.run != nil:
-		s.run.inFlight++
-		run := s.run
-		p.changed()
-		return NewLease(s.engine.Name(), run.baseURL, run.spec.APIKey, run.Gone(), func() { s.release(run) }), nil, nil
-	case s.load == nil && s.failure != nil && time.Now().Before(s.retryAt):
-		return nil, nil, s.failure
-	case s.load == nil:
-		s.begin(context.WithoutCancel(ctx), 0)
-	}
-	l := s.load
-	return nil, func(ctx context.Context) error {
-		if err := waitFor(l.done)(ctx); err != nil {
-			return err
-		}
-		return l.err
-	}, nil
-}
-
-func (s *slot) release(run *incarnation) {
-	s.pool.mu.Lock()
-	defer s.pool.mu.Unlock()
-	run.inFlight--
-	if run.retiring && run.inFlight == 0 {
-		close(run.idle)
-	}
-	s.pool.changed()
-}
-
-func waitFor(done <-chan struct{}) func(context.Context) error {
-	return func(ctx context.Context) error {
-		select {
-		case <-done:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }
 
 func isClosed(c <-chan struct{}) bool {
@@ -135,13 +98,17 @@ func (s *slot) start() error {
 		s.failure = nil
 		s.begin(context.Background(), 0)
 	}
+	if s.load != nil {
+		s.load.wanted = true
+	}
 	return nil
 }
 
 // begin starts a load after a pause, for whom asked tells of. The pool's mutex is held.
 func (s *slot) begin(asked context.Context, after time.Duration) {
 	ctx, cancel := context.WithCancel(s.pool.ctx)
-	l := &load{done: make(chan struct{}), cancel: cancel}
+	s.takeTicket()
+	l := &load{slot: s, done: make(chan struct{}), cancel: cancel, wanted: len(s.waiters) == 0, ticket: s.ticket}
 	s.load = l
 	s.set(Loading, "")
 	s.pool.work.Go(func() {
@@ -172,37 +139,41 @@ func (s *slot) loaded(l *load, run *incarnation, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	defer close(l.done)
+	defer p.arrange()
 	s.load = nil
 	if err == nil {
+		run.need = l.need.Bytes
 		s.run, s.failure = run, nil
 		s.set(Ready, "")
 		p.work.Go(func() { s.watch(run) })
 		if p.closed { // Close came between the child's first answer and here
 			s.retire(run)
 			p.work.Go(func() { run.stop(p.ctx, p.timing.stopGrace) })
+			return
 		}
+		s.settle(nil)
 		return
 	}
 	var failure *LoadError
 	if errors.As(err, &failure) {
-		l.err = failure
 		s.fail(failure)
 		return
 	}
 	s.set(Idle, "")
 	switch {
-	case p.closed:
-		l.err = ErrClosed
+	case l.left && len(s.waiters) > 0 && !p.closed: // somebody came just then
+		s.begin(context.Background(), 0)
 	case !l.again:
-		l.err = &LoadError{Model: s.name, Reason: "The model was unloaded while it loaded.", Cause: errUnloaded}
+		s.settle(&LoadError{Model: s.name, Reason: "The model was unloaded while it loaded.", Cause: errUnloaded})
 	}
 }
 
 // fail puts the slot out of service for a while. The pool's mutex is held.
 func (s *slot) fail(failure *LoadError) {
 	s.failure = failure
-	s.retryAt = time.Now().Add(s.pause.NextBackOff())
+	s.retryAt = s.pool.now().Add(s.pause.NextBackOff())
 	s.set(Failed, failure.Reason)
+	s.settle(failure)
 	s.pool.cfg.Logger.Error("a model failed to load", "model", s.name, "err", failure)
 }
 
@@ -214,9 +185,13 @@ func (s *slot) watch(run *incarnation) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	defer close(run.over)
+	defer p.arrange()
 	s.run = nil
 	if run.retiring || p.closed {
 		s.set(Idle, "")
+		if len(s.waiters) > 0 && !p.closed {
+			s.begin(context.Background(), 0)
+		}
 		return
 	}
 	answering := run.inFlight
@@ -224,7 +199,7 @@ func (s *slot) watch(run *incarnation) {
 	if p.cfg.Observer != nil {
 		p.cfg.Observer.Crashed(s.name, s.engine.Name())
 	}
-	now := time.Now()
+	now := p.now()
 	if now.Sub(run.started) > p.timing.window {
 		s.deaths = nil
 		s.pause.Reset()
@@ -237,7 +212,7 @@ func (s *slot) watch(run *incarnation) {
 	case len(s.deaths) >= p.timing.maxDeaths:
 		s.deaths = nil
 		s.fail(&LoadError{Model: s.name, Reason: "The engine stops again and again; its log says why.", Cause: run.Exit()})
-	case answering == 0 && !s.keep:
+	case answering == 0 && len(s.waiters) == 0 && !s.keep && !p.pinned(s):
 		s.set(Idle, "")
 	case len(s.deaths) == 1:
 		s.begin(context.Background(), 0)
@@ -296,25 +271,24 @@ func (s *slot) unload(ctx context.Context, again bool) {
 		run = s.retired() // it may have become ready just then, and have been leased
 	}
 	if run != nil {
-		s.drain(ctx, run)
+		patience, cancel := context.WithTimeout(ctx, p.timing.drain)
+		defer cancel()
+		s.drain(patience, run)
 	}
 	if again && (run != nil || l != nil) {
 		s.start() // refuses only when the pool is closed
 	}
 }
 
-// drain waits for what run answers, not for ever, and ends it.
+// drain waits for what run answers, until ctx ends, and ends it.
 func (s *slot) drain(ctx context.Context, run *incarnation) {
-	t := s.pool.timing
-	patience, cancel := context.WithTimeout(ctx, t.drain)
-	defer cancel()
 	select {
 	case <-run.idle:
 	case <-run.Gone():
-	case <-patience.Done():
+	case <-ctx.Done():
 	case <-s.pool.ctx.Done():
 	}
-	run.stop(context.WithoutCancel(ctx), t.stopGrace)
+	run.stop(context.WithoutCancel(ctx), s.pool.timing.stopGrace)
 	<-run.over
 }
 
@@ -346,7 +320,10 @@ func (s *slot) retire(run *incarnation) {
 
 // status is the slot's part of States. The pool's mutex is held.
 func (s *slot) status() Status {
-	st := Status{Model: s.name, Engine: s.engine.Name(), State: s.state, Detail: s.detail}
+	st := Status{Model: s.name, Engine: s.engine.Name(), State: s.state, Detail: s.detail, Pinned: s.pool.pinned(s), Queued: len(s.waiters)}
+	if !s.used.IsZero() {
+		st.LastUsed = s.used.UTC().Format(time.RFC3339)
+	}
 	if s.run != nil {
 		st.PID, st.InFlight, st.Slots = s.run.PID(), s.run.inFlight, s.run.spec.Slots
 		if st.Slots > 0 {

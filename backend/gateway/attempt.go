@@ -331,7 +331,15 @@ func (x *exchange) loadFailure(ctx context.Context, model string, err error) err
 	if errors.Is(err, engine.ErrClosed) {
 		return problem.New(problem.ShuttingDown, "The server is shutting down.").Because(err)
 	}
-	if load, ok := isLoadError(err); ok {
+	var full *engine.QueueFullError
+	if errors.As(err, &full) {
+		e := problem.Newf(problem.QueueFull, "%d requests wait for the model %s to be loaded, and engines.queue lets no more wait.", full.Waiting, model).Because(err)
+		e.RetryAfter = full.RetryAfter
+		return e
+	}
+	if load, ok := isLoadError(err); ok && errors.Is(err, engine.ErrTooLarge) {
+		return problem.Newf(problem.ModelTooLarge, "The model %s is too large: %s", model, load.Reason).Because(err)
+	} else if ok {
 		return problem.Newf(problem.EngineUnavailable, "The model %s could not be loaded: %s", model, load.Reason).Because(err)
 	}
 	return err

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"mlxbar/backend/audit"
 	"mlxbar/backend/engine"
@@ -157,6 +158,12 @@ func TestAnEngineThatIsDown(t *testing.T) {
 		"load fails": {func(h *house) {
 			h.engines.err = &engine.LoadError{Model: "ok", Reason: "The file is broken.", Cause: errors.New("/home/me/secret.gguf")}
 		}, problem.EngineUnavailable, audit.Failed},
+		"too large": {func(h *house) {
+			h.engines.err = &engine.LoadError{Model: "ok", Reason: "It is expected to take 9 GB.", Cause: engine.ErrTooLarge}
+		}, problem.ModelTooLarge, audit.Failed},
+		"too many wait": {func(h *house) {
+			h.engines.err = &engine.QueueFullError{Model: "ok", Waiting: 64, RetryAfter: 5 * time.Second}
+		}, problem.QueueFull, audit.Failed},
 		"pool closed":        {func(h *house) { h.engines.err = engine.ErrClosed }, problem.ShuttingDown, audit.Interrupted},
 		"nobody at the port": {func(h *house) { h.engines.url = "http://127.0.0.1:1" }, problem.UpstreamUnreachable, audit.Failed},
 		"process ended":      {func(h *house) { h.engines.url = "http://127.0.0.1:1"; close(h.engines.gone) }, problem.EngineStopped, audit.Failed},
@@ -171,6 +178,9 @@ func TestAnEngineThatIsDown(t *testing.T) {
 			}
 			if strings.Contains(doc.Detail, "secret.gguf") {
 				t.Errorf("the cause reached the client: %q", doc.Detail)
+			}
+			if after := resp.Header.Get("Retry-After"); (after != "") != (c.kind == problem.QueueFull) {
+				t.Errorf("Retry-After is %q", after)
 			}
 			if rec := h.only(); rec.Status != c.status || rec.ErrorType != string(c.kind) || *rec.HTTPStatus != int64(c.kind.Status()) {
 				t.Errorf("record %+v", rec)

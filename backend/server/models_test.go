@@ -69,7 +69,7 @@ func TestAModelDroppedInAppears(t *testing.T) {
 			t.Errorf("%s is %s, want %s", field, got, want)
 		}
 	}
-	if share := m.Get("memory_share").Float(); share <= 0 || share > 1 || m.Get("fits").Bool() != (share <= models.FitsShare) {
+	if share := m.Get("memory_share").Float(); share <= 0 || share > 1 || m.Get("fits").Bool() != (share <= 0.75) {
 		t.Errorf("of the machine it takes %v, fits: %v", share, m.Get("fits"))
 	}
 	if got := gjson.Get(data, "folders.1.problem").Str; got != "it is not there" {

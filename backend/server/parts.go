@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
-	"sync"
 	"time"
 
 	"gopkg.in/natefinch/lumberjack.v2"
@@ -15,7 +13,6 @@ import (
 	"mlxbar/backend/audit"
 	"mlxbar/backend/datadir"
 	"mlxbar/backend/engine"
-	"mlxbar/backend/engine/llamacpp"
 	"mlxbar/backend/engine/runtime"
 	"mlxbar/backend/live"
 	"mlxbar/backend/models"
@@ -169,6 +166,9 @@ func (s *Server) openEngines(context.Context) error {
 		LogDir:   s.paths.Logs,
 		Logger:   s.log,
 		Observer: s.instruments,
+		Limits:   s.engineLimits,
+		Need:     s.need,
+		Pinned:   func(model string) bool { return s.settings.Current().Models.Of(model).Pin },
 		OnChange: func() {
 			s.publishState()
 		},
@@ -180,43 +180,6 @@ func (s *Server) openEngines(context.Context) error {
 	})
 	s.onClose(s.followEngineSettings())
 	return nil
-}
-
-// followEngineSettings has changed settings of the engines take effect, and returns
-// what ends that. A restart waits for requests that run, so it is not waited for.
-func (s *Server) followEngineSettings() func() error {
-	ctx, cancel := context.WithCancel(context.Background())
-	var work sync.WaitGroup
-	unsubscribe := s.settings.Subscribe(func(old, now settings.Settings) {
-		work.Go(func() {
-			if old.Engines.LlamaCPP != now.Engines.LlamaCPP {
-				s.pool.Restart(ctx)
-			}
-			if !slices.Equal(old.Engines.Preload, now.Engines.Preload) {
-				s.pool.Preload(now.Engines.Preload)
-			}
-		})
-	})
-	return func() error {
-		unsubscribe() // no work is added from here on
-		cancel()
-		work.Wait()
-		return nil
-	}
-}
-
-// Runs says whether this server has an engine for a format; who reads beside a server asks.
-func Runs(format models.Format) bool { _, ok := (&Server{}).engines()[format]; return ok }
-
-func (s *Server) engines() map[models.Format]engine.Engine {
-	return map[models.Format]engine.Engine{models.GGUF: s.llamaCPP()}
-}
-
-func (s *Server) llamaCPP() engine.Engine {
-	return llamacpp.New(s.paths.Root, func() llamacpp.Options {
-		set := s.settings.Current().Engines.LlamaCPP
-		return llamacpp.Options{ContextSize: set.ContextSize, Parallel: set.Parallel, Threads: set.Threads}
-	})
 }
 
 // Prepare makes runtime and starter model ready ahead of time, as `mlxbar setup`

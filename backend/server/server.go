@@ -201,7 +201,7 @@ func (s *Server) serve(ctx context.Context) error {
 	if !s.opts.NoLoginLink {
 		fmt.Fprintf(s.opts.Stdout, "log in at %s\n", s.admin.LoginLink())
 	}
-	s.pool.Preload(s.settings.Current().Engines.Preload)
+	s.pool.Preload(toPreload(s.settings.Current()))
 
 	select {
 	case err := <-s.failed:

@@ -98,7 +98,7 @@ func (b *benchmark) startEngine(ctx context.Context, name string, parallel int) 
 	}
 	w.pool = engine.NewPool(engine.Config{
 		Library: models.NewLibrary(datadir.At(dir).Models),
-		Engines: map[models.Format]engine.Engine{models.GGUF: llamacpp.New(dir, func() llamacpp.Options { return llamacpp.Options{Parallel: parallel} })},
+		Engines: map[models.Format]engine.Engine{models.GGUF: llamacpp.New(dir, func(string) (llamacpp.Options, error) { return llamacpp.Options{Parallel: parallel}, nil })},
 		LogDir:  datadir.At(dir).Logs,
 		Logger:  slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})

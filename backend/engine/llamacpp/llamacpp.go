@@ -36,35 +36,49 @@ const (
 //go:embed serve.py
 var script []byte
 
-// Options tune the engine; zero leaves a choice to llama.cpp.
+// Options say how a model is run; zero leaves a choice to llama.cpp.
 type Options struct {
-	ContextSize int // per slot
+	Command     string // a llama-server in place of the one of the wheel; "" for none
+	ContextSize int    // per slot
 	Parallel    int
 	Threads     int
+	Draft       string   // the file of the model that drafts; "" for none
+	Arguments   []string // as llama-server takes them; the settings have checked them
 }
 
 // Engine is engine.Engine for GGUF models.
 type Engine struct {
 	dataDir string
-	options func() Options
+	options func(model string) (Options, error)
 }
 
-// New makes the engine of a data folder. options is asked at each launch.
-func New(dataDir string, options func() Options) *Engine {
+// New makes the engine of a data folder. options is asked at each launch; of its errors an *engine.LoadError is
+// told as it is.
+func New(dataDir string, options func(model string) (Options, error)) *Engine {
 	return &Engine{dataDir: dataDir, options: options}
 }
 
 // Name is "llamacpp".
 func (e *Engine) Name() string { return Name }
 
-// Prepare makes the Python environment.
+// Prepare makes the Python environment, which a llama-server of the user's own does without.
 func (e *Engine) Prepare(ctx context.Context, report func(string)) error {
+	if o, err := e.options(""); err == nil && o.Command != "" {
+		return nil
+	}
 	_, err := runtime.Ensure(ctx, e.dataDir, runtime.LlamaCPP, report)
 	return err
 }
 
 // Launch says how to start a child for model.
 func (e *Engine) Launch(model models.Model) (engine.Spec, error) {
+	options, err := e.options(model.Name)
+	if err != nil {
+		return engine.Spec{}, err
+	}
+	if options.Command != "" {
+		return launchOwn(model, options)
+	}
 	env, ok := runtime.Find(e.dataDir, runtime.LlamaCPP)
 	if !ok {
 		return engine.Spec{}, fmt.Errorf("launch %s: the Python environment is not there", model.Name)
@@ -73,7 +87,7 @@ func (e *Engine) Launch(model models.Model) (engine.Spec, error) {
 	if err != nil {
 		return engine.Spec{}, fmt.Errorf("launch %s: %w", model.Name, err)
 	}
-	key, options := rand.Text(), e.options()
+	key := rand.Text()
 	return engine.Spec{
 		Command: env.Python,
 		// -I: neither the environment nor the current folder adds to what is imported.
@@ -112,14 +126,27 @@ func arguments(model models.Model, o Options) []string {
 		"--parallel", strconv.Itoa(slots(o)),
 		"--threads", strconv.Itoa(o.Threads),
 	}
+	if o.Draft != "" {
+		args = append(args, "--draft", o.Draft)
+	}
+	pooling := "mean"
+	if model.Facts.HasPooling {
+		pooling = "model"
+	}
+	args = append(args, "--pooling", pooling, "--batch", strconv.Itoa(batch(model, o)))
+	return append(args, o.Arguments...)
+}
+
+// batch is how many tokens are read at once.
+func batch(model models.Model, o Options) int {
 	if !model.Facts.HasPooling {
-		return append(args, "--pooling", "mean", "--batch", strconv.Itoa(chatBatch))
+		return chatBatch
 	}
-	batch := model.Facts.ContextLength
+	size := model.Facts.ContextLength
 	if o.ContextSize > 0 {
-		batch = min(batch, o.ContextSize)
+		size = min(size, o.ContextSize)
 	}
-	return append(args, "--pooling", "model", "--batch", strconv.Itoa(max(512, min(batch, maxEmbedBatch))))
+	return max(512, min(size, maxEmbedBatch))
 }
 
 // What a child is given of the environment: where things are, and what the user

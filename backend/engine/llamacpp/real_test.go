@@ -40,17 +40,21 @@ type rig struct {
 
 // newRig makes a pool over the real engine, with a data folder of its own whose path
 // has a space.
-func newRig(t *testing.T) *rig {
+func newRig(t *testing.T, change ...func(dir string, c *engine.Config)) *rig {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data folder")
 	if err := os.Rename(testkit.Prepared(t), dir); err != nil {
 		t.Fatal(err)
 	}
-	pool := engine.NewPool(engine.Config{
+	config := engine.Config{
 		Library: models.NewLibrary(filepath.Join(dir, "models")),
-		Engines: map[models.Format]engine.Engine{models.GGUF: New(dir, func() Options { return Options{ContextSize: 512, Parallel: 2, Threads: 2} })},
+		Engines: map[models.Format]engine.Engine{models.GGUF: New(dir, func(string) (Options, error) { return Options{ContextSize: 512, Parallel: 2, Threads: 2}, nil })},
 		LogDir:  filepath.Join(dir, "logs"), Logger: slog.New(slog.DiscardHandler),
-	})
+	}
+	for _, c := range change {
+		c(dir, &config)
+	}
+	pool := engine.NewPool(config)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 		defer cancel()
@@ -301,7 +305,7 @@ func TestAFileThatIsCutMeanwhileIsExplained(t *testing.T) {
 	r := newRig(t)
 	path := filepath.Join(r.dir, "models", "cut.gguf")
 	r.damaged("cut", func(b []byte) []byte { return b })
-	spec, err := New(r.dir, func() Options { return Options{} }).Launch(models.Model{Name: "cut", Path: path})
+	spec, err := New(r.dir, func(string) (Options, error) { return Options{}, nil }).Launch(models.Model{Name: "cut", Path: path})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -343,12 +347,18 @@ func run(t *testing.T, spec engine.Spec) []string {
 // Loading holds Python's lock, and yet a parent that is gone is seen at once.
 func TestTheRealEngineEndsWithItsStdinWhileItLoads(t *testing.T) {
 	r := newRig(t)
-	spec, err := New(r.dir, func() Options { return Options{} }).Launch(models.Model{
+	spec, err := New(r.dir, func(string) (Options, error) { return Options{}, nil }).Launch(models.Model{
 		Name: "m", Path: filepath.Join(r.dir, "models", models.StarterName+".gguf"),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	endsWithStdin(t, spec)
+}
+
+// endsWithStdin starts a child whose stdin ends after the key, and wants it to end by itself.
+func endsWithStdin(t *testing.T, spec engine.Spec) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, spec.Command, spec.Args...)
@@ -360,7 +370,7 @@ func TestTheRealEngineEndsWithItsStdinWhileItLoads(t *testing.T) {
 
 func TestEachLaunchHasItsKeyAndItsScript(t *testing.T) {
 	r := newRig(t)
-	e := New(r.dir, func() Options { return Options{} })
+	e := New(r.dir, func(string) (Options, error) { return Options{}, nil })
 	if e.Name() != Name {
 		t.Errorf("it is called %s", e.Name())
 	}
@@ -389,7 +399,7 @@ func TestEachLaunchHasItsKeyAndItsScript(t *testing.T) {
 	if now, err := os.ReadFile(written); err != nil || string(now) != string(script) {
 		t.Errorf("the script is that of another version: %v", err)
 	}
-	if _, err := New(t.TempDir(), func() Options { return Options{} }).Launch(model); err == nil {
+	if _, err := New(t.TempDir(), func(string) (Options, error) { return Options{}, nil }).Launch(model); err == nil {
 		t.Error("a child is launched without an environment")
 	}
 }

@@ -27,6 +27,17 @@ def arguments():
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--batch", type=int, default=1024)
     parser.add_argument("--pooling", choices=["mean", "model"], default="mean")
+    parser.add_argument("--draft", default="")
+    # What a person may add, called as llama-server calls it; the settings let nothing else through.
+    parser.add_argument("--cache-reuse", type=int, default=0)
+    parser.add_argument("--cache-type-k", default="f16")
+    parser.add_argument("--cache-type-v", default="f16")
+    parser.add_argument("--flash-attn", choices=["on", "off", "auto"], default="auto")
+    parser.add_argument("--gpu-layers", type=int)
+    parser.add_argument("--load-mode", choices=["auto", "none", "mmap", "mlock"], default="auto")
+    parser.add_argument("--spec-draft-n-max", type=int)
+    parser.add_argument("--spec-draft-n-min", type=int)
+    parser.add_argument("--swa-full", action="store_true")
     return parser.parse_args()
 
 
@@ -93,7 +104,30 @@ def parameters(options, key):
     p.n_batch = p.n_ubatch = options.batch
     if options.pooling == "mean":
         p.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+    add(xllamacpp, p, options)
     return xllamacpp, p
+
+
+def add(xllamacpp, p, options):
+    """Sets what a person added for this model."""
+    named = lambda kind, name: getattr(getattr(xllamacpp, kind), name.upper())
+    attention = {"on": "ENABLED", "off": "DISABLED", "auto": "AUTO"}[options.flash_attn]
+    p.flash_attn_type = named("llama_flash_attn_type", "LLAMA_FLASH_ATTN_TYPE_" + attention)
+    p.cache_type_k = named("ggml_type", "GGML_TYPE_" + options.cache_type_k)
+    p.cache_type_v = named("ggml_type", "GGML_TYPE_" + options.cache_type_v)
+    p.load_mode = named("llama_load_mode", "LLAMA_LOAD_MODE_" + options.load_mode)
+    p.n_cache_reuse, p.swa_full = options.cache_reuse, options.swa_full
+    if options.gpu_layers is not None:
+        p.n_gpu_layers = options.gpu_layers
+    if not options.draft:
+        return
+    draft = p.speculative.draft
+    draft.mparams.path = options.draft
+    p.speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE]
+    if options.spec_draft_n_max is not None:
+        draft.n_max = options.spec_draft_n_max
+    if options.spec_draft_n_min is not None:
+        draft.n_min = options.spec_draft_n_min
 
 
 def main():

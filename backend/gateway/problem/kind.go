@@ -50,6 +50,8 @@ const (
 	HubRefused          Kind = "hub-refused"
 	HubFailed           Kind = "hub-failed"
 	DiskFull            Kind = "disk-full"
+	ModelTooLarge       Kind = "model-too-large"
+	QueueFull           Kind = "queue-full"
 )
 
 // statusClientClosed is nginx's number for a client that left before its
@@ -109,6 +111,8 @@ var table = map[Kind]row{
 	HubRefused:          {http.StatusForbidden, "Refused by the Hub", "permission_error", "hub_refused", "The Hugging Face Hub wants a token, does not take the one that it was sent, or its person has to accept the model's terms there first."},
 	HubFailed:           {http.StatusBadGateway, "The Hub failed", "server_error", "hub_failed", "The Hugging Face Hub could not be reached or did not answer as it should; try again later."},
 	DiskFull:            {http.StatusInsufficientStorage, "No room on the disk", "server_error", "disk_full", "The disk has not enough free space for what is to be downloaded."},
+	ModelTooLarge:       {http.StatusInsufficientStorage, "Model too large", "server_error", "model_too_large", "The memory that models may take, engines.memory_percent of what the machine can give, does not hold the model, or not beside those that are pinned; a smaller context_size, a smaller model or fewer pinned ones help."},
+	QueueFull:           {http.StatusTooManyRequests, "Queue full", "rate_limit_error", "queue_full", "As many requests as engines.queue allows wait for the model to be loaded; try again after Retry-After."},
 	CircuitOpen:         {http.StatusServiceUnavailable, "Left alone after failures", "server_error", "circuit_open", "Every target of the request failed several times in a row and is left alone for a while; try again after Retry-After."},
 }
 

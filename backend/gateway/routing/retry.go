@@ -40,7 +40,7 @@ func Judge(e *problem.Error) Verdict {
 		return Verdict{Blame: e.Kind != problem.RateLimited, Elsewhere: true, Again: true}
 	case problem.UpstreamFailed, problem.UpstreamOverloaded, problem.UpstreamCut, problem.UpstreamMalformed, problem.EngineStopped, problem.EngineUnavailable:
 		return Verdict{Blame: true, Elsewhere: true}
-	case problem.UpstreamKey, problem.ModelNotFound, problem.NotOffered: // no pause mends these
+	case problem.UpstreamKey, problem.ModelNotFound, problem.NotOffered, problem.ModelTooLarge, problem.QueueFull: // no pause of ours mends these
 		return Verdict{Elsewhere: true}
 	case problem.FirstToken, problem.AnswerTimeout:
 		return Verdict{Blame: true, Elsewhere: true}

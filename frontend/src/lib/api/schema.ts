@@ -1335,6 +1335,23 @@ export interface components {
             /** @enum {string} */
             state: "idle" | "installing" | "loading" | "ready" | "failed";
         };
+        EngineMemory: {
+            /**
+             * Format: int64
+             * @description What models may take together: the share engines.memory_percent of machine_bytes; 0 where the system does not tell how much memory there is, and nothing is limited.
+             */
+            limit_bytes: number;
+            /**
+             * Format: int64
+             * @description What the machine can give: its memory, or what its system lets a GPU or this server have of it.
+             */
+            machine_bytes: number;
+            /**
+             * Format: int64
+             * @description What those that are loaded or being loaded take: of each the estimate, or what it holds where that is more.
+             */
+            used_bytes: number;
+        };
         EngineStatus: {
             detail: string;
             engine: string;
@@ -1343,11 +1360,20 @@ export interface components {
              * @description Requests that it was given and has not answered to their end.
              */
             in_flight: number;
+            /** @description When a request to it last began or ended (RFC 3339); empty when none has. */
+            last_used: string;
             /** Format: int64 */
             memory_bytes: number;
             model: string;
             /** Format: int64 */
             pid: number;
+            /** @description It is unloaded by hand only, as models.each says. */
+            pinned: boolean;
+            /**
+             * Format: int64
+             * @description Requests that wait for the model to be loaded.
+             */
+            queued: number;
             /**
              * Format: int64
              * @description How many it answers at once; 0 while nothing is loaded, or where that is not known.
@@ -1363,6 +1389,7 @@ export interface components {
         };
         EnginesOutputBody: {
             engines: components["schemas"]["EngineStatus"][];
+            memory: components["schemas"]["EngineMemory"];
         };
         ExportEvent: {
             /** @description false: the client has gone before the end, or the records could not be read to it. */
@@ -1635,7 +1662,7 @@ export interface components {
             copies: number;
             /** @description Which engine runs its format, or would. */
             engine: string;
-            /** @description memory_share is at most 0.75, or not known. */
+            /** @description It is not more than models may take together (engines.memory_percent), or that is not known. */
             fits: boolean;
             /** @description The folder that it was found in: the models folder, or one of models.folders. Empty while it is not on disk. */
             folder: string;
@@ -1645,12 +1672,12 @@ export interface components {
             license: string;
             /**
              * Format: int64
-             * @description What it is expected to take once it is loaded: its weights, and keys and values in 16 bits for memory_tokens.
+             * @description What it is expected to take once it is loaded: its weights, and keys and values for memory_tokens, those of its draft model included.
              */
             memory_bytes: number;
             /**
              * Format: double
-             * @description memory_bytes as a share of the machine's memory; 0 where that is not known.
+             * @description memory_bytes as a share of what the machine can give to models; 0 where that is not known.
              */
             memory_share: number;
             /**
@@ -1987,6 +2014,8 @@ export interface components {
              * @description Inference requests being served.
              */
             in_flight: number;
+            /** @description What models take of the machine. */
+            memory: components["schemas"]["EngineMemory"];
             /** Format: int64 */
             pid: number;
             prices: components["schemas"]["Health"];
@@ -2046,8 +2075,18 @@ export interface components {
             };
             /** @description The engines that run models on this machine. */
             engines?: {
+                /**
+                 * @description A model that nobody has asked for so many minutes is unloaded; 0 is never (0 to 1440).
+                 * @default 0
+                 */
+                idle_unload_minutes: number;
                 /** @description llama.cpp, for GGUF models. */
                 llamacpp?: {
+                    /**
+                     * @description A llama-server of your own to run in place of the one that mlxbar brings along: its whole path, such as /opt/homebrew/bin/llama-server; empty takes the one brought along.
+                     * @default
+                     */
+                    command: string;
                     /**
                      * @description Tokens of context per slot; 0 takes the model's own (0 to 1048576).
                      * @default 0
@@ -2065,10 +2104,20 @@ export interface components {
                     threads: number;
                 };
                 /**
+                 * @description How much of what the machine can give models may take together, in per cent (10 to 95). To make room, the model that was used least lately is unloaded once it has answered.
+                 * @default 75
+                 */
+                memory_percent: number;
+                /**
                  * @description Models to load when the server starts; others load on their first request.
                  * @default []
                  */
                 preload: string[];
+                /**
+                 * @description Requests that may wait for a model to be loaded; more are refused for the time being (1 to 4096).
+                 * @default 64
+                 */
+                queue: number;
             };
             /** @description What requests cost; what providers charge stands in prices.json. */
             ledger?: {
@@ -2085,6 +2134,26 @@ export interface components {
             local_only: boolean;
             /** @description Where models lie on this machine. */
             models?: {
+                /**
+                 * @description What is set for single models; what is left out is as for all.
+                 * @default []
+                 */
+                each: {
+                    /** @description Further arguments of llama-server as it takes them, such as --flash-attn, on, --cache-type-k, q8_0. */
+                    arguments?: string[];
+                    /** @description Tokens of context per slot, in place of engines.llamacpp.context_size (128 to 1048576). */
+                    context_size?: number;
+                    /** @description A small GGUF model of the same family that guesses ahead, so that this one answers faster. */
+                    draft?: string;
+                    /** @description The model's name. */
+                    name: string;
+                    /** @description Requests answered at once, in place of engines.llamacpp.parallel (1 to 64). */
+                    parallel?: number;
+                    /** @description Once loaded it stays: it is not unloaded to make room, nor because nobody asks for it. */
+                    pin?: boolean;
+                    /** @description It is loaded when the server starts. */
+                    preload?: boolean;
+                }[];
                 /**
                  * @description More folders with models, such as ~/.cache/huggingface/hub or ~/.lmstudio/models; they are read and never written to.
                  * @default []

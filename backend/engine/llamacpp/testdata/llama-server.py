@@ -1,0 +1,28 @@
+"""Takes the arguments and the environment that llama-server takes, says what it says when it listens, and never looks
+at its stdin."""
+
+import argparse
+import os
+import sys
+import threading
+
+import xllamacpp
+
+parser = argparse.ArgumentParser()
+for name in ("--model", "--alias", "--host"):
+    parser.add_argument(name, required=True)
+for name in ("--port", "--ctx-size", "--parallel", "--batch-size", "--ubatch-size", "--threads-http", "--threads"):
+    parser.add_argument(name, type=int, default=0)
+parser.add_argument("--flash-attn")
+parser.add_argument("--embeddings", action="store_true")
+options = parser.parse_args()
+if os.environ["LLAMA_ARG_OFFLINE"] != "1" or sys.stdin.read():
+    sys.exit("not as mlxbar starts it")
+p = xllamacpp.CommonParams()
+p.model.path, p.model_alias = options.model, {options.alias}
+p.hostnames, p.port, p.api_keys = [options.host], options.port, [os.environ["LLAMA_API_KEY"]]
+p.n_ctx, p.n_parallel = options.ctx_size, options.parallel
+p.n_batch, p.n_ubatch, p.n_threads_http = options.batch_size, options.ubatch_size, options.threads_http
+server = xllamacpp.Server(p)
+print(f"main: server is listening on {server.listening_address} - starting the main loop", file=sys.stderr, flush=True)
+threading.Event().wait()
