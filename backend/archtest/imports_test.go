@@ -19,7 +19,7 @@ var mayImport = map[string]string{
 	// Programs
 	".":               "desktop tray audit audit/export datadir frontend telemetry ledger",
 	"cmd/mlxbar-tray": "desktop tray datadir telemetry",
-	"cmd/mlxbar": "interrupt server admin desktop datadir audit audit/export gateway/problem memory models engine/runtime settings" +
+	"cmd/mlxbar": "interrupt server admin desktop datadir audit audit/export gateway/problem memory models engine/runtime settings " +
 		"storage telemetry keychain cpuprofile access credentials ledger connect activity hub download",
 	"cmd/mlx-benchmark": "interrupt bench/cli bench/machine telemetry",
 	"cmd/fakeupstream":  "testkit/upstream",
@@ -27,7 +27,7 @@ var mayImport = map[string]string{
 		"models settings storage testkit/records bench/results cpuprofile credentials",
 
 	// What the programs are made of
-	"server": "activity admin audit audit/export datadir engine engine/llamacpp engine/runtime frontend gateway gateway/problem gateway/requestid gateway/routing live memory models" +
+	"server": "activity admin audit audit/export datadir engine engine/llamacpp engine/runtime frontend gateway gateway/problem gateway/requestid gateway/routing live memory models " +
 		"settings storage telemetry telemetry/instruments bench/archive bench/job access credentials loopback prices connect hub download",
 	"desktop": "datadir gateway/problem",
 	"tray":    "desktop",

@@ -137,16 +137,19 @@ func arguments(model models.Model, o Options) []string {
 	return append(args, o.Arguments...)
 }
 
-// batch is how many tokens are read at once.
+// batch is how many tokens are read at once. llama.cpp ends with a failed assertion where the means of embeddings are
+// to be taken of a batch that its slots do not divide.
 func batch(model models.Model, o Options) int {
-	if !model.Facts.HasPooling {
-		return chatBatch
+	size := chatBatch
+	if model.Facts.HasPooling {
+		size = model.Facts.ContextLength
+		if o.ContextSize > 0 {
+			size = min(size, o.ContextSize)
+		}
+		size = max(512, min(size, maxEmbedBatch))
 	}
-	size := model.Facts.ContextLength
-	if o.ContextSize > 0 {
-		size = min(size, o.ContextSize)
-	}
-	return max(512, min(size, maxEmbedBatch))
+	n := slots(o)
+	return (size + n - 1) / n * n
 }
 
 // What a child is given of the environment: where things are, and what the user

@@ -22,6 +22,8 @@ func TestArguments(t *testing.T) {
 	}{
 		"all left to llama.cpp":              {chat, Options{}, "--context-size 0 --parallel 1 --threads 0 --pooling mean --batch 1024"},
 		"all said":                           {chat, Options{ContextSize: 4096, Parallel: 4, Threads: 2}, "--context-size 4096 --parallel 4 --threads 2 --pooling mean --batch 1024"},
+		"a batch that slots divide":          {chat, Options{Parallel: 3}, "--context-size 0 --parallel 3 --threads 0 --pooling mean --batch 1026"},
+		"with a draft and more":              {chat, Options{Draft: "/d.gguf", Arguments: []string{"--flash-attn", "on"}}, "--context-size 0 --parallel 1 --threads 0 --draft /d.gguf --pooling mean --batch 1024 --flash-attn on"},
 		"an embedder's batch is its context": {embedder(2048), Options{Parallel: 1}, "--context-size 0 --parallel 1 --threads 0 --pooling model --batch 2048"},
 		"but not beyond what is set":         {embedder(2048), Options{ContextSize: 1024}, "--context-size 1024 --parallel 1 --threads 0 --pooling model --batch 1024"},
 		"nor too large":                      {embedder(1 << 20), Options{}, "--context-size 0 --parallel 1 --threads 0 --pooling model --batch 8192"},
@@ -33,6 +35,31 @@ func TestArguments(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestArgumentsOfALlamaServerOfOnesOwn(t *testing.T) {
+	embedder := models.Model{Name: "e", Path: "/e.gguf", Facts: models.Facts{HasPooling: true, ContextLength: 2048}}
+	options := Options{ContextSize: 1024, Parallel: 2, Threads: 3, Draft: "/d.gguf", Arguments: []string{"--swa-full"}}
+	want := strings.Fields("--model /e.gguf --alias e --host 127.0.0.1 --port 0 --ctx-size 2048 --parallel 2 --batch-size 1024 --ubatch-size 1024" +
+		" --threads-http 126 --embeddings --threads 3 --model-draft /d.gguf --swa-full")
+	if diff := cmp.Diff(want, ownArguments(embedder, options)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWhereALlamaServerOfOnesOwnListens(t *testing.T) {
+	for line, want := range map[string]string{
+		"main: server is listening on http://127.0.0.1:40123 - starting the main loop": "http://127.0.0.1:40123",
+		"0.01.2 I srv  server is listening on http://127.0.0.1:1":                      "http://127.0.0.1:1",
+		"main: server is listening on http://0.0.0.0:8080":                             "",
+		"main: server is listening on http://127.0.0.1:0":                              "",
+		"listening on http://127.0.0.1.example:80":                                     "",
+		"": "",
+	} {
+		if got, ok := parseListening([]byte(line)); got != want || ok != (want != "") {
+			t.Errorf("parseListening(%s) gives %q, %v", line, got, ok)
+		}
 	}
 }
 

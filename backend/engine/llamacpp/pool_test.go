@@ -1,10 +1,12 @@
 package llamacpp
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -244,5 +246,40 @@ func TestALlamaServerOfOnesOwnEndsWithItsStdin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	endsWithStdin(t, spec)
+	cmd := exec.CommandContext(t.Context(), spec.Command, spec.Args...)
+	cmd.Env = spec.Env
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := in.Write(spec.Stdin); err != nil {
+		t.Error(err)
+	}
+	lines := bufio.NewScanner(said)
+	for lines.Scan() {
+		if base, ok := spec.Ready(lines.Bytes()); ok && answersProps(t, base, spec.APIKey) {
+			in.Close()
+		}
+	}
+	var ended *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &ended) || ended.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM {
+		t.Errorf("it ended otherwise than by its guard: %v", err)
+	}
+}
+
+// answersProps asks a server as the pool does.
+func answersProps(t *testing.T, base, key string) bool {
+	t.Helper()
+	res := send(t, &engine.Lease{BaseURL: base, APIKey: key}, "/props", "")
+	if res.StatusCode != 200 {
+		t.Errorf("it answers %s", res.Status)
+	}
+	return true
 }
