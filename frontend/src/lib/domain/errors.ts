@@ -42,6 +42,8 @@ const known: Record<string, Explanation> = {
   'hub-refused': { what: 'The Hugging Face Hub refused the download.', todo: 'Accept the model’s terms on its page there, and set HF_TOKEN or run mlxbar models login.' },
   'hub-failed': { what: 'The Hugging Face Hub could not be reached or failed.', todo: 'Check the network and try again; what is downloaded already stays.' },
   'disk-full': { what: 'The disk has no room for the download.', todo: 'Remove models that you do not need, or something else, and try again.' },
+  'model-too-large': { what: 'The memory that models may take does not hold the model.', todo: 'Give it a smaller context, unpin a model, take a smaller one, or let models take more memory in the settings.' },
+  'queue-full': { what: 'Too many requests wait for the model to be loaded.', todo: 'Wait a little and send fewer at once, or let more wait in the settings.' },
   'circuit-open': { what: 'Every way to the model failed several times in a row, so it is left alone for half a minute.', todo: 'See what failed before; mend that, or add another target to the route.' },
   'invalid-api-key': { what: 'The tool sent no API key, or one that mlxbar did not give out.', todo: 'Give the tool a key: one is made under API Keys in the settings.' },
   'model-not-allowed': { what: 'The tool’s API key is for other models.', todo: 'Choose one of its models, or make a key that may ask this one.' },

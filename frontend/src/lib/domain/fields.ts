@@ -61,9 +61,13 @@ export const sections: readonly SectionSpec[] = [
     fields: [
       { path: 'models.folders', label: 'Model folders', kind: 'list', placeholder: '~/.cache/huggingface/hub' },
       { path: 'engines.preload', label: 'Load at start', kind: 'list', placeholder: 'A model’s name' },
+      { path: 'engines.memory_percent', label: 'Memory for models', kind: 'number', unit: '% of the machine' },
+      { path: 'engines.idle_unload_minutes', label: 'Unload when idle', kind: 'number', unit: 'minutes', note: '0 is never.' },
+      { path: 'engines.queue', label: 'Longest queue', kind: 'number', unit: 'requests' },
       { path: 'engines.llamacpp.context_size', label: 'Context size', kind: 'number', unit: 'tokens' },
       { path: 'engines.llamacpp.parallel', label: 'Parallel requests', kind: 'number', unit: 'at once' },
       { path: 'engines.llamacpp.threads', label: 'Threads', kind: 'number', unit: 'threads' },
+      { path: 'engines.llamacpp.command', label: 'Own llama-server', kind: 'text', placeholder: '/opt/homebrew/bin/llama-server' },
       { path: 'downloads.parallel', label: 'Downloads', kind: 'number', unit: 'at once' },
       { path: 'downloads.max_kb_per_second', label: 'Download speed', kind: 'number', unit: 'kB/s', note: '0 is as fast as they come.' },
     ],
