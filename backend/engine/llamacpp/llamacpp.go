@@ -3,22 +3,16 @@
 package llamacpp
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	_ "embed"
-	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
-
-	"github.com/google/renameio/v2"
 
 	"mlxbar/backend/engine"
 	"mlxbar/backend/engine/runtime"
+	"mlxbar/backend/engine/script"
 	"mlxbar/backend/models"
 )
 
@@ -34,7 +28,7 @@ const (
 )
 
 //go:embed serve.py
-var script []byte
+var program []byte
 
 // Options say how a model is run; zero leaves a choice to llama.cpp.
 type Options struct {
@@ -83,7 +77,7 @@ func (e *Engine) Launch(model models.Model) (engine.Spec, error) {
 	if !ok {
 		return engine.Spec{}, fmt.Errorf("launch %s: the Python environment is not there", model.Name)
 	}
-	program, err := e.program()
+	path, err := script.Write(e.dataDir, scriptName, program)
 	if err != nil {
 		return engine.Spec{}, fmt.Errorf("launch %s: %w", model.Name, err)
 	}
@@ -91,11 +85,11 @@ func (e *Engine) Launch(model models.Model) (engine.Spec, error) {
 	return engine.Spec{
 		Command: env.Python,
 		// -I: neither the environment nor the current folder adds to what is imported.
-		Args:    append([]string{"-I", "-u", program}, arguments(model, options)...),
-		Env:     childEnviron(os.Environ()),
+		Args:    append([]string{"-I", "-u", path}, arguments(model, options)...),
+		Env:     script.Environ(os.Environ()),
 		Stdin:   []byte(key + "\n"),
 		APIKey:  key,
-		Ready:   parseReady,
+		Ready:   script.Ready,
 		Slots:   slots(options),
 		Health:  "/v1/models", // which asks for the key, unlike /health
 		LogLine: loggable,
@@ -105,19 +99,6 @@ func (e *Engine) Launch(model models.Model) (engine.Spec, error) {
 
 // slots is how many requests llama.cpp answers at once.
 func slots(o Options) int { return max(o.Parallel, 1) }
-
-// program writes the script where Python can read it, unless it is there.
-func (e *Engine) program() (string, error) {
-	dir := filepath.Join(e.dataDir, "run")
-	path := filepath.Join(dir, scriptName)
-	if there, err := os.ReadFile(path); err == nil && bytes.Equal(there, script) {
-		return path, nil
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
-	}
-	return path, renameio.WriteFile(path, script, 0o600)
-}
 
 func arguments(model models.Model, o Options) []string {
 	args := []string{
@@ -150,35 +131,4 @@ func batch(model models.Model, o Options) int {
 	}
 	n := slots(o)
 	return (size + n - 1) / n * n
-}
-
-// What a child is given of the environment: where things are, and what the user
-// tells the drivers of a processor. A list of what to give and not of what to keep
-// back, because a provider's key may stand in a variable of any name.
-var (
-	given       = []string{"HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"}
-	givenPrefix = []string{"LC_", "XDG_", "GGML_", "OMP_", "KMP_", "GOMP_", "MKL_", "OPENBLAS_", "METAL_", "MTL_", "CUDA_", "NVIDIA_", "HIP_", "HSA_", "ROCR_", "VK_"}
-	secrets     = []string{"KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL"}
-)
-
-func childEnviron(environ []string) []string {
-	kept := []string{}
-	for _, entry := range environ {
-		name, _, _ := strings.Cut(entry, "=")
-		startsWith := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
-		holds := func(word string) bool { return strings.Contains(strings.ToUpper(name), word) }
-		if (slices.Contains(given, name) || slices.ContainsFunc(givenPrefix, startsWith)) && !slices.ContainsFunc(secrets, holds) {
-			kept = append(kept, entry)
-		}
-	}
-	return kept
-}
-
-// parseReady reads the script's one line of JSON.
-func parseReady(line []byte) (baseURL string, ok bool) {
-	var said struct{ Event, Address string }
-	if json.Unmarshal(line, &said) != nil || said.Event != "ready" || said.Address == "" {
-		return "", false
-	}
-	return said.Address, true
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"mlxbar/backend/engine"
+	"mlxbar/backend/engine/script"
 	"mlxbar/backend/models"
 )
 
@@ -50,7 +51,7 @@ func launchOwn(model models.Model, o Options) (engine.Spec, error) {
 	return engine.Spec{
 		Command: "/bin/sh",
 		Args:    append([]string{"-c", guarded, "llama-server", o.Command}, ownArguments(model, o)...),
-		Env:     append(childEnviron(os.Environ()), ownEnviron...),
+		Env:     append(script.Environ(os.Environ()), ownEnviron...),
 		Stdin:   []byte(key + "\n"),
 		APIKey:  key,
 		Ready:   parseListening,

@@ -396,7 +396,7 @@ func TestEachLaunchHasItsKeyAndItsScript(t *testing.T) {
 	if strings.Contains(strings.Join(append(first.Args, first.Env...), " "), first.APIKey) {
 		t.Error("the key is in the arguments or the environment")
 	}
-	if now, err := os.ReadFile(written); err != nil || string(now) != string(script) {
+	if now, err := os.ReadFile(written); err != nil || string(now) != string(program) {
 		t.Errorf("the script is that of another version: %v", err)
 	}
 	if _, err := New(t.TempDir(), func(string) (Options, error) { return Options{}, nil }).Launch(model); err == nil {
