@@ -11,3 +11,7 @@ for name in uv client-tests litellm bench-models; do
 		"build/setup/$name.in" --output-file "build/setup/$name.lock"
 	done_line "build/setup/$name.lock"
 done
+# What the program embeds. llamacpp's and the starter's are single packages, whose hashes are copied.
+LOCKS=backend/engine/runtime/locks
+"$BIN/uv" pip compile --quiet --universal --generate-hashes --no-header --no-annotate --upgrade --python-version 3.11 $LOCKS/mlx.in --output-file $LOCKS/mlx.lock
+done_line $LOCKS/mlx.lock

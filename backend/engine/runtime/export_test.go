@@ -11,7 +11,7 @@ const (
 )
 
 var (
-	Locks     = map[string][]byte{"llamacpp": llamacppLock, "starter": starterLock}
+	Locks     = map[string][]byte{"llamacpp": llamacppLock, "mlx": mlxLock, "starter": starterLock}
 	UVEnviron = uvEnviron
 )
 

@@ -7,6 +7,7 @@
 package runtime
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -111,7 +112,7 @@ func build(ctx context.Context, tools *uv, root string, env Env, lock Lock) erro
 	}
 	made := environment(filepath.Join(staging, "env"))
 	tools.say("Making the Python environment of " + lock.Name)
-	if err := tools.venv(ctx, made.Dir); err != nil {
+	if err := tools.venv(ctx, made.Dir, cmp.Or(lock.Python, oldestPython)); err != nil {
 		return err
 	}
 	if err := tools.sync(ctx, made.Python, requirements); err != nil {

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	pythonWanted = ">=3.10" // the locks are resolved from here upwards
+	oldestPython = "3.10" // what locks are resolved for from, unless they say otherwise
 	uvMissing    = "uv, which makes the Python environments, was not found: run make setup, or install uv (https://docs.astral.sh/uv) and see that it is on PATH, or name it in MLXBAR_UV."
 	keepOfOutput = 8 << 10
 )
@@ -59,11 +59,12 @@ func (u *uv) say(text string) {
 	}
 }
 
-func (u *uv) venv(ctx context.Context, dir string) error {
+// venv makes an environment with a Python of the version oldest, or a later one.
+func (u *uv) venv(ctx context.Context, dir, oldest string) error {
 	python := os.Getenv("MLXBAR_PYTHON")
 	switch {
 	case python == "":
-		python = pythonWanted
+		python = ">=" + oldest
 	case strings.ContainsRune(python, filepath.Separator): // else a name or a version, which uv resolves
 		var err error
 		if python, err = filepath.Abs(python); err != nil {
@@ -71,7 +72,12 @@ func (u *uv) venv(ctx context.Context, dir string) error {
 		}
 	}
 	// Relocatable, because the environment is renamed once it is whole.
-	return u.run(ctx, "venv", "--no-project", "--relocatable", "--python-preference", "system", "--python", python, dir)
+	err := u.run(ctx, "venv", "--no-project", "--relocatable", "--python-preference", "system", "--python", python, dir)
+	var failed *Error
+	if errors.As(err, &failed) && failed.Problem == pythonMissing {
+		failed.Problem = fmt.Sprintf(pythonMissing, oldest)
+	}
+	return err
 }
 
 func (u *uv) sync(ctx context.Context, python, requirements string) error {
@@ -161,6 +167,9 @@ func uvEnviron(environ []string) []string {
 	return append(kept, "UV_PYTHON_DOWNLOADS=never", "UV_NO_PROGRESS=1", "NO_COLOR=1")
 }
 
+// pythonMissing is completed with the oldest version that does.
+const pythonMissing = "No Python %s or later was found: install one (brew install python, or apt install python3), or name it in MLXBAR_PYTHON."
+
 const uvFailed = "Setting up the Python environment failed; the log says why."
 
 // explanations turn uv's words into a sentence; the first that fits counts.
@@ -170,7 +179,7 @@ var explanations = []struct {
 }{
 	{[]string{"Hash mismatch"}, "A downloaded package is not the one that this version of mlxbar was made with: its hash differs, and it was not installed."},
 	{[]string{"No space left on device"}, "The disk is full."},
-	{[]string{"No interpreter found", "not found in search path"}, "No Python 3.10 or later was found: install one (brew install python, or apt install python3), or name it in MLXBAR_PYTHON."},
+	{[]string{"No interpreter found", "not found in search path"}, pythonMissing},
 	{[]string{"no usable wheels", "no wheels with a matching", "has no wheels"}, "The engine has no build for this machine's processor, system or Python version."},
 	{[]string{"Failed to fetch", "error sending request", "dns error", "network was disabled", "tcp connect error", "operation timed out"}, "The Python package index cannot be reached: check the network connection and try again."},
 }
