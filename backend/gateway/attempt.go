@@ -281,6 +281,11 @@ func under(base, path string) string {
 }
 
 func (x *exchange) localTarget(ctx context.Context, model string) (target, func(), error) {
+	by, scope := x.Engines.Runner(model)
+	if err := x.noEndpoint(by, scope); err != nil {
+		x.servedBy(models.CleanName(model), by)
+		return target{}, nil, err
+	}
 	x.waiting.Add(1)
 	lease, err := x.Engines.Acquire(ctx, model)
 	x.waiting.Add(-1)
@@ -296,11 +301,17 @@ func (x *exchange) localTarget(ctx context.Context, model string) (target, func(
 		name: nameOf(routing.Destination{}), local: true, dialect: x.endpoint.dialect, url: lease.BaseURL + x.endpoint.path, key: lease.APIKey,
 		gone: func() bool { return lease.Stopped(200 * time.Millisecond) },
 	}
-	if x.enginesFallShort() {
+	if by != lease.Engine { // its file was replaced by one of another format
+		by, scope = x.Engines.Runner(model)
+	}
+	if x.enginesFallShort() || !answers(scope, x.endpoint.path) {
 		err = x.converted(&t, native[settings.KindOpenAI], lease.BaseURL+"/v1", model, true)
 	} else {
 		t.mends = t.dialect == messagesDialect
 		t.body, err = x.bodyFor(model)
+	}
+	if err == nil {
+		err = x.keepTo(&t, by, scope)
 	}
 	if err != nil {
 		lease.Release()

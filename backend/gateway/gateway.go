@@ -29,6 +29,8 @@ type Engines interface {
 	Acquire(ctx context.Context, model string) (*engine.Lease, error)
 	// RunnerOf names the engine that runs model, or that failed to; "" if there is none.
 	RunnerOf(model string) string
+	// Runner names the engine that runs model, or would, and tells what it does.
+	Runner(model string) (string, engine.Scope)
 }
 
 // Library knows the models on this machine.

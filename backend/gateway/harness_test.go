@@ -66,6 +66,9 @@ type leases struct {
 	err  error
 	gone chan struct{}
 	open atomic.Int64 // leases that were not released
+
+	name  string // of the engine
+	scope engine.Scope
 }
 
 func (l *leases) Acquire(ctx context.Context, model string) (*engine.Lease, error) {
@@ -76,7 +79,7 @@ func (l *leases) Acquire(ctx context.Context, model string) (*engine.Lease, erro
 		return nil, engine.ErrUnknownModel
 	}
 	l.open.Add(1)
-	return engine.NewLease("llamacpp", l.url, l.key, l.gone, func() { l.open.Add(-1) }), nil
+	return engine.NewLease(l.name, l.url, l.key, l.gone, func() { l.open.Add(-1) }), nil
 }
 
 // RunnerOf knows unknown models too, as the pool does one whose file has gone.
@@ -84,8 +87,10 @@ func (l *leases) RunnerOf(model string) string {
 	if strings.HasPrefix(model, "broken") { // its file has no engine
 		return ""
 	}
-	return "llamacpp"
+	return l.name
 }
+
+func (l *leases) Runner(model string) (string, engine.Scope) { return l.name, l.scope }
 
 type shelf []string
 
@@ -120,7 +125,7 @@ func newHouse(t *testing.T, change func(*settings.Settings), opts ...upstream.Op
 	if h.keys, err = access.NewGuard(t.Context(), access.NewStore(db)); err != nil {
 		t.Fatal(err)
 	}
-	h.engines = &leases{url: strings.TrimSuffix(h.upstream.URL, "/v1"), key: "sk-engine", gone: make(chan struct{})}
+	h.engines = &leases{name: "llamacpp", url: strings.TrimSuffix(h.upstream.URL, "/v1"), key: "sk-engine", gone: make(chan struct{})}
 	h.serve(log)
 	return h
 }

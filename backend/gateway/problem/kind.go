@@ -102,7 +102,7 @@ var table = map[Kind]row{
 	FirstToken:          {http.StatusGatewayTimeout, "No first token in time", "server_error", "first_token_timeout", "The engine or provider sent no token within timeouts.first_token."},
 	InvalidKey:          {http.StatusUnauthorized, "Invalid API key", "authentication_error", "invalid_api_key", "server.require_api_key is on, or other machines can reach the server: send an API key that mlxbar gave out, as Authorization: Bearer or X-Api-Key; mlxbar keys create NAME makes one."},
 	ModelNotAllowed:     {http.StatusForbidden, "Model not allowed", "permission_error", "model_not_allowed", "The API key was given out for other models."},
-	NotOffered:          {http.StatusBadRequest, "Not offered", "invalid_request_error", "not_offered", "The provider of the model speaks a protocol that has no such endpoint."},
+	NotOffered:          {http.StatusBadRequest, "Not offered", "invalid_request_error", "not_offered", "The provider of the model speaks a protocol that has no such endpoint, or the engine that runs it does not do what is asked."},
 	ConnectTimeout:      {http.StatusGatewayTimeout, "No connection in time", "server_error", "connect_timeout", "The engine or provider took no connection within timeouts.connect."},
 	KeychainUnavailable: {http.StatusServiceUnavailable, "Keychain unavailable", "server_error", "keychain_unavailable", "The system's keychain is locked, does not answer, or is not there; unlock it, or name an environment variable in the provider's api_key_env."},
 	AnswerTimeout:       {http.StatusGatewayTimeout, "No answer in time", "server_error", "answer_timeout", "The engine or provider gave no answer within its share of the request's time, and another target was to be asked."},
