@@ -27,7 +27,7 @@ var mayImport = map[string]string{
 		"models settings storage testkit/records bench/results cpuprofile credentials",
 
 	// What the programs are made of
-	"server": "activity admin audit audit/export datadir engine engine/llamacpp engine/runtime frontend gateway gateway/problem gateway/requestid gateway/routing live memory models " +
+	"server": "activity admin audit audit/export datadir engine engine/llamacpp engine/mlx engine/runtime frontend gateway gateway/problem gateway/requestid gateway/routing live memory models " +
 		"settings storage telemetry telemetry/instruments bench/archive bench/job access credentials loopback prices connect hub download",
 	"desktop": "datadir gateway/problem",
 	"tray":    "desktop",
@@ -39,7 +39,9 @@ var mayImport = map[string]string{
 		"gateway/routing access credentials keychain loopback ledger prices connect hub download",
 
 	// What the edges use
-	"engine/llamacpp":       "engine engine/runtime models",
+	"engine/llamacpp":       "engine engine/runtime engine/script models",
+	"engine/mlx":            "engine engine/runtime engine/script models",
+	"engine/script":         "",
 	"engine/runtime":        "models",
 	"engine":                "engine/runtime gateway/requestid models child loopback",
 	"interrupt":             "",

@@ -156,7 +156,8 @@ func (h *house) children() (pids []int32) {
 	}
 	for _, p := range all {
 		line, err := p.Cmdline()
-		if err == nil && (strings.Contains(line, filepath.Join(h.paths.Run, "llamacpp-serve.py")) || strings.Contains(line, benchmarkOf(h))) {
+		of := func(script string) bool { return strings.Contains(line, filepath.Join(h.paths.Run, script)) }
+		if err == nil && (of("llamacpp-serve.py") || of("mlx-serve.py") || strings.Contains(line, benchmarkOf(h))) {
 			pids = append(pids, p.Pid)
 		}
 	}

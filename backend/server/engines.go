@@ -18,11 +18,8 @@ import (
 	"mlxbar/backend/settings"
 )
 
-// Runs says whether this server has an engine for a format; who reads beside a server asks.
-func Runs(format models.Format) bool { _, ok := (&Server{}).engines()[format]; return ok }
-
 func (s *Server) engines() map[models.Format]engine.Engine {
-	return map[models.Format]engine.Engine{models.GGUF: s.llamaCPP()}
+	return map[models.Format]engine.Engine{models.GGUF: s.llamaCPP(), models.MLX: s.mlx()}
 }
 
 func (s *Server) llamaCPP() engine.Engine {
@@ -105,6 +102,9 @@ func (s *Server) followEngineSettings() func() error {
 		s.pool.Reconsider()
 		work.Go(func() {
 			s.pool.Restart(ctx, func(model string) bool { return runsOtherwise(model, old, now) })
+			if mlxOn(old) != mlxOn(now) {
+				s.switchMLX(ctx)
+			}
 			if added := toPreload(now); !slices.Equal(toPreload(old), added) {
 				s.pool.Preload(added)
 			}

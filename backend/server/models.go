@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"mlxbar/backend/engine"
-	"mlxbar/backend/live"
 	"mlxbar/backend/models"
 	"mlxbar/backend/settings"
 )
@@ -13,12 +11,12 @@ import (
 // runnable is the models that a request may name: those that an engine of this server runs.
 type runnable struct {
 	catalog *models.Catalog
-	pool    *engine.Pool
+	engines runners
 }
 
 func (r runnable) List() ([]models.Model, error) {
 	list, err := r.catalog.List()
-	return slices.DeleteFunc(slices.Clone(list), func(m models.Model) bool { return r.pool.EngineOf(m.Format) == "" }), err
+	return slices.DeleteFunc(slices.Clone(list), func(m models.Model) bool { return r.engines.EngineOf(m.Format) == "" }), err
 }
 
 // followModels tells listeners whenever the models of this machine are no longer what they were, until
@@ -37,12 +35,7 @@ func (s *Server) followModels(ctx context.Context) {
 				s.log.Warn("a folder of models is not seen as a whole", "folder", f.Path, "problem", f.Problem)
 			}
 		}
-		list, err := s.admin.Models()
-		if err != nil {
-			s.log.Error("the models could not be told", "cause", err)
-			return
-		}
-		s.publish(live.Models, list)
+		s.tellModels()
 	}, func(err error) {
 		if err != nil {
 			s.log.Error("the models are not watched", "cause", err)

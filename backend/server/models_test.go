@@ -80,7 +80,7 @@ func TestAModelDroppedInAppears(t *testing.T) {
 // What no engine of this server runs is shown, with the engine that would, and is not offered.
 func TestAnMLXFolderIsShownAndNotOffered(t *testing.T) {
 	h := newHouse(t, "")
-	h.writeSettings(`{"version": 1}`)
+	h.writeSettings(`{"version": 1, "engines": {"mlx": {"enabled": "off"}}}`)
 	folder := filepath.Join(h.paths.Models, "Tiny-4bit")
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		t.Fatal(err)

@@ -183,8 +183,8 @@ func (s *Server) openEngines(context.Context) error {
 }
 
 // Prepare makes runtime and starter model ready ahead of time, as `mlxbar setup`
-// does. report hears what is being done.
-func Prepare(ctx context.Context, dataDir string, report func(string)) error {
+// does; with further, that of engines which otherwise come with their first model, too. report hears what is being done.
+func Prepare(ctx context.Context, dataDir string, further bool, report func(string)) error {
 	if err := datadir.At(dataDir).EnsureDirs(); err != nil {
 		return err
 	}
@@ -193,6 +193,11 @@ func Prepare(ctx context.Context, dataDir string, report func(string)) error {
 	}
 	if err := (runtime.Starter{DataDir: dataDir}).Verify(ctx, report); err != nil {
 		return fmt.Errorf("starter model: %w", err)
+	}
+	if further {
+		if _, err := runtime.Ensure(ctx, dataDir, runtime.MLX, report); err != nil {
+			return fmt.Errorf("runtime mlx: %w", err)
+		}
 	}
 	return nil
 }

@@ -152,7 +152,7 @@ func (s *Server) openHTTP(context.Context) error {
 	s.requests = activity.NewRequests()
 	router := routing.NewRouter()
 	s.gateway = gateway.New(gateway.Config{
-		Settings: s.settings.Current, Engines: s.pool, Library: runnable{s.models, s.pool},
+		Settings: s.settings.Current, Engines: s.pool, Library: runnable{s.models, s.runners()},
 		Audit: s.recorder, Requests: s.requests, Router: router, Prices: s.prices.Current, Instruments: s.instruments, Logger: s.log, Version: Version,
 		Credentials: s.credentials, Keys: s.keys, Exposed: s.place.exposed.Load, Owner: func(r *http.Request) bool { return s.admin.Authorized(r) },
 	})
@@ -161,7 +161,7 @@ func (s *Server) openHTTP(context.Context) error {
 	mux := problem.NewMux()
 	s.gateway.Register(mux)
 	s.admin = admin.Register(mux, admin.Config{
-		Token: s.token, Version: Version, Settings: s.settings, Recorder: s.recorder, Records: s.records, Prices: s.prices, Engines: s.pool,
+		Token: s.token, Version: Version, Settings: s.settings, Recorder: s.recorder, Records: s.records, Prices: s.prices, Engines: s.runners(),
 		Library: s.models, Router: router, Keys: s.keys, Credentials: s.credentials, Providers: s.gateway, Requests: s.requests, Live: s.hub, Benchmarks: s.benchmarks, Jobs: s.jobs, Checker: s.checker(), Hub: s.hfHub, Downloads: s.downloads, Status: s.status, Shutdown: s.Shutdown, Logger: s.log,
 	})
 	registerPages(mux)

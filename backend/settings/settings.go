@@ -64,6 +64,7 @@ type Engines struct {
 	IdleUnloadMinutes int      `json:"idle_unload_minutes" doc:"A model that nobody has asked for so many minutes is unloaded; 0 is never (0 to 1440)." default:"0" min:"0" max:"1440"`
 	Queue             int      `json:"queue" doc:"Requests that may wait for a model to be loaded; more are refused for the time being (1 to 4096)." default:"64" min:"1" max:"4096"`
 	LlamaCPP          LlamaCPP `json:"llamacpp" doc:"llama.cpp, for GGUF models."`
+	MLX               MLX      `json:"mlx" doc:"mlx-lm, for models in MLX's format."`
 }
 
 // Models is where models lie beside the models folder of the data folder, and what is set for single ones.
@@ -108,6 +109,24 @@ type LlamaCPP struct {
 	Parallel    int    `json:"parallel" doc:"Requests answered at once (1 to 64)." default:"4" min:"1" max:"64"`
 	Threads     int    `json:"threads" doc:"CPU threads; 0 lets llama.cpp choose (0 to 512)." default:"0" min:"0" max:"512"`
 }
+
+// MLX configures the MLX engine.
+type MLX struct {
+	Enabled Switch `json:"enabled" doc:"auto, on or off. auto is on where MLX is made for, which is Macs with Apple silicon, and off elsewhere; on Linux it then runs on the processor, slowly. Its programs are fetched when the first of its models is used." default:"auto" enum:"auto,on,off"`
+}
+
+// Switch is on, off, or as suits the machine.
+type Switch string
+
+// The positions of a Switch.
+const (
+	Auto Switch = "auto"
+	On   Switch = "on"
+	Off  Switch = "off"
+)
+
+// Or is whether s is on, with auto for where the machine suits.
+func (s Switch) Or(auto bool) bool { return s == On || s != Off && auto }
 
 // Provider is a server elsewhere. Its key is never in this file: APIKeyEnv names the environment
 // variable that holds it, APIKeyKeychain what the OS keychain keeps it under. It stands here so that a key which

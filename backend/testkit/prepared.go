@@ -32,6 +32,25 @@ func Prepared(t testing.TB) string {
 	return dir
 }
 
+// AddMLX links the starter model's weights in the format of MLX into a models folder, and gives the model's name.
+// The runtime of the engine mlx is in what Prepared gives.
+func AddMLX(t testing.TB, models string) (name string) {
+	t.Helper()
+	cache := filepath.Join(Root(t), "build", "cache")
+	if _, ok := runtime.Find(filepath.Join(cache, "data"), runtime.MLX); !ok {
+		t.Fatal("the mlx runtime is not prepared: run make setup")
+	}
+	name = "smollm2-135m-instruct-mlx"
+	folder := filepath.Join(cache, "mlx", name)
+	if _, err := os.Stat(filepath.Join(folder, "tokenizer_config.json")); err != nil {
+		t.Fatal("the starter model is not prepared for MLX: run make setup")
+	}
+	if err := linkEntries(folder, filepath.Join(models, name)); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
 // Root is the repository's folder.
 func Root(t testing.TB) string {
 	t.Helper()

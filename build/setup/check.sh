@@ -43,8 +43,10 @@ given() {
 	fi
 }
 
+# check_given PURPOSE...: the tests also run the engine mlx, which needs a later Python than all else.
 check_given() {
-	local wanted_go list problem
+	local wanted_go wanted_python=3.10 list problem
+	case " $* " in *' tests '*) wanted_python=3.11 ;; esac
 	PROBLEMS=() FOUND=()
 	wanted_go=$(sed -n 's/^go \([0-9]*\.[0-9]*\).*/\1/p' go.mod)
 	given git git 2.30 'apt-get install git' 'xcode-select --install'
@@ -56,7 +58,7 @@ check_given() {
 		"Debian 12's own is older, so take Node 20 or newer from nodejs.org (or its Debian packages from nodesource.com)" \
 		'brew install node'
 	given npm npm 10 'it comes with Node from nodejs.org; npm install --global npm renews an old one' 'brew install node'
-	given "$PYTHON" python 3.10 'apt-get install python3' 'brew install python'
+	given "$PYTHON" python "$wanted_python" 'apt-get install python3' 'brew install python'
 	if [ ${#PROBLEMS[@]} -gt 0 ]; then
 		problem_line 'Before the set-up can start:'
 		for problem in "${PROBLEMS[@]}"; do printf '  - %s\n' "$problem" >&2; done

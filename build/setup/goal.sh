@@ -12,7 +12,7 @@ COMMAND="make ${1:-setup}"
 
 # What every goal needs: programs that were given, packages of the system, modules, pages.
 prepare_sources() { # PURPOSE...
-	check_given
+	check_given "$@"
 	prepare_system "$@"
 	prepare_modules
 	prepare_npm
@@ -27,7 +27,7 @@ prepare_tests() { # FURTHER-PURPOSE...
 	compile_core
 	compile_window
 	compile_test_tools
-	prepare_data "$CACHE/data"
+	prepare_mlx
 }
 
 goal_setup() {

@@ -98,6 +98,9 @@ test_all_given() {
 	in_clone check_given
 	check 'oldest versions that do: accepted' result_is 0
 	check 'oldest versions that do: named' says 'go 1.26.0, node 20.19.0, npm 10.8.2, python 3.10.0'
+	in_clone 'check_given core tests'
+	check 'the tests ask for a later Python: fails' failed
+	check 'the tests ask for a later Python: which' says 'python 3.10.0 is too old (version 3.11 or newer is needed)'
 }
 
 # The real clients are sent to an address where nobody is.

@@ -85,11 +85,29 @@ prepare_bench_models() {
 		key="$(key build/setup/bench-models.lock "$HOST" "$(version_python)")" there=bench_models_there run=bench_models_fetch
 }
 
-# prepare_data [DIRECTORY]: the engine's runtime and the starter model. The program knows best what is there; it shows its own progress.
+# prepare_data [DIRECTORY [OPTION]]: the engine's runtime and the starter model. The program knows best what is there; it shows its own progress.
 prepare_data() {
-	if ! "$BIN/mlxbar" setup ${1+--data-dir "$1"}; then
+	if ! "$BIN/mlxbar" setup ${1+--data-dir "$1"} ${2+"$2"}; then
 		problem_line "The engine and its model are not ready; \`$COMMAND\` tries again, and everything done so far is kept."
 		exit 1
 	fi
 	done_line 'engine llamacpp and its starter model'
+}
+
+# --- For the tests of the engine mlx: the starter model's own weights as a folder of its format, made with its runtime's Python
+
+MLX_MODEL=$CACHE/mlx/smollm2-135m-instruct-mlx
+mlx_python() { printf '%s' "$CACHE/data/runtimes/mlx-$(digest <backend/engine/runtime/locks/mlx.lock | cut -c1-12)/bin/python"; }
+mlx_model_there() { [ -f "$MLX_MODEL/tokenizer_config.json" ]; }
+mlx_model_make() {
+	rm -rf "$CACHE/mlx"
+	mkdir -p "$CACHE/mlx"
+	"$(mlx_python)" -I backend/cmd/gateway-bench/models.py mlx "$CACHE/data/models/smollm2-135m-instruct.gguf" "$MLX_MODEL.new"
+	mv "$MLX_MODEL.new" "$MLX_MODEL"
+}
+
+prepare_mlx() {
+	prepare_data "$CACHE/data" --mlx
+	step mlx-model title='the starter model in the format of MLX, for the tests' doing='converting the starter model for MLX' \
+		key="$(key backend/cmd/gateway-bench/models.py backend/engine/runtime/locks/mlx.lock)" there=mlx_model_there run=mlx_model_make
 }

@@ -52,8 +52,8 @@ func listModels(c *cobra.Command, paths datadir.Paths) error {
 		if m.Path == "" {
 			fmt.Fprintf(notes, "%s is fetched at its first request, or by `mlxbar setup`.\n", m.Name)
 		}
-		if !server.Runs(m.Format) {
-			fmt.Fprintf(notes, "%s would run on the engine %s, which this version does not have yet.\n", m.Name, m.Format.Engine())
+		if !server.Runs(m.Format, set) {
+			fmt.Fprintf(notes, "%s would run on the engine %s, which is off on this machine: engines.%[2]s.enabled switches it on.\n", m.Name, m.Format.Engine())
 		}
 	}
 	for _, b := range all.Broken {

@@ -9,7 +9,8 @@ import (
 )
 
 func setupCommand(f *flags) *cobra.Command {
-	return &cobra.Command{
+	var further bool
+	c := &cobra.Command{
 		Use:   "setup",
 		Short: "Make the engine's runtime and the starter model ready ahead of the first request",
 		Args:  cobra.NoArgs,
@@ -19,7 +20,9 @@ func setupCommand(f *flags) *cobra.Command {
 				return err
 			}
 			out := c.OutOrStdout()
-			return server.Prepare(c.Context(), paths.Root, func(step string) { fmt.Fprintln(out, step) })
+			return server.Prepare(c.Context(), paths.Root, further, func(step string) { fmt.Fprintln(out, step) })
 		},
 	}
+	c.Flags().BoolVar(&further, "mlx", false, "also the runtime of the engine mlx, which otherwise comes with the first model of its format")
+	return c
 }

@@ -1,0 +1,94 @@
+// Package mlx starts mlx_lm's own HTTP server as a child that ends when its stdin closes,
+// has a key, and runs one model.
+package mlx
+
+import (
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"fmt"
+	"os"
+	goruntime "runtime"
+	"strconv"
+
+	"mlxbar/backend/engine"
+	"mlxbar/backend/engine/runtime"
+	"mlxbar/backend/engine/script"
+	"mlxbar/backend/models"
+)
+
+// Name is what the engine is called in the status.
+const Name = "mlx"
+
+const (
+	scriptName = "mlx-serve.py"
+	// parallel is how many requests it answers at once.
+	parallel = 8
+)
+
+//go:embed serve.py
+var program []byte
+
+// Suits says whether this machine is one that MLX is made for.
+func Suits() bool { return goruntime.GOOS == "darwin" && goruntime.GOARCH == "arm64" }
+
+// Engine is engine.Engine for MLX folders.
+type Engine struct {
+	dataDir string
+	enabled func() bool
+}
+
+// New makes the engine of a data folder. enabled is asked at each load.
+func New(dataDir string, enabled func() bool) *Engine {
+	return &Engine{dataDir: dataDir, enabled: enabled}
+}
+
+// Name is "mlx".
+func (e *Engine) Name() string { return Name }
+
+// Off is why a model is not loaded while the engine is switched off.
+const Off = "The engine mlx is off on this machine: set engines.mlx.enabled to on to run models of the format mlx."
+
+// Prepare makes the Python environment.
+func (e *Engine) Prepare(ctx context.Context, report func(string)) error {
+	if !e.enabled() {
+		return &runtime.Error{Problem: Off}
+	}
+	_, err := runtime.Ensure(ctx, e.dataDir, runtime.MLX, report)
+	return err
+}
+
+// Scope is what mlx_lm's server lacks, or would pass over in silence.
+func (e *Engine) Scope() engine.Scope {
+	return engine.Scope{
+		Endpoints: []string{"/v1/chat/completions", "/v1/completions"},
+		TextOnly:  true, Freely: true, TellsUsageWhenAsked: true,
+	}
+}
+
+// Launch says how to start a child for model.
+func (e *Engine) Launch(model models.Model) (engine.Spec, error) {
+	env, ok := runtime.Find(e.dataDir, runtime.MLX)
+	if !ok {
+		return engine.Spec{}, fmt.Errorf("launch %s: the Python environment is not there", model.Name)
+	}
+	path, err := script.Write(e.dataDir, scriptName, program)
+	if err != nil {
+		return engine.Spec{}, fmt.Errorf("launch %s: %w", model.Name, err)
+	}
+	key := rand.Text()
+	return engine.Spec{
+		Command: env.Python,
+		// -I: neither the environment nor the current folder adds to what is imported.
+		Args: []string{"-I", "-u", path, "--model", model.Path, "--alias", model.Name,
+			"--context", strconv.Itoa(model.Facts.ContextLength), "--parallel", strconv.Itoa(parallel)},
+		Env:     script.Environ(os.Environ()),
+		Stdin:   []byte(key + "\n"),
+		APIKey:  key,
+		Ready:   script.Ready,
+		Slots:   parallel,
+		Health:  "/v1/models",
+		LogLine: loggable,
+		Explain: explain,
+	}, nil
+}
