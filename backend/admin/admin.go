@@ -22,6 +22,7 @@ import (
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/live"
 	"mlxbar/backend/models"
+	"mlxbar/backend/nearby"
 	"mlxbar/backend/settings"
 )
 
@@ -72,8 +73,10 @@ type Config struct {
 	// Credentials has the keys that providers are asked with; Providers asks them.
 	Credentials Credentials
 	Providers   Providers
-	Requests    *activity.Requests
-	Live        *live.Hub
+	// Neighbours are other programs of this machine that are looked for when somebody asks.
+	Neighbours []nearby.Program
+	Requests   *activity.Requests
+	Live       *live.Hub
 	// Benchmarks are kept results; Jobs measures anew.
 	Benchmarks *archive.Archive
 	Jobs       Jobs
@@ -109,6 +112,7 @@ func Register(mux problem.Mux, c Config) *API {
 	a.registerSettings()
 	a.registerModels()
 	a.registerProviders()
+	a.registerNearby()
 	a.registerRoutes()
 	a.registerKeys()
 	a.registerAudit()

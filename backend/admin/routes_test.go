@@ -42,6 +42,7 @@ var routes = []struct {
 	{"the folders", "GET /api/models", "", "", 200, "", "", `"folders":[{"path":"/models","read_only":false,"problem":""}]`},
 	{"the engines", "GET /api/engines", "", "", 200, "", "", `"engines":[{"model":"loaded"`},
 	{"the providers, none", "GET /api/providers", "", "", 200, "", "", `{"providers":[]}`},
+	{"what runs nearby, nothing", "GET /api/providers/nearby", "", "", 200, "", "", `{"servers":[]}`},
 	{"a key for no provider", "PUT /api/providers/{name}/key", "nope", `{"key": "sk-guess"}`, 0, problem.NotFound, "", "no provider of this name"},
 	{"a provider's key that is empty", "PUT /api/providers/{name}/key", "nope", `{"key": ""}`, 0, problem.InvalidRequest, "body.key", "must not be empty"},
 	{"a provider's key with a line break", "PUT /api/providers/{name}/key", "nope", `{"key": "sk-guess\n"}`, 0, problem.InvalidRequest, "body.key", "without blanks or line breaks"},

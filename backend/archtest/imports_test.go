@@ -28,7 +28,7 @@ var mayImport = map[string]string{
 
 	// What the programs are made of
 	"server": "activity admin audit audit/export datadir engine engine/llamacpp engine/mlx engine/runtime frontend gateway gateway/problem gateway/requestid gateway/routing live memory models " +
-		"settings storage telemetry telemetry/instruments bench/archive bench/job access credentials loopback prices connect hub download",
+		"settings storage telemetry telemetry/instruments bench/archive bench/job access credentials loopback prices connect hub download nearby",
 	"desktop": "datadir gateway/problem",
 	"tray":    "desktop",
 
@@ -36,7 +36,7 @@ var mayImport = map[string]string{
 	"gateway": "access activity audit engine models settings gateway/anthropic gateway/convert gateway/httpconn gateway/openai gateway/openai/chat gateway/openai/responses " +
 		"gateway/problem gateway/requestid gateway/routing gateway/sse gateway/turn gateway/identity gateway/listing loopback prices",
 	"admin": "activity audit audit/export bench/archive bench/job bench/results engine live models settings gateway/problem gateway/requestid " +
-		"gateway/routing access credentials keychain loopback ledger prices connect hub download",
+		"gateway/routing access credentials keychain loopback ledger prices connect hub download nearby",
 
 	// What the edges use
 	"engine/llamacpp":       "engine engine/runtime engine/script models",
@@ -74,6 +74,7 @@ var mayImport = map[string]string{
 	"settings":              "loopback filewatch",
 	"memory":                "activity models settings",
 	"loopback":              "",
+	"nearby":                "",
 	"storage":               "",
 	"datadir":               "",
 	"frontend":              "",

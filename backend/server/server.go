@@ -30,6 +30,7 @@ import (
 	"mlxbar/backend/hub"
 	"mlxbar/backend/live"
 	"mlxbar/backend/models"
+	"mlxbar/backend/nearby"
 	"mlxbar/backend/prices"
 	"mlxbar/backend/settings"
 	"mlxbar/backend/storage"
@@ -162,7 +163,7 @@ func (s *Server) openHTTP(context.Context) error {
 	s.gateway.Register(mux)
 	s.admin = admin.Register(mux, admin.Config{
 		Token: s.token, Version: Version, Settings: s.settings, Recorder: s.recorder, Records: s.records, Prices: s.prices, Engines: s.runners(),
-		Library: s.models, Router: router, Keys: s.keys, Credentials: s.credentials, Providers: s.gateway, Requests: s.requests, Live: s.hub, Benchmarks: s.benchmarks, Jobs: s.jobs, Checker: s.checker(), Hub: s.hfHub, Downloads: s.downloads, Status: s.status, Shutdown: s.Shutdown, Logger: s.log,
+		Library: s.models, Router: router, Keys: s.keys, Credentials: s.credentials, Providers: s.gateway, Neighbours: nearby.Usual, Requests: s.requests, Live: s.hub, Benchmarks: s.benchmarks, Jobs: s.jobs, Checker: s.checker(), Hub: s.hfHub, Downloads: s.downloads, Status: s.status, Shutdown: s.Shutdown, Logger: s.log,
 	})
 	registerPages(mux)
 	if err := s.registerMetrics(mux); err != nil {

@@ -64,6 +64,22 @@ const chat = (model: string, headers: Record<string, string> = {}) =>
     body: JSON.stringify({ model, messages: [{ role: 'user', content: 'Hello' }], max_tokens: 4 }),
   });
 
+it('offers what runs on this machine, and adds it only when told to', async () => {
+  const { page } = stage;
+  const body = JSON.stringify({ servers: [{ name: 'Ollama', kind: 'openai', base_url: 'http://127.0.0.1:11434/v1', models: 2 }] });
+  await page.route('**/api/providers/nearby', (route) => route.fulfill({ contentType: 'application/json', body }));
+  await page.reload();
+  await providers().getByText('Ollama is running here, with 2 models.').waitFor();
+  expect(await violations(page)).toEqual([]);
+  expect((await stored()).providers).toEqual([scripted()]);
+  await button('Add Ollama, which is running here').click();
+  await providers().getByText('Ollama is running here').waitFor({ state: 'detached' });
+  await eventually(focused).toContain('ollama');
+  await saved();
+  expect((await stored()).providers).toEqual([scripted(), { name: 'ollama', kind: 'openai', base_url: 'http://127.0.0.1:11434/v1' }]);
+  await page.unroute('**/api/providers/nearby');
+});
+
 it('leads requests to a provider and by a route that were added here', async () => {
   const { page } = stage;
   await button('Add Other compatible server').click();

@@ -24,6 +24,7 @@ import type {
   Ledger,
   LocalModel,
   ModelList,
+  NearbyServer,
   NewKey,
   PriceList,
   ProviderState,
@@ -176,6 +177,9 @@ export const restoreKey = async (id: string): Promise<void> => void (await reque
 
 /** The providers that are saved, with the state of their keys. */
 export const getProviders = async (): Promise<ProviderState[]> => (await json<{ providers: ProviderState[] }>('/api/providers')).providers;
+
+/** Other programs that serve models on this machine, and that no saved provider leads to. */
+export const getNearby = async (): Promise<NearbyServer[]> => (await json<{ servers: NearbyServer[] }>('/api/providers/nearby')).servers;
 
 const provider = (name: string): string => `/api/providers/${encodeURIComponent(name)}`;
 

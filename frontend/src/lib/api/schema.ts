@@ -601,6 +601,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/providers/nearby": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Other programs that serve models on this machine
+         * @description Ollama and LM Studio are looked for at the ports that they usually have, now and only when this is asked. Those that a provider leads to already are left out. Nothing is added to the settings.
+         */
+        get: operations["getApiProvidersNearby"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/providers/{name}/key": {
         parameters: {
             query?: never;
@@ -1715,6 +1735,25 @@ export interface components {
         NamesOutputBody: {
             models: string[];
         };
+        NearbyOutputBody: {
+            servers: components["schemas"]["NearbyServer"][];
+        };
+        NearbyServer: {
+            /** @example http://127.0.0.1:11434/v1 */
+            base_url: string;
+            /**
+             * @description The protocol that it speaks, as a provider's kind.
+             * @enum {string}
+             */
+            kind: "openai";
+            /**
+             * Format: int64
+             * @description How many models it has.
+             */
+            models: number;
+            /** @example Ollama */
+            name: string;
+        };
         NewKey: {
             key: components["schemas"]["AccessKey"];
             /** @description The key itself: what clients send. It is not kept and cannot be told again. */
@@ -2102,6 +2141,15 @@ export interface components {
                      * @default 0
                      */
                     threads: number;
+                };
+                /** @description mlx-lm, for models in MLX's format. */
+                mlx?: {
+                    /**
+                     * @description auto, on or off. auto is on where MLX is made for, which is Macs with Apple silicon, and off elsewhere; on Linux it then runs on the processor, slowly. Its programs are fetched when the first of its models is used.
+                     * @default auto
+                     * @enum {string}
+                     */
+                    enabled: "auto" | "on" | "off";
                 };
                 /**
                  * @description How much of what the machine can give models may take together, in per cent (10 to 95). To make room, the model that was used least lately is unloaded once it has answered.
@@ -3821,6 +3869,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProvidersOutputBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    getApiProvidersNearby: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NearbyOutputBody"];
                 };
             };
             /** @description Error */

@@ -64,5 +64,6 @@ export type NewKey = Schemas['NewKey'];
 export type KeyRequest = Schemas['KeyRequest'];
 /** A provider as it is now: where its key is, and what of it is left alone. */
 export type ProviderState = Schemas['Provider'];
+export type NearbyServer = Schemas['NearbyServer'];
 export type ProviderTest = Schemas['ProviderTest'];
 export type KeyRemoval = Schemas['KeyRemoval'];

@@ -68,6 +68,16 @@ export const sections: readonly SectionSpec[] = [
       { path: 'engines.llamacpp.parallel', label: 'Parallel requests', kind: 'number', unit: 'at once' },
       { path: 'engines.llamacpp.threads', label: 'Threads', kind: 'number', unit: 'threads' },
       { path: 'engines.llamacpp.command', label: 'Own llama-server', kind: 'text', placeholder: '/opt/homebrew/bin/llama-server' },
+      {
+        path: 'engines.mlx.enabled',
+        label: 'MLX',
+        kind: 'choice',
+        options: [
+          { value: 'auto', label: 'On Macs with Apple silicon' },
+          { value: 'on', label: 'On' },
+          { value: 'off', label: 'Off' },
+        ],
+      },
       { path: 'downloads.parallel', label: 'Downloads', kind: 'number', unit: 'at once' },
       { path: 'downloads.max_kb_per_second', label: 'Download speed', kind: 'number', unit: 'kB/s', note: '0 is as fast as they come.' },
     ],

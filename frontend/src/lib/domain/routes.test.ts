@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
-  carried, changed, counted, elsewhere, fromPreset, leadsTo, leaves, matches, newRoute, nextTarget, presets, renamed, replaced, sameIn, shadow, summary, without,
+  carried, changed, counted, elsewhere, fromPreset, leadsTo, leaves, matches, newRoute, nextTarget, offered, presetOf, presets, renamed, replaced, sameIn, shadow, summary, without,
   type Provider, type Route,
 } from './routes';
 
@@ -25,6 +25,19 @@ describe('a provider', () => {
   it('of each preset stands on its own', () => {
     expect(new Set(presets.map((p) => p.provider.name)).size).toBe(presets.length);
     expect(presets.map((p) => p.label)).toEqual(['OpenAI', 'Anthropic', 'Ollama', 'LM Studio', 'vLLM', 'Other']);
+  });
+
+  it('that runs here is offered until another leads to it, under the name of its preset', () => {
+    const found = [
+      { name: 'Ollama', kind: 'openai', base_url: 'http://127.0.0.1:11434/v1' },
+      { name: 'LM Studio', kind: 'openai', base_url: 'http://127.0.0.1:1234/v1' },
+    ] as const;
+    expect(offered(found, [far]).map((f) => f.name)).toEqual(['Ollama', 'LM Studio']);
+    expect(offered(found, [far, near]).map((f) => f.name)).toEqual(['LM Studio']);
+    expect(offered(found, [{ ...near, base_url: 'http://localhost:1234/v1' }]).map((f) => f.name)).toEqual(['Ollama']);
+    expect(fromPreset(presetOf(found[1]), [])).toEqual({ name: 'lm-studio', kind: 'openai', base_url: 'http://127.0.0.1:1234/v1' });
+    expect(fromPreset(presetOf(found[0]), [{ ...far, name: 'ollama' }]).name).toBe('ollama-2');
+    expect(presetOf({ name: 'Some Server', kind: 'openai', base_url: 'http://127.0.0.1:5/v1' }).provider.name).toBe('some-server');
   });
 
   it('that is renamed takes the routes along that lead to it, and no others', () => {

@@ -52,6 +52,23 @@ export function fromPreset({ provider }: Preset, others: readonly Provider[]): P
   return { ...provider, name };
 }
 
+/** Another program that serves models on this machine. */
+export interface Found {
+  name: string;
+  kind: Provider['kind'];
+  base_url: string;
+}
+
+/** Those that no provider of the list leads to yet, as the list stands while somebody changes it. */
+export const offered = <T extends Found>(found: readonly T[], providers: readonly Provider[]): T[] =>
+  found.filter((f) => !providers.some((p) => p.base_url.replace('//localhost:', '//127.0.0.1:') === f.base_url));
+
+/** A preset that leads to what was found: under the name that it has among the presets. */
+export const presetOf = ({ name, kind, base_url }: Found): Preset => ({
+  label: name,
+  provider: { name: presets.find((p) => p.label === name)?.provider.name ?? name.toLowerCase().replaceAll(' ', '-'), kind, base_url },
+});
+
 /** An entry with some of its members changed; one that may be left out is, when it says nothing. */
 export function changed<T extends object>(entry: T, change: Partial<T>, optional: readonly (keyof T)[] = []): T {
   const next = { ...entry, ...change };
