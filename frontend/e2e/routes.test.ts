@@ -70,7 +70,7 @@ it('offers what runs on this machine, and adds it only when told to', async () =
   await page.route('**/api/providers/nearby', (route) => route.fulfill({ contentType: 'application/json', body }));
   await page.reload();
   await providers().getByText('Ollama is running here, with 2 models.').waitFor();
-  expect(await violations(page)).toEqual([]);
+  expect(await violations(page, 'nearby')).toEqual([]);
   expect((await stored()).providers).toEqual([scripted()]);
   await button('Add Ollama, which is running here').click();
   await providers().getByText('Ollama is running here').waitFor({ state: 'detached' });
