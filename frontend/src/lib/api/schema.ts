@@ -2142,6 +2142,11 @@ export interface components {
                      */
                     threads: number;
                 };
+                /**
+                 * @description How much of what the machine can give models may take together, in per cent (10 to 95). To make room, the model that was used least lately is unloaded once it has answered.
+                 * @default 75
+                 */
+                memory_percent: number;
                 /** @description mlx-lm, for models in MLX's format. */
                 mlx?: {
                     /**
@@ -2151,11 +2156,6 @@ export interface components {
                      */
                     enabled: "auto" | "on" | "off";
                 };
-                /**
-                 * @description How much of what the machine can give models may take together, in per cent (10 to 95). To make room, the model that was used least lately is unloaded once it has answered.
-                 * @default 75
-                 */
-                memory_percent: number;
                 /**
                  * @description Models to load when the server starts; others load on their first request.
                  * @default []
