@@ -11,7 +11,10 @@ import (
 )
 
 func (s *Server) mlx() engine.Engine {
-	return mlx.New(s.paths.Root, func() bool { return mlxOn(s.settings.Current()) })
+	return mlx.New(s.paths.Root, func(model string) mlx.Options {
+		set := s.settings.Current()
+		return mlx.Options{Off: !mlxOn(set), ContextSize: set.Tuned(model).ContextSize}
+	})
 }
 
 func mlxOn(set settings.Settings) bool { return set.Engines.MLX.Enabled.Or(mlx.Suits()) }

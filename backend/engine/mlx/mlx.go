@@ -32,15 +32,21 @@ var program []byte
 // Suits says whether this machine is one that MLX is made for.
 func Suits() bool { return goruntime.GOOS == "darwin" && goruntime.GOARCH == "arm64" }
 
+// Options say whether and how a model is run.
+type Options struct {
+	Off         bool // the engine is switched off
+	ContextSize int  // tokens of a prompt and its answer at most; 0 leaves it to the model
+}
+
 // Engine is engine.Engine for MLX folders.
 type Engine struct {
 	dataDir string
-	enabled func() bool
+	options func(model string) Options
 }
 
-// New makes the engine of a data folder. enabled is asked at each load.
-func New(dataDir string, enabled func() bool) *Engine {
-	return &Engine{dataDir: dataDir, enabled: enabled}
+// New makes the engine of a data folder. options is asked at each load.
+func New(dataDir string, options func(model string) Options) *Engine {
+	return &Engine{dataDir: dataDir, options: options}
 }
 
 // Name is "mlx".
@@ -51,7 +57,7 @@ const Off = "The engine mlx is off on this machine: set engines.mlx.enabled to o
 
 // Prepare makes the Python environment.
 func (e *Engine) Prepare(ctx context.Context, report func(string)) error {
-	if !e.enabled() {
+	if e.options("").Off {
 		return &runtime.Error{Problem: Off}
 	}
 	_, err := runtime.Ensure(ctx, e.dataDir, runtime.MLX, report)
@@ -76,12 +82,16 @@ func (e *Engine) Launch(model models.Model) (engine.Spec, error) {
 	if err != nil {
 		return engine.Spec{}, fmt.Errorf("launch %s: %w", model.Name, err)
 	}
+	holds := model.Facts.ContextLength
+	if wanted := e.options(model.Name).ContextSize; wanted > 0 && (holds == 0 || wanted < holds) {
+		holds = wanted
+	}
 	key := rand.Text()
 	return engine.Spec{
 		Command: env.Python,
 		// -I: neither the environment nor the current folder adds to what is imported.
 		Args: []string{"-I", "-u", path, "--model", model.Path, "--alias", model.Name,
-			"--context", strconv.Itoa(model.Facts.ContextLength), "--parallel", strconv.Itoa(parallel)},
+			"--context", strconv.Itoa(holds), "--parallel", strconv.Itoa(parallel)},
 		Env:     script.Environ(os.Environ()),
 		Stdin:   []byte(key + "\n"),
 		APIKey:  key,

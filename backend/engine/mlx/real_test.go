@@ -30,6 +30,8 @@ const loading = 4 * time.Minute
 // canary is a word that no log may hold.
 const canary = "zqcanary"
 
+func asIs(string) Options { return Options{} }
+
 // client keeps no connection, so that none outlives its test.
 var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: loading}
 
@@ -41,7 +43,7 @@ type rig struct {
 }
 
 // newRig makes a pool over the real engine, with a data folder of its own whose path has a space.
-func newRig(t *testing.T) *rig {
+func newRig(t *testing.T, options ...Options) *rig {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data folder")
 	if err := os.Rename(testkit.Prepared(t), dir); err != nil {
@@ -50,7 +52,7 @@ func newRig(t *testing.T) *rig {
 	r := &rig{t: t, dir: dir, model: testkit.AddMLX(t, filepath.Join(dir, "models"))}
 	r.Pool = engine.NewPool(engine.Config{
 		Library: models.NewLibrary(filepath.Join(dir, "models")),
-		Engines: map[models.Format]engine.Engine{models.MLX: New(dir, func() bool { return true })},
+		Engines: map[models.Format]engine.Engine{models.MLX: New(dir, func(string) Options { return append(options, Options{})[0] })},
 		LogDir:  filepath.Join(dir, "logs"), Logger: slog.New(slog.DiscardHandler),
 	})
 	t.Cleanup(func() {
@@ -122,7 +124,7 @@ const ask = `"temperature": 0, "messages": [{"role": "user", "content": "What is
 
 // One engine answers all of these, one after the other: what is wrong with a request must not end it for the next.
 func TestTheRealEngineAnswers(t *testing.T) {
-	r := newRig(t)
+	r := newRig(t, Options{ContextSize: 256})
 	lease := r.acquire()
 	pid := r.States()[0].PID
 	for _, c := range []struct {
@@ -134,6 +136,7 @@ func TestTheRealEngineAnswers(t *testing.T) {
 		{"a chat", "/v1/chat/completions", `{"max_tokens": 8, ` + ask + `}`, nil, 200, "choices.0.message.content", "Paris"},
 		{"its count of tokens, in part from the cache", "/v1/chat/completions", `{"max_tokens": 2, ` + ask + `}`, nil, 200, "usage.prompt_tokens_details.cached_tokens", ""},
 		{"with members that are null", "/v1/chat/completions", `{"max_tokens": 1, "temperature": null, "stop": null, "seed": null, ` + ask[len(`"temperature": 0, `):] + `}`, nil, 200, "usage.completion_tokens", "1"},
+		{"an answer that ends with the context", "/v1/chat/completions", `{"max_tokens": 4000, "ignore_eos": true, "messages": [{"role": "user", "content": "` + strings.Repeat("a ", 150) + `"}]}`, nil, 200, "usage.total_tokens", "256"},
 		{"an end that is not to be", "/v1/chat/completions", `{"max_tokens": 12, "ignore_eos": true, ` + ask + `}`, nil, 200, "usage.completion_tokens", "12"},
 		{"a text", "/v1/completions", `{"prompt":"Once upon a","max_tokens":3,"temperature":0}`, nil, 200, "choices.0.text", "time"},
 		{"another model's name", "/v1/completions", `{"model":"someone/else","prompt":"Once","max_tokens":1}`, nil, 200, "model", r.model},
@@ -155,7 +158,7 @@ func TestTheRealEngineAnswers(t *testing.T) {
 		{"an empty prompt", "/v1/completions", `{"prompt": ""}`, nil, 400, "error.param", "prompt"},
 		{"a prompt of numbers", "/v1/completions", `{"prompt": [1, 2]}`, nil, 400, "error.param", "prompt"},
 		{"a picture from elsewhere", "/v1/chat/completions", `{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://127.0.0.1:9/` + canary + `"}}]}]}`, nil, 400, "error.message", "not fetched"},
-		{"a prompt that is too long", "/v1/completions", `{"prompt": "` + strings.Repeat(canary+" ", 4000) + `"}`, nil, 400, "error.type", "exceed_context_size_error"},
+		{"a prompt that is too long", "/v1/completions", `{"prompt": "` + strings.Repeat(canary+" ", 200) + `"}`, nil, 400, "error.type", "exceed_context_size_error"},
 		{"a path that says something", "/v1/" + canary, `{}`, nil, 404, "error.message", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -326,7 +329,7 @@ func TestWhatTheRealEngineCannotLoadIsExplained(t *testing.T) {
 // A parent that is gone is seen at once, also while the engine loads.
 func TestTheRealEngineEndsWithItsStdinWhileItLoads(t *testing.T) {
 	r := newRig(t)
-	spec, err := New(r.dir, func() bool { return true }).Launch(models.Model{Name: "m", Path: filepath.Join(r.dir, "models", r.model)})
+	spec, err := New(r.dir, asIs).Launch(models.Model{Name: "m", Path: filepath.Join(r.dir, "models", r.model)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -341,7 +344,7 @@ func TestTheRealEngineEndsWithItsStdinWhileItLoads(t *testing.T) {
 
 func TestEachLaunchHasItsKey(t *testing.T) {
 	r := newRig(t)
-	e := New(r.dir, func() bool { return true })
+	e := New(r.dir, asIs)
 	if err := e.Prepare(t.Context(), nil); err != nil || e.Name() != Name {
 		t.Fatal(e.Name(), err)
 	}
@@ -360,15 +363,29 @@ func TestEachLaunchHasItsKey(t *testing.T) {
 	if strings.Contains(strings.Join(append(first.Args, first.Env...), " "), first.APIKey) {
 		t.Error("the key is in the arguments or the environment")
 	}
-	if _, err := New(t.TempDir(), func() bool { return true }).Launch(model); err == nil {
+	if _, err := New(t.TempDir(), asIs).Launch(model); err == nil {
 		t.Error("a child is launched without an environment")
+	}
+}
+
+// What is set bounds prompt and answer together, as far as the model goes.
+func TestTheContextIsTheOneThatIsSet(t *testing.T) {
+	r := newRig(t)
+	for wanted, want := range map[int]string{0: "8192", 512: "512", 1 << 20: "8192"} {
+		spec, err := New(r.dir, func(string) Options { return Options{ContextSize: wanted} }).Launch(models.Model{Name: "m", Path: "/m", Facts: models.Facts{ContextLength: 8192}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(spec.Args, " "); !strings.Contains(got, "--context "+want+" ") {
+			t.Errorf("%d gives %s", wanted, got)
+		}
 	}
 }
 
 // Off, nothing is installed, and who asks for a model reads how to switch it on.
 func TestAnEngineThatIsOffSaysSo(t *testing.T) {
 	dir := t.TempDir()
-	err := New(dir, func() bool { return false }).Prepare(t.Context(), nil)
+	err := New(dir, func(string) Options { return Options{Off: true} }).Prepare(t.Context(), nil)
 	if err == nil || !strings.Contains(err.Error(), "engines.mlx.enabled") {
 		t.Errorf("it says %v", err)
 	}

@@ -147,6 +147,8 @@ class Generator(server.ResponseGenerator):
             raise ValueError("an empty prompt")
         if options.context and tokens >= options.context:
             raise TooLong(tokens)
+        if options.context:
+            args.max_tokens = min(args.max_tokens, options.context - tokens)
         return made
 
     def generate(self, request, args, progress_callback=None):
