@@ -10,6 +10,7 @@ import (
 	"path"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -44,6 +45,12 @@ type Library interface {
 	Contents() (models.Contents, error)
 }
 
+// Trash takes models out of the models folder.
+type Trash interface {
+	Remove(name string, broken bool, now time.Time) (until time.Time, err error)
+	Restore(name string, now time.Time) error
+}
+
 // Settings holds the settings and takes changes to them.
 type Settings interface {
 	Current() settings.Settings
@@ -68,6 +75,7 @@ type Config struct {
 	Prices   Prices
 	Engines  Engines
 	Library  Library
+	Trash    Trash
 	Router   Router
 	Keys     Keys
 	// Credentials has the keys that providers are asked with; Providers asks them.

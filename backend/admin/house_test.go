@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -121,6 +122,26 @@ func (l library) Contents() (models.Contents, error) {
 	}, err
 }
 
+// trash has one model of its own, and one that is broken.
+type trash struct{}
+
+func (trash) Remove(name string, broken bool, now time.Time) (time.Time, error) {
+	switch {
+	case name == "loaded" && !broken, name == "cut" && broken:
+		return now.Add(models.UndoTime), nil
+	case name == "idle":
+		return time.Time{}, models.ErrElsewhere
+	}
+	return time.Time{}, models.ErrUnknown
+}
+
+func (trash) Restore(name string, _ time.Time) error {
+	if name != "loaded" {
+		return models.ErrNothingToRestore
+	}
+	return nil
+}
+
 // newHouse serves the API; change may replace a part of it.
 func newHouse(t *testing.T, change ...func(*admin.Config)) *house {
 	t.Helper()
@@ -162,7 +183,7 @@ func newHouse(t *testing.T, change ...func(*admin.Config)) *house {
 	}
 	way := gateway.New(gateway.Config{Settings: set.Current, Credentials: kept, Version: "test"})
 	config := admin.Config{
-		Token: token, Version: "test", Settings: set, Recorder: h.recorder, Records: audit.NewStore(h.db), Engines: engines{}, Library: library{},
+		Token: token, Version: "test", Settings: set, Recorder: h.recorder, Records: audit.NewStore(h.db), Engines: engines{}, Library: library{}, Trash: trash{},
 		Benchmarks: archive.New(h.db), Jobs: h.jobs, Checker: checker{}, Hub: client, Downloads: downloads, Prices: prices.Open(filepath.Join(dir, "prices.json"), nil),
 		Router: routing.NewRouter(), Keys: keys, Credentials: kept, Providers: way, Requests: h.running, Live: h.live, Logger: log, Shutdown: func() { h.shutdowns.Add(1) },
 		Status: func() admin.Status {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -70,6 +71,18 @@ type modelInput struct {
 	Name string `path:"name" doc:"A model's name." example:"smollm2-135m-instruct"`
 }
 
+type removeModelInput struct {
+	Name   string `path:"name" doc:"A model's name." example:"smollm2-135m-instruct"`
+	Broken bool   `query:"broken" doc:"What is broken under that name is meant, and no whole model."`
+}
+
+// RemovedModel is what DELETE /api/models/{name} did.
+type RemovedModel struct {
+	UndoUntil time.Time `json:"undo_until" doc:"Until then it can be had back, unless the server ends."`
+}
+
+type removedModelOutput struct{ Body RemovedModel }
+
 func (a *API) registerModels() {
 	huma.Register(a.huma, get("/api/models", "Models on this machine"), a.listModels)
 	huma.Register(a.huma, get("/api/engines", "Engines and the models that they run"), func(context.Context, *struct{}) (*enginesOutput, error) {
@@ -80,9 +93,37 @@ func (a *API) registerModels() {
 	huma.Register(a.huma, post("/api/models/{name}/load", "Load a model ahead of its first request", http.StatusAccepted), func(_ context.Context, in *modelInput) (*struct{}, error) {
 		return nil, engineProblem(a.Engines.Load(in.Name), in.Name)
 	})
+	remove := change(http.MethodDelete, "/api/models/{name}", "Remove a model's files, after it is unloaded")
+	remove.DefaultStatus = http.StatusOK
+	remove.Description = "Only what lies in the models folder. For ten seconds POST /api/models/{name}/undelete brings it back, unless the server ends."
+	huma.Register(a.huma, remove, a.removeModel)
+	huma.Register(a.huma, post("/api/models/{name}/undelete", "Have a removed model back", http.StatusNoContent), func(_ context.Context, in *modelInput) (*struct{}, error) {
+		return nil, trashProblem(a.Trash.Restore(in.Name, time.Now()), in.Name)
+	})
 	huma.Register(a.huma, post("/api/models/{name}/unload", "Unload a model after the requests that it answers", http.StatusNoContent), func(ctx context.Context, in *modelInput) (*struct{}, error) {
 		return nil, engineProblem(a.Engines.Unload(ctx, in.Name), in.Name)
 	})
+}
+
+func (a *API) removeModel(ctx context.Context, in *removeModelInput) (*removedModelOutput, error) {
+	if !in.Broken {
+		// One that is only offered, or that no engine runs, is not loaded either: what is wrong the trash says.
+		if err := a.Engines.Unload(ctx, in.Name); err != nil && !errors.Is(err, engine.ErrUnknownModel) {
+			return nil, engineProblem(err, in.Name)
+		}
+	}
+	until, err := a.Trash.Remove(in.Name, in.Broken, time.Now())
+	return &removedModelOutput{RemovedModel{until}}, trashProblem(err, in.Name)
+}
+
+func trashProblem(err error, name string) error {
+	switch {
+	case errors.Is(err, models.ErrUnknown):
+		return problem.Newf(problem.ModelNotFound, "There is no model %q on this machine's disk.", name).Because(err)
+	case errors.Is(err, models.ErrNothingToRestore), errors.Is(err, models.ErrElsewhere), errors.Is(err, models.ErrAmbiguous), errors.Is(err, models.ErrTaken):
+		return problem.New(problem.Conflict, upper(err.Error())).Because(err)
+	}
+	return err
 }
 
 func (a *API) listModels(context.Context, *struct{}) (*modelsOutput, error) {

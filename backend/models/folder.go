@@ -46,6 +46,9 @@ func (c candidate) title() string {
 	return c.name
 }
 
+// path is where the model is, or would be.
+func (c candidate) path() string { return filepath.Join(c.dir, c.file) }
+
 // walk is one look at the disk.
 type walk struct {
 	library    *Library

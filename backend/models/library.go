@@ -51,6 +51,7 @@ var ErrUnknown = errors.New("no such model")
 type BrokenError struct {
 	Name     string // the name that it would have as a model
 	File     string // its base name
+	Path     string // as a model's
 	Folder   string // the library's folder that it lies in
 	Problem  string // the end of a sentence that begins with the file: "it is cut off"
 	Arriving bool   // it was written to a moment ago: it may become whole by itself
@@ -196,7 +197,7 @@ func (l *Library) model(w *walk, c candidate) (candidate, Model, error) {
 	if err == nil || errors.Is(err, os.ErrNotExist) || errors.Is(err, errHelper) {
 		return c, m, err
 	}
-	b := &BrokenError{Name: m.Name, File: c.title(), Folder: c.folder, Problem: problemOf(err)}
+	b := &BrokenError{Name: m.Name, File: c.title(), Path: c.path(), Folder: c.folder, Problem: problemOf(err)}
 	if age := time.Since(latest); errors.Is(err, errPending) || age >= 0 && age < quiet {
 		b.Arriving, b.Problem = true, "it is still being written, and so far "+b.Problem
 	}

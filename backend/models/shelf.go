@@ -54,7 +54,7 @@ func (s *shelf) put(c candidate, m Model, err error) {
 		if first.candidate.dir == c.dir {
 			reason = "another file has the same name but for its case"
 		}
-		s.broken = append(s.broken, &BrokenError{Name: m.Name, File: c.title(), Folder: c.folder, Problem: reason})
+		s.broken = append(s.broken, &BrokenError{Name: m.Name, File: c.title(), Path: c.path(), Folder: c.folder, Problem: reason})
 		return
 	}
 	s.taken[m.Name] = held{len(s.models), c}

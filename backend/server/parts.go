@@ -157,6 +157,8 @@ func (s *Server) retain(ctx context.Context) {
 
 func (s *Server) openEngines(context.Context) error {
 	s.library = models.NewLibrary(s.paths.Models, func() []string { return s.settings.Current().Models.Folders })
+	s.trash = models.NewTrash(s.library)
+	s.onClose(background(func(ctx context.Context) { s.trash.Run(ctx, s.log) }))
 	source := runtime.Starter{DataDir: s.paths.Root}
 	s.models = models.NewCatalog(s.library, source)
 	s.pool = engine.NewPool(engine.Config{

@@ -7,9 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
-	"regexp"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -40,11 +37,11 @@ func removeModel(c *cobra.Command, paths datadir.Paths, name string) error {
 	var broken *models.BrokenError
 	switch {
 	case errors.As(err, &broken):
-		m.Name, m.Path = broken.Name, filepath.Join(paths.Models, broken.File)
+		m.Name, m.Path = broken.Name, broken.Path
 	case err != nil:
 		return err
 	}
-	files, err := filesOf(paths.Models, m.Path)
+	files, err := models.FilesOf(paths.Models, m.Path)
 	if err != nil {
 		return err
 	}
@@ -64,33 +61,6 @@ func removeModel(c *cobra.Command, paths datadir.Paths, name string) error {
 	}
 	fmt.Fprintf(c.OutOrStdout(), "%s is removed (%s).\n", m.Name, sizeOf(freed))
 	return nil
-}
-
-var partName = regexp.MustCompile(`^(.+)-\d{5}-of-(\d{5})(\.[^.]+)$`)
-
-// filesOf gives the model's file, with all parts of one that is split. What lies outside of the models folder is not
-// mlxbar's to remove.
-func filesOf(folder, first string) ([]string, error) {
-	rel, err := filepath.Rel(folder, first)
-	if err != nil || !filepath.IsLocal(rel) || rel == "." {
-		return nil, errors.New("the model does not lie in mlxbar's models folder; remove it where it is")
-	}
-	m := partName.FindStringSubmatch(first)
-	if m == nil {
-		return []string{first}, nil
-	}
-	entries, err := os.ReadDir(filepath.Dir(first))
-	if err != nil {
-		return nil, err
-	}
-	files := []string{}
-	for _, e := range entries {
-		name := filepath.Join(filepath.Dir(first), e.Name())
-		if p := partName.FindStringSubmatch(name); p != nil && p[1] == m[1] && p[2] == m[2] && strings.EqualFold(p[3], m[3]) {
-			files = append(files, name)
-		}
-	}
-	return files, nil
 }
 
 // unload has a running server let go of a model.
