@@ -23,6 +23,7 @@ var mayImport = map[string]string{
 		"storage telemetry keychain cpuprofile access credentials ledger connect activity hub download",
 	"cmd/mlx-benchmark": "interrupt bench/cli bench/machine telemetry",
 	"cmd/fakeupstream":  "testkit/upstream",
+	"cmd/fakehub":       "testkit/hub",
 	"cmd/gateway-bench": "activity audit bench bench/machine datadir engine engine/llamacpp gateway gateway/problem " +
 		"models settings storage testkit/records bench/results cpuprofile credentials",
 
@@ -120,7 +121,7 @@ var (
 
 	// testOnly packages are imported by tests, and by these programs.
 	testOnly      = []string{"testkit", "testkit/canary", "testkit/collector", "testkit/hub", "testkit/records", "testkit/secrets", "testkit/session", "testkit/upstream"}
-	testOnlyFront = []string{"testkit", "testkit/canary", "testkit/hub", "testkit/secrets", "testkit/session", "cmd/fakeupstream", "cmd/gateway-bench"}
+	testOnlyFront = []string{"testkit", "testkit/canary", "testkit/hub", "testkit/secrets", "testkit/session", "cmd/fakeupstream", "cmd/fakehub", "cmd/gateway-bench"}
 )
 
 // short gives a package's name as the tables write it.

@@ -39,7 +39,7 @@ func TestAFileIsFoundListedAndReadFromAnyPlace(t *testing.T) {
 	s.Add("maker/Other-MLX", "model.safetensors", content)
 	c := client(t, s.URL, "")
 	found, err := c.Search(t.Context(), "small", hub.GGUF, 10)
-	if err != nil || len(found) != 1 || found[0].Repo != "maker/Small-GGUF" || found[0].Downloads != 7 || found[0].Gated || found[0].Updated.Year() != 2026 {
+	if err != nil || len(found) != 1 || found[0].Repo != "maker/Small-GGUF" || found[0].Downloads != 7 || found[0].License != "apache-2.0" || found[0].Gated || found[0].Updated.Year() != 2026 {
 		t.Fatalf("%+v, %v", found, err)
 	}
 	repo, err := c.Repo(t.Context(), "maker/Small-GGUF", "")

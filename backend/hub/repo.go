@@ -7,6 +7,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -21,7 +22,11 @@ type Found struct {
 	Likes     int64     `json:"likes"`
 	Updated   time.Time `json:"updated"`
 	Gated     bool      `json:"gated" doc:"Its makers let in who has accepted their terms."`
+	License   string    `json:"license" doc:"As its tags say; empty when they do not."`
 }
+
+// licenseTag begins the tag that names a model's licence.
+const licenseTag = "license:"
 
 // Formats of weights, as the Hub tags them.
 const (
@@ -33,7 +38,7 @@ const (
 // Nothing but the query and the format is sent.
 func (c *Client) Search(ctx context.Context, query, format string, limit int) ([]Found, error) {
 	q := url.Values{"filter": {format}, "limit": {fmt.Sprint(limit)}, "sort": {"downloads"}, "direction": {"-1"},
-		"expand": {"downloads", "likes", "lastModified", "gated"}}
+		"expand": {"downloads", "likes", "lastModified", "gated", "tags"}}
 	if query != "" {
 		q.Set("search", query)
 	}
@@ -43,6 +48,7 @@ func (c *Client) Search(ctx context.Context, query, format string, limit int) ([
 		Likes        int64     `json:"likes"`
 		LastModified time.Time `json:"lastModified"`
 		Gated        any       `json:"gated"` // false, "auto" or "manual"
+		Tags         []string  `json:"tags"`
 	}
 	if err := c.ask(ctx, "/api/models", q.Encode(), &answer); err != nil {
 		return nil, err
@@ -50,7 +56,11 @@ func (c *Client) Search(ctx context.Context, query, format string, limit int) ([
 	found := []Found{}
 	for _, a := range answer {
 		if CheckRepo(a.ID) == nil { // else nothing that could be asked for
-			found = append(found, Found{Repo: a.ID, Downloads: a.Downloads, Likes: a.Likes, Updated: a.LastModified, Gated: gated(a.Gated)})
+			f := Found{Repo: a.ID, Downloads: a.Downloads, Likes: a.Likes, Updated: a.LastModified, Gated: gated(a.Gated)}
+			if i := slices.IndexFunc(a.Tags, func(tag string) bool { return strings.HasPrefix(tag, licenseTag) }); i >= 0 {
+				f.License = strings.TrimPrefix(a.Tags[i], licenseTag)
+			}
+			found = append(found, f)
 		}
 	}
 	return found, nil

@@ -50,6 +50,7 @@ build_window() {
 }
 build_test_tools() {
 	go_build "$BIN/fakeupstream" ./backend/cmd/fakeupstream
+	go_build "$BIN/fakehub" ./backend/cmd/fakehub
 	go_build "$BIN/gateway-bench" ./backend/cmd/gateway-bench
 }
 
@@ -66,4 +67,4 @@ compile() {
 }
 compile_core() { compile core "$BIN/mlxbar and $BIN/mlx-benchmark"; }
 compile_window() { compile window "$BIN/mlxbar-app and $BIN/mlxbar-tray"; }
-compile_test_tools() { compile test_tools "$BIN/fakeupstream and $BIN/gateway-bench"; }
+compile_test_tools() { compile test_tools "$BIN/fakeupstream and $BIN/fakehub and $BIN/gateway-bench"; }

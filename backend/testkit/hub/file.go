@@ -25,7 +25,7 @@ func (s *Server) resolve(w http.ResponseWriter, r *http.Request, repo, file stri
 		return
 	}
 	s.mu.Lock()
-	content, there := s.repos[repo][file]
+	held, there := s.repos[repo][file]
 	small := s.small[repo+"/"+file]
 	s.mu.Unlock()
 	if !there {
@@ -40,15 +40,15 @@ func (s *Server) resolve(w http.ResponseWriter, r *http.Request, repo, file stri
 	w.Header().Set("X-Repo-Commit", Commit)
 	if small {
 		w.Header().Set("ETag", `"small"`)
-		s.send(w, r, content, f)
+		s.send(w, r, held.content, f)
 		return
 	}
-	said := hash(content)
+	said := held.contents
 	if f.SayHash != "" {
 		said = f.SayHash
 	}
 	w.Header().Set("X-Linked-Etag", `"`+said+`"`)
-	w.Header().Set("X-Linked-Size", strconv.Itoa(len(content)))
+	w.Header().Set("X-Linked-Size", strconv.FormatInt(held.size, 10))
 	w.Header().Set("ETag", `"`+said+`"`)
 	to := f.Redirect
 	if to == "" {
@@ -71,7 +71,7 @@ func (s *Server) cdn(w http.ResponseWriter, r *http.Request) {
 	s.note(r, true)
 	repo, err := url.PathUnescape(r.URL.EscapedPath()[1:])
 	s.mu.Lock()
-	content, there := s.repos[repo][r.FormValue("file")]
+	held, there := s.repos[repo][r.FormValue("file")]
 	s.mu.Unlock()
 	if err != nil || !there || r.FormValue("Signature") != "canary-signature" {
 		http.Error(w, "forbidden", http.StatusForbidden)
@@ -82,7 +82,7 @@ func (s *Server) cdn(w http.ResponseWriter, r *http.Request) {
 		refuse(w, Fault{Status: f.CDNStatus})
 		return
 	}
-	s.send(w, r, content, f)
+	s.send(w, r, held.content, f)
 }
 
 // send sends a file, or the range of it that was asked for, with a fault.

@@ -34,7 +34,7 @@ type Fault struct {
 	SayHash    string        // the X-Linked-Etag that is sent
 	Redirect   string        // where to instead of the other host
 	Pause      time.Duration // between blocks of 1 KiB
-	Hold       chan struct{} // after the first KiB, until it is closed
+	Hold       chan struct{} `json:"-"` // after the first KiB, until it is closed
 }
 
 // Request is one that was seen.
@@ -49,8 +49,10 @@ type Server struct {
 	URL    string
 	CDNURL string
 
+	close func()
+
 	mu       sync.Mutex
-	repos    map[string]map[string][]byte
+	repos    map[string]map[string]*file
 	small    map[string]bool // files that are not in large-file storage
 	gated    map[string]bool
 	faults   map[string][]Fault // by file
@@ -59,30 +61,58 @@ type Server struct {
 	api      Fault  // of every question to the API
 }
 
+// file is one in a repository. A large one is hashed once.
+type file struct {
+	content       []byte
+	size          int64 // as the API tells it
+	git, contents string
+}
+
 // New starts a server that ends with the test.
 func New(t testing.TB) *Server {
 	t.Helper()
-	s := &Server{repos: map[string]map[string][]byte{}, small: map[string]bool{}, gated: map[string]bool{}, faults: map[string][]Fault{}}
+	s := Start()
+	t.Cleanup(s.Close)
+	return s
+}
+
+// Start starts a server.
+func Start() *Server {
+	s := &Server{repos: map[string]map[string]*file{}, small: map[string]bool{}, gated: map[string]bool{}, faults: map[string][]Fault{}}
 	hub, cdn := httptest.NewServer(http.HandlerFunc(s.hub)), httptest.NewServer(http.HandlerFunc(s.cdn))
 	// The same machine under another name, so that it is another host in every sense.
 	s.URL, s.CDNURL = hub.URL, strings.Replace(cdn.URL, "127.0.0.1", "localhost", 1)
-	t.Cleanup(func() {
+	s.close = func() {
 		for _, server := range []*httptest.Server{hub, cdn} {
 			server.CloseClientConnections()
 			server.Close()
 		}
-	})
+	}
 	return s
 }
 
+// Close breaks every connection and ends the server.
+func (s *Server) Close() { s.close() }
+
 // Add puts a file in large-file storage into a repository.
-func (s *Server) Add(repo, file string, content []byte) {
+func (s *Server) Add(repo, name string, content []byte) {
+	git := sha1.New()
+	fmt.Fprintf(git, "blob %d\x00", len(content))
+	git.Write(content)
+	f := &file{content, int64(len(content)), hex.EncodeToString(git.Sum(nil)), hash(content)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.repos[repo] == nil {
-		s.repos[repo] = map[string][]byte{}
+		s.repos[repo] = map[string]*file{}
 	}
-	s.repos[repo][file] = content
+	s.repos[repo][name] = f
+}
+
+// Claim has the API tell another size of a file than it has.
+func (s *Server) Claim(repo, name string, size int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.repos[repo][name].size = size
 }
 
 // AddSmall puts a file into a repository that git holds itself.
@@ -177,15 +207,19 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		if strings.Contains(strings.ToLower(name), strings.ToLower(r.FormValue("search"))) && r.FormValue("filter") == format {
-			gated := any(false)
-			if s.gated[name] {
-				gated = "manual"
-			}
-			found = append(found, map[string]any{"id": name, "downloads": 7, "likes": 3, "lastModified": "2026-01-02T03:04:05.000Z", "gated": gated})
+			found = append(found, map[string]any{"id": name, "downloads": 7, "likes": 3, "lastModified": "2026-01-02T03:04:05.000Z", "gated": s.gating(name), "tags": []string{format, "license:apache-2.0"}})
 		}
 	}
 	slices.SortFunc(found, func(a, b map[string]any) int { return strings.Compare(a["id"].(string), b["id"].(string)) })
 	json.NewEncoder(w).Encode(found)
+}
+
+// gating is how the API says whether a repository is gated, with the lock held.
+func (s *Server) gating(repo string) any {
+	if s.gated[repo] {
+		return "manual"
+	}
+	return false
 }
 
 // allowed answers for a repository that r may not see.
@@ -218,18 +252,17 @@ func (s *Server) describe(w http.ResponseWriter, r *http.Request, repo, revision
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	siblings := []map[string]any{}
-	for file, content := range s.repos[repo] {
-		git := sha1.Sum([]byte(fmt.Sprintf("blob %d\x00%s", len(content), content)))
-		entry := map[string]any{"rfilename": file, "size": len(content), "blobId": hex.EncodeToString(git[:])}
-		if !s.small[repo+"/"+file] {
-			entry["lfs"] = map[string]any{"sha256": hash(content), "size": len(content), "pointerSize": 135}
+	for name, f := range s.repos[repo] {
+		entry := map[string]any{"rfilename": name, "size": f.size, "blobId": f.git}
+		if !s.small[repo+"/"+name] {
+			entry["lfs"] = map[string]any{"sha256": f.contents, "size": f.size, "pointerSize": 135}
 		}
 		siblings = append(siblings, entry)
 	}
 	slices.SortFunc(siblings, func(a, b map[string]any) int {
 		return strings.Compare(a["rfilename"].(string), b["rfilename"].(string))
 	})
-	json.NewEncoder(w).Encode(map[string]any{"id": repo, "sha": Commit, "gated": false, "cardData": map[string]any{"license": "apache-2.0"}, "siblings": siblings})
+	json.NewEncoder(w).Encode(map[string]any{"id": repo, "sha": Commit, "gated": s.gating(repo), "cardData": map[string]any{"license": "apache-2.0"}, "siblings": siblings})
 }
 
 func hash(content []byte) string {
