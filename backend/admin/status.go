@@ -28,6 +28,8 @@ type Status struct {
 	Memory    engine.Memory   `json:"memory" doc:"What models take of the machine."`
 	InFlight  int64           `json:"in_flight" doc:"Inference requests being served."`
 	DataDir   string          `json:"data_dir"`
+	// Downloading is there for who shows no more than that of them.
+	Downloading int `json:"downloading" doc:"Downloads of models that are under way."`
 }
 
 // Health says whether a part is well, and if not, what a person should know.

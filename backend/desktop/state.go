@@ -26,10 +26,12 @@ type State struct {
 	Phase  Phase  `json:"phase"`
 	Detail string `json:"detail"`
 	Server Server `json:"server"` // the zero value when none is known
+	// Downloading is how many models are being downloaded.
+	Downloading int `json:"downloading"`
 }
 
 func (s State) same(other State) bool {
-	return s.Phase == other.Phase && s.Detail == other.Detail &&
+	return s.Phase == other.Phase && s.Detail == other.Detail && s.Downloading == other.Downloading &&
 		s.Server.PID == other.Server.PID && s.Server.URL == other.Server.URL
 }
 
@@ -72,13 +74,14 @@ type told struct {
 // fromStatus reads as much of the body of /api/status as matters here.
 func fromStatus(s Server, raw []byte) told {
 	var status struct {
-		State string `json:"state"`
-		Addr  string `json:"addr"`
+		State       string `json:"state"`
+		Addr        string `json:"addr"`
+		Downloading int    `json:"downloading"`
 	}
 	if err := json.Unmarshal(raw, &status); err != nil {
 		return told{State: State{Phase: Failed, Detail: fmt.Sprintf("The server at %s gave an answer that is not mlxbar's.", s.Addr)}}
 	}
-	now := told{State: State{Phase: Running, Server: s}, moved: status.Addr != "" && status.Addr != s.Addr}
+	now := told{State: State{Phase: Running, Server: s, Downloading: status.Downloading}, moved: status.Addr != "" && status.Addr != s.Addr}
 	if status.State == "draining" {
 		now.Phase = Stopping
 	}

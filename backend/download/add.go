@@ -117,7 +117,7 @@ func (m *Manager) room(s *state, here int64) error {
 	need := s.total() - here + spare
 	m.mu.Lock()
 	for _, j := range m.jobs {
-		if j.state.ID != s.ID && !j.state.Status.resting() {
+		if j.state.ID != s.ID && !j.state.Status.Resting() {
 			need += j.state.total() - j.done
 		}
 	}

@@ -27,8 +27,8 @@ const (
 	Cancelled   Status = "cancelled"
 )
 
-// resting says whether nothing happens by itself.
-func (s Status) resting() bool { return s == Paused || s == Failed || s == Done || s == Cancelled }
+// Resting says whether nothing happens by itself.
+func (s Status) Resting() bool { return s == Paused || s == Failed || s == Done || s == Cancelled }
 
 // Job is a download as others see it.
 type Job struct {

@@ -162,7 +162,7 @@ func (m *Manager) take(dir string) (*job, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	if !s.Status.resting() {
+	if !s.Status.Resting() {
 		s.Status = Queued
 	}
 	return &job{dir: dir, state: *s, done: s.here(dir), lock: lock}, nil
@@ -205,7 +205,7 @@ func (m *Manager) SetLimits(l Limits) {
 	m.setRate()
 	if l.Refused != nil {
 		for _, j := range m.jobs {
-			if !j.state.Status.resting() {
+			if !j.state.Status.Resting() {
 				m.hold(j, l.Refused.Error())
 			}
 		}
@@ -245,7 +245,7 @@ func (m *Manager) Resume(id string) (Job, error) {
 		case j.state.Status == Waiting:
 			m.halt(j)
 		}
-		if j.state.Status == Waiting || j.state.Status.resting() {
+		if j.state.Status == Waiting || j.state.Status.Resting() {
 			m.set(j, Queued, "")
 		}
 		m.schedule()

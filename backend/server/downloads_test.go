@@ -43,6 +43,9 @@ func TestADownloadOutlivesItsServer(t *testing.T) {
 	h.start()
 	h.text(h.request("POST", "/api/downloads", `{"repo": "maker/Small-GGUF"}`), http.StatusAccepted)
 	eventually(t, "bytes come", func() bool { return h.downloads()[0].DoneBytes > 0 })
+	if status := h.text(h.request("GET", "/api/status", ""), 200); !strings.Contains(status, `"downloading":1`) {
+		t.Errorf("the status says %s", status)
+	}
 	h.stop()
 	if err := h.wait(); err != nil {
 		t.Fatal(err)
@@ -53,6 +56,9 @@ func TestADownloadOutlivesItsServer(t *testing.T) {
 	h.text(h.request("PATCH", "/api/settings", `{"local_only": true}`), 200)
 	if j := h.downloads()[0]; j.Status != download.Paused || !strings.Contains(j.Problem, "local_only") {
 		t.Errorf("with local_only it is %+v", j)
+	}
+	if status := h.text(h.request("GET", "/api/status", ""), 200); !strings.Contains(status, `"downloading":0`) {
+		t.Errorf("with local_only the status says %s", status)
 	}
 	asked := len(far.Requests())
 	h.problem(h.request("POST", "/api/downloads", `{"repo": "maker/Small-GGUF"}`), problem.LocalOnly)

@@ -122,6 +122,6 @@ func (s *Server) status() admin.Status {
 	return admin.Status{
 		Version: Version, PID: os.Getpid(), StartedAt: s.startedAt, Addr: s.addr(), AddrFixed: s.opts.Addr != "", Exposed: s.place.exposed.Load(), URL: s.url(),
 		State: state, Audit: admin.HealthOf(s.recorder.Err()), Settings: admin.HealthOf(s.settings.Problem()), Prices: admin.HealthOf(s.prices.Problem()),
-		Engines: append([]engine.Status{}, s.pool.States()...), Memory: s.pool.Memory(), InFlight: s.gateway.InFlight(), DataDir: s.paths.Root,
+		Engines: append([]engine.Status{}, s.pool.States()...), Memory: s.pool.Memory(), InFlight: s.gateway.InFlight(), DataDir: s.paths.Root, Downloading: s.underway.count(),
 	}
 }

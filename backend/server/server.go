@@ -93,6 +93,7 @@ type Server struct {
 
 	hfHub     *hub.Client
 	downloads *download.Manager
+	underway  underway
 
 	benchmarks *archive.Archive
 	jobs       *job.Runner

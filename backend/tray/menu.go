@@ -3,6 +3,7 @@
 package tray
 
 import (
+	"fmt"
 	"strings"
 
 	"mlxbar/backend/desktop"
@@ -63,7 +64,7 @@ func Menu(s State) []Item {
 func stateLine(s State) string {
 	switch s.Server.Phase {
 	case desktop.Running:
-		return "Running · " + s.Server.Server.Addr
+		return "Running · " + s.Server.Server.Addr + downloads(s.Server.Downloading)
 	case desktop.Starting:
 		return "Starting…"
 	case desktop.Stopping:
@@ -72,6 +73,17 @@ func stateLine(s State) string {
 		return "Not running"
 	}
 	return "Stopped"
+}
+
+// downloads is a word about models that come, while some do.
+func downloads(n int) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return " · downloading a model"
+	}
+	return fmt.Sprintf(" · downloading %d models", n)
 }
 
 const maxNote = 90 // runes; a menu is no place for more
