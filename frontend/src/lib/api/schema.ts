@@ -516,6 +516,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/models/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a model's files, after it is unloaded
+         * @description Only what lies in the models folder. For ten seconds POST /api/models/{name}/undelete brings it back, unless the server ends.
+         */
+        delete: operations["deleteApiModelsName"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/models/{name}/load": {
         parameters: {
             query?: never;
@@ -527,6 +547,23 @@ export interface paths {
         put?: never;
         /** Load a model ahead of its first request */
         post: operations["postApiModelsNameLoad"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{name}/undelete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have a removed model back */
+        post: operations["postApiModelsNameUndelete"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1443,6 +1480,8 @@ export interface components {
             downloads: number;
             /** @description Its makers let in who has accepted their terms. */
             gated: boolean;
+            /** @description As its tags say; empty when they do not. */
+            license: string;
             /** Format: int64 */
             likes: number;
             repo: string;
@@ -1893,6 +1932,13 @@ export interface components {
         ProvidersOutputBody: {
             providers: components["schemas"]["Provider"][];
         };
+        RemovedModel: {
+            /**
+             * Format: date-time
+             * @description Until then it can be had back, unless the server ends.
+             */
+            undo_until: string;
+        };
         RenameBenchmarkInputBody: {
             /** @description What a person calls it: 80 characters at most, none of them a control character; may be empty. */
             label: string;
@@ -2045,6 +2091,11 @@ export interface components {
             addr_fixed: boolean;
             audit: components["schemas"]["Health"];
             data_dir: string;
+            /**
+             * Format: int64
+             * @description Downloads of models that are under way.
+             */
+            downloading: number;
             engines: components["schemas"]["EngineStatus"][];
             /** @description Other machines can reach addr, so requests need an API key whatever server.require_api_key says. */
             exposed: boolean;
@@ -3735,6 +3786,41 @@ export interface operations {
             };
         };
     };
+    deleteApiModelsName: {
+        parameters: {
+            query?: {
+                /** @description What is broken under that name is meant, and no whole model. */
+                broken?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description A model's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RemovedModel"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
     postApiModelsNameLoad: {
         parameters: {
             query?: never;
@@ -3749,6 +3835,36 @@ export interface operations {
         responses: {
             /** @description Accepted */
             202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    postApiModelsNameUndelete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A model's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
                 headers: {
                     [name: string]: unknown;
                 };
