@@ -158,3 +158,11 @@ func (a *App) CopyText(text string) error { return runtime.ClipboardSetText(a.ct
 
 // OpenDataFolder shows the data folder in the system's file manager.
 func (a *App) OpenDataFolder() error { return desktop.System().Open(a.ctx, a.host.Paths.Root) }
+
+// OpenModelsFolder shows the models folder there.
+func (a *App) OpenModelsFolder() error {
+	if err := a.host.Paths.EnsureDirs(); err != nil { // nobody can look into one that is not there
+		return err
+	}
+	return desktop.System().Open(a.ctx, a.host.Paths.Models)
+}

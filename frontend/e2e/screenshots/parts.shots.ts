@@ -23,7 +23,7 @@ afterAll(async () => {
 });
 
 const shown = [
-  'colours', 'type', 'button', 'select', 'fields', 'disclosure', 'sortable', 'panel', 'notice', 'status', 'tabs', 'meter', 'skeleton', 'empty',
+  'colours', 'type', 'button', 'select', 'fields', 'disclosure', 'sortable', 'panel', 'notice', 'status', 'tabs', 'meter', 'progress', 'skeleton', 'empty',
 ];
 
 it.each(['light', 'dark'] as const)('takes the pictures of the parts, %s', async (colorScheme) => {

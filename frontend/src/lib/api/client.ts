@@ -17,8 +17,12 @@ import type {
   CheckResult,
   Connect,
   Deleted,
+  DownloadJob,
+  DownloadRequest,
   Exportable,
   ExportFormat,
+  HubFiles,
+  HubFound,
   KeyRemoval,
   KeyRequest,
   Ledger,
@@ -29,6 +33,7 @@ import type {
   PriceList,
   ProviderState,
   ProviderTest,
+  RemovedModel,
   Restored,
   RoutePlan,
   Settings,
@@ -77,9 +82,38 @@ export const getActivity = (): Promise<Activity> => json('/api/activity');
 export const cancelRequest = async (requestId: string): Promise<void> =>
   void (await request(`/api/requests/${encodeURIComponent(requestId)}/cancel`, send('POST')));
 
-export const loadModel = async (name: string): Promise<void> => void (await request(`/api/models/${encodeURIComponent(name)}/load`, send('POST')));
+const model = (name: string): string => `/api/models/${encodeURIComponent(name)}`;
 
-export const unloadModel = async (name: string): Promise<void> => void (await request(`/api/models/${encodeURIComponent(name)}/unload`, send('POST')));
+export const loadModel = async (name: string): Promise<void> => void (await request(`${model(name)}/load`, send('POST')));
+
+export const unloadModel = async (name: string): Promise<void> => void (await request(`${model(name)}/unload`, send('POST')));
+
+/** Takes a model's files out of sight, or those that are broken under that name; until the time that it gives they can be had back. */
+export const removeModel = (name: string, broken: boolean): Promise<RemovedModel> => json(`${model(name)}${broken ? '?broken=true' : ''}`, send('DELETE'));
+
+export const undeleteModel = async (name: string): Promise<void> => void (await request(`${model(name)}/undelete`, send('POST')));
+
+/** Downloads of models, the oldest first. */
+export const getDownloads = async (): Promise<DownloadJob[]> => (await json<{ downloads: DownloadJob[] }>('/api/downloads')).downloads;
+
+/** Begins a download, or goes on with an unfinished one of the same files. */
+export const startDownload = (what: DownloadRequest): Promise<DownloadJob> => json('/api/downloads', send('POST', what));
+
+const download = (id: string): string => `/api/downloads/${encodeURIComponent(id)}`;
+
+export const pauseDownload = (id: string): Promise<DownloadJob> => json(`${download(id)}/pause`, send('POST'));
+
+export const resumeDownload = (id: string): Promise<DownloadJob> => json(`${download(id)}/resume`, send('POST'));
+
+/** Ends a download and removes what there is of it, or takes a finished one off the list. */
+export const cancelDownload = async (id: string): Promise<void> => void (await request(download(id), send('DELETE')));
+
+/** Searches the Hugging Face Hub. The words go there. */
+export const searchHub = async (q: string, format: string, signal: AbortSignal): Promise<HubFound[]> =>
+  (await json<{ models: HubFound[] }>(`/api/hub/search?${new URLSearchParams({ q, format })}`, { signal })).models;
+
+/** What there is to download of a repository of the Hub. */
+export const getHubFiles = (repo: string): Promise<HubFiles> => json(`/api/hub/files?${new URLSearchParams({ repo })}`);
 
 export const getSettings = (): Promise<Settings> => json('/api/settings');
 

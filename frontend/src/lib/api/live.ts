@@ -2,7 +2,7 @@
 // connection is dead after a laptop's sleep. A stream that broke off goes on after the last event heard.
 import { EventParser, type ServerEvent } from '../domain/sse';
 import { request } from './client';
-import type { ActivityEvent, AuditRecord, BenchmarkJob, ExportEvent, ModelList, Status } from './types';
+import type { ActivityEvent, AuditRecord, BenchmarkJob, DownloadJob, ExportEvent, ModelList, Status } from './types';
 
 export interface Listener {
   /** The stream is open. When it does not go on where it broke off, all that is shown must be read anew. */
@@ -16,6 +16,7 @@ export interface Listener {
   activity(activity: ActivityEvent): void;
   benchmark(job: BenchmarkJob): void;
   models(list: ModelList): void;
+  download(job: DownloadJob): void;
   exported(how: ExportEvent): void;
 }
 
@@ -91,6 +92,8 @@ function tell(listener: Listener, { event, data }: ServerEvent): void {
       return listener.activity(JSON.parse(data) as ActivityEvent);
     case 'models':
       return listener.models(JSON.parse(data) as ModelList);
+    case 'download':
+      return listener.download(JSON.parse(data) as DownloadJob);
     case 'benchmark':
       return listener.benchmark(JSON.parse(data) as BenchmarkJob);
   }

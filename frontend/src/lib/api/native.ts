@@ -35,6 +35,7 @@ interface Bindings {
   SaveFile(name: string, base64: string): Promise<string>;
   CopyText(text: string): Promise<void>;
   OpenDataFolder(): Promise<void>;
+  OpenModelsFolder(): Promise<void>;
 }
 
 interface Runtime {
@@ -71,6 +72,7 @@ function connect(): Native | null {
     SaveFile: (name, base64) => app.SaveFile(name, base64),
     CopyText: (text) => app.CopyText(text),
     OpenDataFolder: () => app.OpenDataFolder(),
+    OpenModelsFolder: () => app.OpenModelsFolder(),
     onServerState: (heard) => runtime.EventsOn('server:state', heard),
     onServerFailed: (heard) => runtime.EventsOn('server:failed', heard),
     onExportProgress: (heard) => runtime.EventsOn('export:progress', heard),

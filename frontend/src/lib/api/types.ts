@@ -14,6 +14,14 @@ export type EngineStatus = Schemas['EngineStatus'];
 export type EngineState = EngineStatus['state'];
 export type LocalModel = Schemas['Model'];
 export type ModelList = Schemas['ModelList'];
+export type BrokenModel = Schemas['BrokenModel'];
+export type RemovedModel = Schemas['RemovedModel'];
+export type DownloadJob = Schemas['DownloadJob'];
+export type DownloadRequest = Omit<Schemas['DownloadRequest'], '$schema'>;
+/** A repository that a search of the Hub found, what it holds, and one of these. */
+export type HubFound = Schemas['HubFound'];
+export type HubFiles = Schemas['HubFiles'];
+export type HubOffer = Schemas['HubOffer'];
 export type Health = Schemas['Health'];
 export type Status = Schemas['Status'];
 type Document = Schemas['ProblemDocument'];

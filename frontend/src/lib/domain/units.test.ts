@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ago, bytes, clock, duration, money, moment, percent, rate, tokens } from './units';
+import { ago, bytes, clock, duration, money, moment, parameters, percent, rate, tokens } from './units';
 
 test.each([
   [0, '0 ms'],
@@ -91,3 +91,11 @@ test.each([
 ])('writes %s dollars as %s', (usd, text) => {
   expect(money(usd)).toBe(text);
 });
+
+test.each([
+  [0, '–'],
+  [900_000, '900k'],
+  [134_515_008, '135M'],
+  [1_235_814_400, '1.2B'],
+  [70_553_706_496, '71B'],
+])('parameters %s are %s', (n, want) => expect(parameters(n)).toBe(want));

@@ -23,6 +23,14 @@ export function tokens(n: number | null | undefined): string {
   return `${(n / 1_000_000_000).toFixed(1)}B`;
 }
 
+/** 135M, 1.2B, 70B; of a model */
+export function parameters(n: number | null | undefined): string {
+  if (n == null || !Number.isFinite(n) || n <= 0) return unknown;
+  if (n < 999_500) return tokens(n);
+  if (n < 999_500_000) return `${Math.round(n / 1e6)}M`;
+  return `${n < 9.95e9 ? (n / 1e9).toFixed(1) : Math.round(n / 1e9)}B`;
+}
+
 /** 68 tokens/s, 7.4 tokens/s */
 export function rate(perSecond: number | null | undefined): string {
   if (perSecond == null || !Number.isFinite(perSecond)) return unknown;

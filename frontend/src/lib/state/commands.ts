@@ -17,6 +17,9 @@ export function commands(models: readonly LocalModel[]): Command[] {
 function pageCommands(): Command[] {
   return [
     { id: 'overview', label: 'Overview', group: 'Pages', run: () => place.go('overview') },
+    { id: 'models', label: 'Models', hint: 'installed on this machine', group: 'Pages', run: () => place.go('models', 'installed') },
+    { id: 'downloading', label: 'Downloads', hint: 'Models', group: 'Pages', run: () => place.go('models', 'downloading') },
+    { id: 'discover', label: 'Discover models', hint: 'at the Hugging Face Hub', group: 'Pages', run: () => place.go('models', 'discover') },
     { id: 'ledger', label: 'Ledger', group: 'Pages', hint: 'what left this machine', run: () => place.go('ledger') },
     { id: 'benchmarks', label: 'Benchmarks', group: 'Pages', run: () => place.go('benchmarks') },
     { id: 'connect', label: 'Connect', hint: 'tools and libraries', group: 'Pages', run: () => place.go('connect') },

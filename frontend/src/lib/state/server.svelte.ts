@@ -3,7 +3,7 @@ import { getAudit, getStatus, login, logout, shutdown } from '../api/client';
 import { listen } from '../api/live';
 import { native, type Phase, type ServerState } from '../api/native';
 import { ApiError, sentence } from '../api/problem';
-import type { ActivityEvent, AuditRecord, BenchmarkJob, ExportEvent, ModelList, Status } from '../api/types';
+import type { ActivityEvent, AuditRecord, BenchmarkJob, DownloadJob, ExportEvent, ModelList, Status } from '../api/types';
 import { reduce, shown } from '../domain/requests';
 
 class Server {
@@ -33,6 +33,7 @@ class Server {
   readonly #activities = new Set<(activity: ActivityEvent) => void>();
   readonly #benchmarks = new Set<(job: BenchmarkJob) => void>();
   readonly #models = new Set<(list: ModelList) => void>();
+  readonly #downloads = new Set<(job: DownloadJob) => void>();
 
   /** Calls heard with every request that begins or ends, until the function that it gives is called. */
   onRequest(heard: (record: AuditRecord) => void): () => void {
@@ -58,7 +59,13 @@ class Server {
     return () => this.#models.delete(heard);
   }
 
-  /** Calls heard with how each download ended, and with null when the server can tell no more. */
+  /** Calls heard with how far a model's download is, until the function that it gives is called. */
+  onDownload(heard: (job: DownloadJob) => void): () => void {
+    this.#downloads.add(heard);
+    return () => this.#downloads.delete(heard);
+  }
+
+  /** Calls heard with how each export's download ended, and with null when the server can tell no more. */
   onExport(heard: (how: ExportEvent | null) => void): () => void {
     this.#exports.add(heard);
     return () => this.#exports.delete(heard);
@@ -171,6 +178,9 @@ class Server {
       },
       models: (list) => {
         for (const heard of this.#models) heard(list);
+      },
+      download: (job) => {
+        for (const heard of this.#downloads) heard(job);
       },
       benchmark: (job) => {
         for (const heard of this.#benchmarks) heard(job);

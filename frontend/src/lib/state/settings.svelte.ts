@@ -111,6 +111,14 @@ class SettingsState {
     }
   }
 
+  /** Puts at a path what make makes of what is in force there: at once, and beside what is unsaved here. */
+  async put(path: string, make: (now: Json | undefined) => Json): Promise<void> {
+    await this.along(async () => {
+      const now = await getSettings();
+      await patchSettings(patchAt(path, make(valueAt(json(now), path))));
+    });
+  }
+
   #settled(): void {
     this.saving = false;
     if (!this.#again) return;
