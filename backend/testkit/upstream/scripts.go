@@ -38,6 +38,7 @@ var scripts = map[string]script{
 	"usage":   {about: "as ok, with a usage chunk even when it was not asked for", run: usageAlways},
 	"timings": {about: "as ok, with llama.cpp's timings at the end", run: timings},
 	"clock":   {about: "as ok, each token tells when it was sent, as " + ClockMark + " and nanoseconds since 1970", run: clock},
+	"echo":    {about: "says what the last message said; =delay pauses between every eight characters", run: echo},
 
 	"tools":    {about: "calls a tool instead of answering", run: content},
 	"parallel": {about: "says something and calls two tools at once", run: content},

@@ -73,6 +73,8 @@ var scriptCases = []struct {
 	{"timings", false, 200, "application/json", []string{`"predicted_ms":250.25`}, nil, false},
 	{"clock-2=1ms", true, 200, "text/event-stream", []string{`"role":"assistant"`, `"` + upstream.ClockMark, `"finish_reason":"stop"`, done}, []string{upstream.Marker}, false},
 	{"clock", false, 200, "application/json", []string{upstream.ClockMark}, nil, false},
+	{"echo=1ms", true, 200, "text/event-stream", []string{`"content":"my secre"`, `"content":"t"`, done}, []string{upstream.Marker}, false},
+	{"echo", false, 200, "application/json", []string{`"content":"my secret"`}, nil, false},
 	{"tools", true, 200, "text/event-stream", []string{`"tool_calls"`, `"finish_reason":"tool_calls"`, done}, nil, false},
 	{"tools", false, 200, "application/json", []string{`"tool_calls"`, `"content":null`}, nil, false},
 	{"crlf", true, 200, "text/event-stream", []string{"\r\n\r\n", "data: [DONE]\r\n\r\n"}, nil, false},
