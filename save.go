@@ -15,16 +15,16 @@ import (
 const maxSaved = 64 << 20
 
 // savable are the names that the page gives its files: no folder, and a kind that it makes.
-var savable = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.(png|svg|csv|json)$`)
+var savable = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.(png|svg|csv|json|md)$`)
 
 // What is not saved.
 var (
-	errSaveName = errors.New("the file's name must be a plain one that ends in .png, .svg, .csv or .json")
+	errSaveName = errors.New("the file's name must be a plain one that ends in .png, .svg, .csv, .json or .md")
 	errSaveSize = errors.New("the file is larger than 64 MiB")
 )
 
-// SaveFile asks where to save and writes there what content holds in base64: pictures and
-// tables that the page has made itself, for a webview has no downloads. It gives the path,
+// SaveFile asks where to save and writes there what content holds in base64: pictures,
+// tables and conversations that the page has made itself, for a webview has no downloads. It gives the path,
 // "" when somebody thought better of it.
 func (a *App) SaveFile(name, content string) (string, error) {
 	if !savable.MatchString(name) {

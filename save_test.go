@@ -50,6 +50,7 @@ func TestSavingSaysWhyItWroteNothing(t *testing.T) {
 		{name: "the person thought better of it", file: "a.csv", content: good},
 		{name: "a folder in the name", file: "../a.csv", content: good, want: "plain one"},
 		{name: "a hidden file", file: ".csv", content: good, want: "plain one"},
+		{name: "the person thought better of a conversation", file: "mlxbar-chat-2026-01-02-0304.md", content: good},
 		{name: "another kind", file: "a.sh", content: good, want: "plain one"},
 		{name: "not base64", file: "a.csv", content: "%%", want: "read what the page made"},
 		{name: "too large", file: "a.csv", content: strings.Repeat("A", (maxSaved/3+2)*4), want: "64 MiB"},
