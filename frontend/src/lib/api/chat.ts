@@ -1,4 +1,5 @@
-// A question to /v1/chat/completions, streamed. It is the same request that any tool would send.
+// Questions to /v1/chat/completions, streamed. They are the same requests that any tool would send.
+import type { AnsweredBy, Message } from '../domain/talk';
 import { EventParser } from '../domain/sse';
 import { request } from './client';
 import { ApiError, isAbort } from './problem';
@@ -6,23 +7,32 @@ import type { Problem } from './types';
 
 export interface Question {
   model: string;
-  prompt: string;
-  maxTokens: number;
+  messages: readonly Message[];
+  /** More members of the body, such as max_tokens. */
+  options?: Record<string, unknown>;
   signal: AbortSignal;
 }
 
 export interface Piece {
   text: string;
-  /** Tokens of the answer, once the server has told. */
+  /** What the model thought, where its server tells that apart. */
+  reasoning: string;
+  /** Once the server has told. */
+  promptTokens?: number;
+  cachedTokens?: number;
   completionTokens?: number;
   /** Why the answer ended, such as stop or length. */
   finish?: string;
+  /** Who answers; it comes first and alone. */
+  from?: AnsweredBy;
 }
 
 // A chunk of the answer or, where it broke off, the problem document that stands in its place.
 interface Chunk extends Partial<Problem> {
-  choices?: { delta?: { content?: string | null }; finish_reason?: string | null }[];
-  usage?: { completion_tokens?: number } | null;
+  choices?: { delta?: { content?: string | null; reasoning_content?: string | null; reasoning?: string | null; refusal?: string | null }; finish_reason?: string | null }[];
+  usage?: { prompt_tokens?: number; completion_tokens?: number; prompt_tokens_details?: { cached_tokens?: number | null } | null } | null;
+  /** llama.cpp's own. */
+  timings?: { cache_n?: number };
   error?: object;
 }
 
@@ -33,8 +43,8 @@ export async function* ask(question: Question): AsyncGenerator<Piece> {
     signal: question.signal,
     body: JSON.stringify({
       model: question.model,
-      messages: [{ role: 'user', content: question.prompt }],
-      max_tokens: question.maxTokens,
+      messages: question.messages,
+      ...question.options,
       stream: true,
       stream_options: { include_usage: true },
     }),
@@ -44,6 +54,7 @@ export async function* ask(question: Question): AsyncGenerator<Piece> {
   const decoder = new TextDecoder();
   const parser = new EventParser();
   try {
+    yield { text: '', reasoning: '', from: answeredBy(response.headers) };
     for (;;) {
       const { done, value } = await reader.read();
       if (done) throw cutOff(); // the end of an answer is [DONE], not silence
@@ -61,13 +72,31 @@ export async function* ask(question: Question): AsyncGenerator<Piece> {
   }
 }
 
+function answeredBy(headers: Headers): AnsweredBy {
+  const list = (name: string) => (headers.get(name) ?? '').split(',').map((part) => part.trim()).filter(Boolean);
+  return {
+    requestId: headers.get('X-Request-Id') ?? '',
+    backend: headers.get('X-Mlxbar-Backend') ?? '',
+    provider: headers.get('X-Mlxbar-Provider') ?? '',
+    model: headers.get('X-Mlxbar-Model') ?? '',
+    attempts: Number(headers.get('X-Mlxbar-Attempts')) || 1,
+    failed: list('X-Mlxbar-Failed'),
+    dropped: list('X-Mlxbar-Dropped'),
+  };
+}
+
 function piece(chunk: Chunk): Piece {
   if (chunk.error) {
     throw new ApiError({ type: '/problems/internal', title: 'The answer broke off', status: 502, detail: '', ...chunk });
   }
   const choice = chunk.choices?.[0];
-  const result: Piece = { text: choice?.delta?.content ?? '' };
-  if (typeof chunk.usage?.completion_tokens === 'number') result.completionTokens = chunk.usage.completion_tokens;
+  const delta = choice?.delta;
+  const result: Piece = { text: delta?.content ?? delta?.refusal ?? '', reasoning: delta?.reasoning_content ?? delta?.reasoning ?? '' };
+  const usage = chunk.usage;
+  if (typeof usage?.prompt_tokens === 'number') result.promptTokens = usage.prompt_tokens;
+  if (typeof usage?.completion_tokens === 'number') result.completionTokens = usage.completion_tokens;
+  const cached = usage?.prompt_tokens_details?.cached_tokens ?? chunk.timings?.cache_n;
+  if (typeof cached === 'number') result.cachedTokens = cached;
   if (choice?.finish_reason) result.finish = choice.finish_reason;
   return result;
 }

@@ -2,6 +2,7 @@ import type { Problem, ProblemField } from './types';
 
 /** A request that failed, with what the server said about it. */
 export class ApiError extends Error {
+  readonly title: string;
   readonly kind: string; // the last part of the problem's type, such as server-stopped
   readonly status: number;
   readonly requestId: string;
@@ -10,6 +11,7 @@ export class ApiError extends Error {
   constructor(problem: Problem) {
     super(problem.detail || problem.title);
     this.name = 'ApiError';
+    this.title = problem.title;
     this.kind = problem.type.split('/').pop() ?? '';
     this.status = problem.status;
     this.requestId = problem.request_id ?? '';
