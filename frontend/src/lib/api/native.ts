@@ -40,6 +40,8 @@ interface Bindings {
 
 interface Runtime {
   EventsOn(name: string, heard: (data: never) => void): () => void;
+  /** In the system's browser. */
+  BrowserOpenURL(url: string): void;
 }
 
 declare global {
@@ -85,4 +87,10 @@ export const native = connect();
 export async function copyText(text: string): Promise<void> {
   if (native) await native.CopyText(text);
   else await navigator.clipboard.writeText(text);
+}
+
+/** Opens a page outside, where the window would go there itself; false in a browser, which knows what to do with a link. */
+export function openLink(href: string): boolean {
+  if (native) window.runtime?.BrowserOpenURL(href);
+  return native !== null;
 }
