@@ -5,6 +5,7 @@ import type { ExportFormat, LocalModel } from '../api/types';
 import { sections } from '../domain/fields';
 import { fromAddress, isFiltered, toQuery } from '../domain/filter';
 import type { Command } from './palette.svelte';
+import { chat } from './chat.svelte';
 import { exporting } from './export.svelte';
 import { place } from './place.svelte';
 import { server } from './server.svelte';
@@ -23,6 +24,7 @@ function pageCommands(): Command[] {
     { id: 'ledger', label: 'Ledger', group: 'Pages', hint: 'what left this machine', run: () => place.go('ledger') },
     { id: 'benchmarks', label: 'Benchmarks', group: 'Pages', run: () => place.go('benchmarks') },
     { id: 'connect', label: 'Connect', hint: 'tools and libraries', group: 'Pages', run: () => place.go('connect') },
+    { id: 'playground', label: 'Playground', group: 'Pages', hint: 'chat with a model', run: () => place.go('playground') },
     { id: 'settings', label: 'Settings', group: 'Pages', run: () => place.go('settings') },
     ...sections.map(
       (s): Command => ({ id: `section ${s.name}`, label: s.title, hint: 'Settings', group: 'Pages', run: () => place.go('settings', s.name) }),
@@ -45,6 +47,11 @@ function actions(): Command[] {
     act('jsonl', 'Export JSONL', () => save('jsonl'), narrowed);
   }
   if (place.query.size > 0) act('clear', 'Clear filters', () => place.narrow(new URLSearchParams()));
+  if (chat.turns.length > 0) {
+    act('chat md', 'Save the conversation as Markdown', () => chat.save('md'));
+    act('chat json', 'Save the conversation as JSON', () => chat.save('json'));
+    act('chat clear', 'New conversation', () => (chat.clear(), place.go('playground')), 'clears the one in the Playground');
+  }
   if (native) act('folder', 'Open data folder', () => native?.OpenDataFolder());
   else if (server.status) act('logout', 'Log out', () => server.logout());
   return list;
@@ -52,9 +59,17 @@ function actions(): Command[] {
 
 function modelCommands({ name, state, available }: LocalModel): Command[] {
   if (!available || state === 'loading' || state === 'installing') return [];
-  return state === 'ready'
-    ? [{ id: `unload ${name}`, label: `Unload ${name}`, group: 'Models', hint: 'after the requests that it answers', run: () => unloadModel(name) }]
-    : [{ id: `load ${name}`, label: `Load ${name}`, group: 'Models', run: () => loadModel(name) }];
+  return [
+    state === 'ready'
+      ? { id: `unload ${name}`, label: `Unload ${name}`, group: 'Models', hint: 'after the requests that it answers', run: () => unloadModel(name) }
+      : { id: `load ${name}`, label: `Load ${name}`, group: 'Models', run: () => loadModel(name) },
+    { id: `chat ${name}`, label: `Chat with ${name}`, group: 'Models', hint: 'Playground', run: () => chatWith(name) },
+  ];
+}
+
+function chatWith(name: string): void {
+  chat.models[0] = name;
+  place.go('playground');
 }
 
 function settingCommands(): Command[] {

@@ -2,7 +2,7 @@
 // address, so that a view can be linked and the history's buttons work, in the window as in a browser:
 // #settings/timeouts.chat?model=a
 
-export const pages = ['overview', 'models', 'ledger', 'benchmarks', 'connect', 'settings'] as const;
+export const pages = ['overview', 'models', 'ledger', 'benchmarks', 'connect', 'playground', 'settings'] as const;
 export type PageName = (typeof pages)[number];
 
 class Place {

@@ -28,6 +28,7 @@ class Server {
   /** Counts what was told of the server's state: an answer that was asked for before that is out of date. */
   #tellings = 0;
   #unlisten: (() => void) | null = null;
+  #logout: () => void = () => undefined;
   readonly #requests = new Set<(record: AuditRecord) => void>();
   readonly #exports = new Set<(how: ExportEvent | null) => void>();
   readonly #activities = new Set<(activity: ActivityEvent) => void>();
@@ -69,6 +70,11 @@ class Server {
   onExport(heard: (how: ExportEvent | null) => void): () => void {
     this.#exports.add(heard);
     return () => this.#exports.delete(heard);
+  }
+
+  /** Calls heard when somebody logs out: what is theirs alone is not for the next one. */
+  onLogout(heard: () => void): void {
+    this.#logout = heard;
   }
 
   /** Begins to follow the server. Called once, by the application. */
@@ -144,6 +150,7 @@ class Server {
 
   async logout(): Promise<void> {
     await logout();
+    this.#logout();
     this.#lock();
   }
 
