@@ -11,7 +11,7 @@ import { eventually, useStage } from './support/stage';
 import { startUpstream, type Upstream } from './support/upstream';
 
 // Each model is a script of the provider's.
-const scripts = { echo: 'echo', endless: 'endless=15ms', breaks: 'cut-4', faulty: 'error-event-3', thinker: 'thinking' };
+const scripts = { echo: 'echo', endless: 'endless=15ms', breaks: 'cut-4=60ms', faulty: 'error-event-3=60ms', thinker: 'thinking' };
 
 let upstream: Upstream;
 const stage = useStage({
@@ -161,7 +161,7 @@ describe('a conversation', () => {
     expect(kept).not.toContain('xylophone');
     expect(await (await stage.server.api('/api/audit/export?format=jsonl')).text()).not.toContain('xylophone');
 
-    const [md] = await Promise.all([page.waitForEvent('download'), button('Save as Markdown').click()]);
+    const [md] = await Promise.all([page.waitForEvent('download'), button('Save Markdown').click()]);
     expect(md.suggestedFilename()).toMatch(/^mlxbar-chat-\d{4}-\d\d-\d\d-\d{4}\.md$/);
     expect(await readFile(await md.path(), 'utf8')).toContain('## User\n\na word to find: xylophone\n\n## echo\n\na word to find: xylophone\n');
     await page.keyboard.press('Control+k');
@@ -222,15 +222,16 @@ describe('two models', () => {
 
 describe('what goes wrong', () => {
   it.each([
-    ['breaks', /cut|broke/i],
-    ['faulty', /error|failed/i],
+    ['breaks', 'The connection broke in the middle of the answer.'],
+    ['faulty', 'The engine or provider answered with an error of its own.'],
   ])('in mid-stream is said, and what came stays: %s', async (model, says) => {
     await open(model);
     await say('Hello?');
     await state(answer(model)).toBe('failed');
     expect(await answer(model).locator('.selectable').innerText()).toContain('marzipan');
-    const problem = await answer(model).locator('[data-problem]').innerText();
-    expect(problem).toMatch(says);
+    const told = answer(model).locator('[data-problem]');
+    await told.getByText(says).waitFor(); // a browser may lose the stream's own last word, and the record has it too
+    const problem = await told.innerText();
     expect(problem).toContain(String((await stage.newest()).request_id));
     expect(problem).not.toContain('Hello?'); // which that provider quotes
     await button(`Retry ${model}`).click();
@@ -404,7 +405,7 @@ describe('everybody', () => {
     expect(await walk(page, 60)).toEqual(
       expect.arrayContaining([
         'Options', 'Model', 'Second model', 'Ask one model', 'Conversation', 'Edit question 1', 'Copy question 1', 'Copy code', 'Code', 'Retry echo',
-        'Copy the answer of echo', 'Reasoning', 'Retry thinker', 'Audit record', 'Message', 'Save as Markdown', 'Save as JSON', 'Clear the conversation', 'Playground',
+        'Copy the answer of echo', 'Reasoning', 'Retry thinker', 'Audit record', 'Message', 'Save Markdown', 'Save JSON', 'Clear the conversation', 'Playground',
       ]),
     );
     await page.keyboard.press('Control+1');

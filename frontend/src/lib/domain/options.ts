@@ -19,7 +19,7 @@ export const numbers: readonly NumberOption[] = [
   { name: 'temperature', label: 'Temperature', note: '0 to 2; 0 is the least random', min: 0, max: 2 },
   { name: 'top_p', label: 'Top P', note: '0 to 1', min: 0, max: 1 },
   { name: 'max_tokens', label: 'Max tokens', note: 'of the answer', min: 1, max: 10_000_000, whole: true },
-  { name: 'seed', label: 'Seed', note: 'the same one, the same answer', min: 0, max: 4_294_967_295, whole: true },
+  { name: 'seed', label: 'Seed', note: 'same seed, same answer', min: 0, max: 4_294_967_295, whole: true },
   { name: 'frequency_penalty', label: 'Frequency penalty', note: '-2 to 2', min: -2, max: 2 },
   { name: 'presence_penalty', label: 'Presence penalty', note: '-2 to 2', min: -2, max: 2 },
 ];

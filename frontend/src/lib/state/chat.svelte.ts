@@ -1,13 +1,17 @@
 // The conversation of the playground. It is here as long as the window or the browser's page is, and nowhere else.
 import { ask, type Piece } from '../api/chat';
+import { getRecord } from '../api/client';
 import { ApiError, sentence } from '../api/problem';
 import { saveFile } from '../api/save';
 import { begin, heard, type Measures } from '../domain/answer';
+import { explain } from '../domain/errors';
 import { bodyOf, faultsOf, noOptions, optionAt, type Faults, type OptionName } from '../domain/options';
 import { messagesFor, type AnsweredBy, type AnswerState, type Fault, type Message, type Said, type Turn } from '../domain/talk';
 import { transcript, transcriptName, type TranscriptFormat } from '../domain/transcript';
 import { toasts } from './toast.svelte';
 
+const explainTries = 10;
+const explainPause = 200;
 const drawnEvery = 50; // milliseconds: tokens come faster than anybody reads
 
 export class Answer implements Said {
@@ -46,7 +50,21 @@ export class Answer implements Said {
       else {
         this.problem = faultOf(error, this.from?.requestId ?? '');
         this.state = 'failed';
+        if (error instanceof ApiError && error.kind === 'upstream-cut' && !error.requestId && this.from) await this.#explain(this.from.requestId);
       }
+    }
+  }
+
+  /** A browser forgets what it has not handed over when a connection breaks, the server's last word among it. The record says it too, as soon as it is complete. */
+  async #explain(requestId: string): Promise<void> {
+    for (let tries = 0; tries < explainTries; tries++) {
+      const record = await getRecord(requestId).catch(() => null);
+      const known = record && explain(record);
+      if (known && this.problem) {
+        this.problem = { ...this.problem, detail: `${known.what} ${known.todo}` };
+        return;
+      }
+      await new Promise((passed) => setTimeout(passed, explainPause));
     }
   }
 

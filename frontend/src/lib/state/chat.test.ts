@@ -1,11 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ask, type Piece, type Question } from '../api/chat';
+import { getRecord } from '../api/client';
 import { ApiError } from '../api/problem';
 import { saveFile } from '../api/save';
+import type { AuditRecord } from '../api/types';
 import { chat } from './chat.svelte';
 import { toasts } from './toast.svelte';
 
 vi.mock('../api/chat', () => ({ ask: vi.fn() }));
+vi.mock('../api/client', () => ({ getRecord: vi.fn() }));
 vi.mock('../api/save', () => ({ saveFile: vi.fn() }));
 
 /** A model that says what a test has it say. */
@@ -113,6 +116,17 @@ describe('a conversation', () => {
     expect(chat.send()).toBe(false);
     expect(models.length).toBe(1);
   });
+});
+
+it('has the record say why an answer was cut off, where the connection took that along', async () => {
+  vi.mocked(getRecord).mockRejectedValueOnce(new Error('not yet'));
+  vi.mocked(getRecord).mockResolvedValueOnce({ status: 'error', error_type: 'upstream-failed' } as AuditRecord);
+  send('Hi');
+  await models[0]?.says({ ...text('He'), from: { requestId: 'req_1', backend: 'OPENAI', provider: 'x', model: 'a', attempts: 1, failed: [], dropped: [] } });
+  await models[0]?.says(new ApiError({ type: '/problems/upstream-cut', title: 'Cut off', status: 502, detail: 'The connection ended.' }));
+  expect(chat.turns[0]?.answers[0]?.problem).toEqual({ title: 'Cut off', detail: 'The connection ended.', requestId: 'req_1', fields: [] });
+  await vi.waitFor(() => expect(chat.turns[0]?.answers[0]?.problem?.detail).toContain('answered with an error of its own'));
+  expect(vi.mocked(getRecord).mock.calls).toEqual([['req_1'], ['req_1']]);
 });
 
 describe('two models', () => {
