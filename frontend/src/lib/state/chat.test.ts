@@ -192,12 +192,12 @@ describe('what can be undone', () => {
 
 it('is saved when somebody says so', async () => {
   await answered('One?', 'Yes.');
-  vi.mocked(saveFile).mockResolvedValueOnce('/home/somebody/chat.md');
+  vi.mocked(saveFile).mockResolvedValueOnce('chat.md');
   await chat.save('md');
   const [name, content] = vi.mocked(saveFile).mock.calls[0] ?? [];
   expect(name).toMatch(/^mlxbar-chat-[\d-]+\.md$/);
   expect(await content?.text()).toContain('## User\n\nOne?\n\n## a\n\nYes.');
-  expect(toasts.list.at(-1)?.text).toBe('Saved /home/somebody/chat.md');
+  expect(toasts.list.at(-1)?.text).toBe('Saved chat.md');
   vi.mocked(saveFile).mockRejectedValueOnce(new Error('the disk is full'));
   await chat.save('json');
   expect(toasts.list.at(-1)).toMatchObject({ text: 'Not saved: the disk is full', tone: 'bad' });
