@@ -39,6 +39,9 @@ func (s *slot) attempt(ctx, asked context.Context, after time.Duration) (_ *inca
 		}
 	}
 	model, err := cfg.Library.Find(s.name)
+	if errors.Is(err, models.ErrUnknown) { // it was there when the model was loaded before
+		return nil, s.failed(ctx, "The model's file is not there any more.", err)
+	}
 	if err != nil {
 		return nil, s.failed(ctx, "The model's file cannot be used.", err)
 	}
@@ -86,6 +89,11 @@ func (s *slot) launch(ctx context.Context, spec Spec) (*incarnation, error) {
 	if err != nil {
 		return nil, s.failed(ctx, "The engine could not be started.", err)
 	}
+	if dir := s.pool.cfg.RunDir; dir != "" {
+		if err := child.mark(dir); err != nil {
+			s.pool.cfg.Logger.Warn("an engine could not be marked; if this server is killed, the next one may not find it", "model", s.name, "err", err)
+		}
+	}
 	timeout := spec.StartTimeout
 	if timeout == 0 {
 		timeout = t.startTimeout
@@ -111,6 +119,8 @@ func (p *process) whyNot(err error, timeout time.Duration) string {
 	switch {
 	case errors.Is(err, errTooSlow):
 		return fmt.Sprintf("The engine was not ready within %s.", timeout)
+	case errors.Is(err, errStranger):
+		return "Another program answers at the engine's address."
 	case errors.Is(err, errForeignAddress):
 		return "The engine announced an address that is not on this machine."
 	case errors.Is(err, errGone) && p.Killed():

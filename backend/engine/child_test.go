@@ -3,6 +3,7 @@ package engine
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -33,6 +34,7 @@ type script struct {
 	DeafToTERM   bool
 	Heir         string // leaves a process behind that holds its output while this file is there
 	ClosesStdin  bool   // before it reads it, and ends
+	Identity     string // stands in its health
 }
 
 // What its exit statuses tell.
@@ -81,7 +83,11 @@ func playChild() {
 		address = "http://" + listener.Addr().String()
 	}
 	fmt.Println("ready", address)
-	panic(http.Serve(listener, s.handler(strings.TrimSpace(key))))
+	err = http.Serve(listener, s.handler(strings.TrimSpace(key), listener))
+	if !errors.Is(err, net.ErrClosed) {
+		panic(err)
+	}
+	select {} // it goes on without its address
 }
 
 // load does what comes before the ready line.
@@ -128,18 +134,39 @@ func there(file string) bool {
 }
 
 // handler answers only to the key. A test tells the child by these paths what to do.
-func (s script) handler(key string) http.Handler {
-	var frozen, sick atomic.Bool
+func (s script) handler(key string, listener net.Listener) http.Handler {
+	var frozen, sick, mute, stuck atomic.Bool
+	var tokens, turns, looks atomic.Int64
 	sick.Store(s.Unwell)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/health", func(w http.ResponseWriter, r *http.Request) {
+		looks.Add(1)
 		if frozen.Load() {
 			<-r.Context().Done()
 		}
 		if sick.Load() {
 			w.WriteHeader(http.StatusInternalServerError)
 		}
+		fmt.Fprint(w, s.Identity)
 	})
+	mux.HandleFunc("POST /token", func(w http.ResponseWriter, _ *http.Request) {
+		tokens.Add(1)
+		if !mute.Load() {
+			fmt.Fprint(w, "a token")
+		}
+	})
+	mux.HandleFunc("/turning", func(_ http.ResponseWriter, r *http.Request) {
+		turns.Add(1)
+		if stuck.Load() {
+			<-r.Context().Done()
+		}
+	})
+	mux.HandleFunc("/asked", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, tokens.Load(), " ", turns.Load(), " ", looks.Load())
+	})
+	mux.HandleFunc("/mute", func(http.ResponseWriter, *http.Request) { mute.Store(true) })
+	mux.HandleFunc("/stick", func(http.ResponseWriter, *http.Request) { stuck.Store(true) })
+	mux.HandleFunc("/leave", func(http.ResponseWriter, *http.Request) { listener.Close() })
 	mux.HandleFunc("/freeze", func(http.ResponseWriter, *http.Request) { frozen.Store(true) })
 	mux.HandleFunc("/sicken", func(http.ResponseWriter, *http.Request) { sick.Store(true) })
 	mux.HandleFunc("/die", func(http.ResponseWriter, *http.Request) { os.Exit(endedByOrder) })

@@ -75,7 +75,10 @@ func TestAPreloadedModelIsStartedAgainThoughNobodyAsks(t *testing.T) {
 }
 
 func TestTooManyDeathsAreAFailure(t *testing.T) {
-	r := newRig(t, &fakeEngine{}, func(_ *Config, p *timing) {
+	e := &fakeEngine{script: func(int) script {
+		return script{Says: []string{"loading '/somebody/s models/small.gguf'", "layer 1 of 1"}}
+	}}
+	r := newRig(t, e, func(_ *Config, p *timing) {
 		p.maxDeaths, p.retryMin, p.retryMax = 2, time.Hour, time.Hour
 	})
 	r.Preload([]string{modelName})
@@ -89,10 +92,11 @@ func TestTooManyDeathsAreAFailure(t *testing.T) {
 	defer lease.Release()
 	r.kill()
 	gone(t, lease)
-	const reason = "The engine stops again and again; its log says why."
+	const reason = "The engine ended 2 times within 60 minutes and is left alone for as long; load the model to try at once."
+	const detail = reason + " Its log ends: loading small.gguf | layer 1 of 1"
 	_, err := r.Acquire(t.Context(), modelName)
 	expectLoadError(t, err, reason)
-	if s := r.state(); s.State != Failed || s.Detail != reason || s.PID != 0 || s.InFlight != 0 {
+	if s := r.state(); s.State != Failed || s.Detail != detail || s.PID != 0 || s.InFlight != 0 {
 		t.Errorf("the status is %+v", s)
 	}
 	// A person may have mended the cause.

@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"mlxbar/backend/models"
@@ -37,7 +39,18 @@ func (e *QueueFullError) Error() string {
 type LoadError struct {
 	Model  string
 	Reason string
-	Cause  error
+	// Tail is the last lines of the engine's log, where they say more than Reason. They hold
+	// no path and nothing of what was asked.
+	Tail  []string
+	Cause error
+}
+
+// Detail is Reason with the last lines of the log, for people.
+func (e *LoadError) Detail() string {
+	if len(e.Tail) == 0 {
+		return e.Reason
+	}
+	return e.Reason + " Its log ends: " + strings.Join(e.Tail, " | ")
 }
 
 func (e *LoadError) Error() string {
@@ -111,6 +124,14 @@ type Spec struct {
 	Ready func(line []byte) (baseURL string, ok bool)
 	// Health is a path under the base URL that answers 200 to the key while the child is well.
 	Health string
+	// Identity is what the answer at Health holds of this one child, such as a word that it alone was
+	// given: another program at its address cannot know it. "" where it can be given none.
+	Identity string
+	// Turning is a path under the base URL that is answered between two steps of the work on tokens,
+	// without a place among them, so that it answers 200 only while that work goes on. "" is Health.
+	Turning string
+	// Token asks the child for a token, or what else its model makes. Nil where only Health can be asked.
+	Token *Question
 	// Slots is how many requests the child answers at once, 0 where that is not known.
 	// It is given more than that, and has the others wait.
 	Slots int
@@ -123,6 +144,13 @@ type Spec struct {
 	StartTimeout time.Duration // 0 is ten minutes
 }
 
+// Question is a request that proves that a child makes what it is there for.
+type Question struct {
+	Path     string // under the base URL
+	Body     string // JSON, posted
+	Answered func(body []byte) bool
+}
+
 // Lease is the right to ask one incarnation of a model's engine.
 type Lease struct {
 	Engine  string // its name, such as llamacpp
@@ -133,6 +161,7 @@ type Lease struct {
 
 	release func()
 	once    sync.Once
+	beats   *atomic.Uint64 // of the incarnation; nil where nobody listens
 }
 
 // NewLease makes a lease whose end calls release. Whoever stands in for a Pool
@@ -143,6 +172,14 @@ func NewLease(engine, baseURL, key string, gone <-chan struct{}, release func())
 
 // Release ends the lease; a second call does nothing.
 func (l *Lease) Release() { l.once.Do(l.release) }
+
+// Beat tells that the engine has just given a token or a whole answer: it is well, and needs no
+// probe. It costs some nanoseconds.
+func (l *Lease) Beat() {
+	if l.beats != nil {
+		l.beats.Add(1)
+	}
+}
 
 // Stopped waits up to patience for Gone: a broken connection is often seen
 // shortly before the end of the process that caused it.

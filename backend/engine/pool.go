@@ -21,7 +21,10 @@ type Config struct {
 	Engines map[models.Format]Engine
 	Source  Source // may be nil
 	LogDir  string
-	Logger  *slog.Logger
+	// RunDir is where the children that run are noted, so that the next pool ends those that
+	// this one could not; "" notes none.
+	RunDir string
+	Logger *slog.Logger
 	// OnChange hears, from one goroutine and some moments later, that States
 	// has changed; may be nil.
 	OnChange func()
@@ -33,6 +36,8 @@ type Config struct {
 	Need func(models.Model) Need
 	// Pinned says whether a model is not to be unloaded but by hand; nil is for none.
 	Pinned func(model string) bool
+	// ProbeEvery is for tests; 0 is the usual 15 s.
+	ProbeEvery time.Duration
 }
 
 // Observer hears how the engines fare. It must be quick.
@@ -51,7 +56,9 @@ type timing struct {
 	stopGrace    time.Duration // between closing stdin, SIGTERM and SIGKILL
 	drain        time.Duration // for the answers in flight when a model is unloaded
 	probeEvery   time.Duration
+	tokenEvery   time.Duration // an idle child is asked for a token when its last one is older
 	probeTimeout time.Duration
+	tokenTimeout time.Duration // for a token of an idle child, whose model may have to be read from disk again
 	probeMisses  int           // in a row, until a child counts as hung
 	retryMin     time.Duration // after a failure; doubles up to retryMax
 	retryMax     time.Duration
@@ -62,8 +69,8 @@ type timing struct {
 
 var defaultTiming = timing{
 	startTimeout: 10 * time.Minute, stopGrace: 3 * time.Second, drain: 30 * time.Second,
-	probeEvery: 15 * time.Second, probeTimeout: 10 * time.Second, probeMisses: 3,
-	retryMin: 500 * time.Millisecond, retryMax: 30 * time.Second, window: 2 * time.Minute, maxDeaths: 5,
+	probeEvery: 15 * time.Second, tokenEvery: time.Minute, probeTimeout: 10 * time.Second, tokenTimeout: time.Minute, probeMisses: 3,
+	retryMin: 500 * time.Millisecond, retryMax: 30 * time.Second, window: 10 * time.Minute, maxDeaths: 5,
 	tendEvery: 15 * time.Second,
 }
 
@@ -86,13 +93,25 @@ type Pool struct {
 }
 
 // NewPool makes a pool with nothing loaded. Close ends it.
-func NewPool(cfg Config) *Pool { return newPool(cfg, defaultTiming) }
+func NewPool(cfg Config) *Pool {
+	t := defaultTiming
+	if cfg.ProbeEvery > 0 {
+		t.probeEvery, t.tokenEvery, t.probeTimeout, t.tokenTimeout = cfg.ProbeEvery, cfg.ProbeEvery, 10*cfg.ProbeEvery, 10*cfg.ProbeEvery
+	}
+	return newPool(cfg, t)
+}
 
 func newPool(cfg Config, t timing) *Pool {
+	endLeftovers(cfg.RunDir, cfg.Logger)
 	p := &Pool{cfg: cfg, timing: t, slots: map[string]*slot{}, change: make(chan struct{}, 1), now: time.Now}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.work.Go(p.announce)
 	p.work.Go(p.tend)
+	p.work.Go(func() {
+		tick := time.NewTicker(wakeEvery)
+		defer tick.Stop()
+		p.followSleep(time.Now, tick.C)
+	})
 	return p
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -17,8 +16,10 @@ import (
 	"mlxbar/backend/loopback"
 )
 
-// keptLines of stderr explain a failed start.
-const keptLines = 60
+const (
+	keptLines = 60 // of stderr, which explain a failed start
+	keptTail  = 4  // of the log, which a person is shown who asks why an engine was given up
+)
 
 // errGone says that a child ended before it was ready.
 var errGone = errors.New("the process ended")
@@ -31,9 +32,12 @@ type process struct {
 
 	announced chan string // the base URL of the ready line
 
-	mu    sync.Mutex
-	ready bool
-	lines []string // the last of stderr before it was ready
+	mu     sync.Mutex
+	ready  bool
+	lines  []string // the last of stderr before it was ready
+	logged []string // the last that went to the log
+	marked string   // the file that tells of it
+	over   bool     // it has ended
 }
 
 // startProcess starts the child of spec. Its output goes to log, line by line.
@@ -45,7 +49,7 @@ func startProcess(spec Spec, log io.Writer) (*process, error) {
 	p.Child, err = child.Start(cmd, child.Ears{
 		Started: func(pid int) { p.note("started, pid %d", pid) },
 		Stdout:  p.stdoutLine, Stderr: p.stderrLine,
-		Ended: func(state *os.ProcessState) { p.note("ended: %s", state) },
+		Ended: func(state *os.ProcessState) { p.note("ended: %s", state); p.unmark() },
 	})
 	if err != nil {
 		return nil, err
@@ -103,9 +107,16 @@ func (p *process) logLine(line []byte) {
 	if p.spec.LogLine != nil {
 		line = p.spec.LogLine(line, ready)
 	}
-	if line != nil {
-		fmt.Fprintf(p.log, "%s\n", line) // a log that cannot be written stops no engine
+	if line == nil {
+		return
 	}
+	p.mu.Lock()
+	if len(p.logged) == keptTail {
+		p.logged = p.logged[1:]
+	}
+	p.logged = append(p.logged, string(line))
+	p.mu.Unlock()
+	fmt.Fprintf(p.log, "%s\n", line) // a log that cannot be written stops no engine
 }
 
 func (p *process) note(format string, args ...any) {
@@ -127,9 +138,12 @@ func (p *process) waitReady(ctx context.Context, deadline time.Duration) (baseUR
 		return "", errForeignAddress
 	}
 	for {
-		err := p.probe(ctx, baseURL)
+		err := p.known(ctx, baseURL)
 		if err == nil {
 			return baseURL, nil
+		}
+		if errors.Is(err, errStranger) {
+			return "", err
 		}
 		select {
 		case <-p.Gone():
@@ -149,31 +163,6 @@ var (
 func onLoopback(baseURL string) bool {
 	u, err := url.Parse(baseURL)
 	return err == nil && u.Scheme == "http" && loopback.IP(u.Hostname())
-}
-
-// prober opens a connection for each question: a child whose connections are all
-// taken must not look dead, and no idle connection may outlive its child.
-var prober = &http.Client{
-	Transport:     &http.Transport{DisableKeepAlives: true, Proxy: nil},
-	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-}
-
-// probe asks the child's health path once.
-func (p *process) probe(ctx context.Context, baseURL string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, baseURL+p.spec.Health, nil)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+p.spec.APIKey)
-	res, err := prober.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("health: %s", res.Status)
-	}
-	return nil
 }
 
 // stop asks the child to end by closing its stdin, then less and less gently, and

@@ -82,7 +82,9 @@ func (s *slot) grant() *Lease {
 	run := s.run
 	run.inFlight++
 	s.used = s.pool.now()
-	return NewLease(s.engine.Name(), run.baseURL, run.spec.APIKey, run.Gone(), func() { s.release(run) })
+	lease := NewLease(s.engine.Name(), run.baseURL, run.spec.APIKey, run.Gone(), func() { s.release(run) })
+	lease.beats = run.beats
+	return lease
 }
 
 func (s *slot) release(run *incarnation) {

@@ -31,7 +31,7 @@ const noPause = "GORACE=atexit_sleep_ms=0"
 // waited for in vain is far away. A test shortens what it is about.
 var brisk = timing{
 	startTimeout: testkit.Patience, stopGrace: testkit.Patience, drain: testkit.Patience,
-	probeEvery: time.Hour, probeTimeout: testkit.Patience, probeMisses: 2,
+	probeEvery: time.Hour, tokenEvery: time.Hour, probeTimeout: testkit.Patience, tokenTimeout: testkit.Patience, probeMisses: 2,
 	retryMin: time.Millisecond, retryMax: 10 * time.Millisecond, window: time.Hour, maxDeaths: 5,
 	tendEvery: time.Hour,
 }
@@ -91,7 +91,8 @@ func childSpec(s script) Spec {
 	key := rand.Text()
 	return Spec{
 		Command: self, Env: []string{roleVariable + "=child", scriptVariable + "=" + string(text), noPause},
-		Stdin: []byte(key + "\n"), APIKey: key, Health: "/health",
+		Stdin: []byte(key + "\n"), APIKey: key, Health: "/health", Identity: s.Identity, Turning: "/turning",
+		Token: &Question{Path: "/token", Body: "{}", Answered: func(b []byte) bool { return len(b) > 0 }},
 		Ready: func(line []byte) (string, bool) { return strings.CutPrefix(string(line), "ready ") },
 	}
 }

@@ -40,6 +40,7 @@ type slot struct {
 // incarnation is a child that is ready.
 type incarnation struct {
 	*process
+	vitals
 	baseURL  string
 	started  time.Time
 	need     int64 // bytes that it was expected to take
@@ -51,7 +52,7 @@ type incarnation struct {
 }
 
 func newIncarnation(child *process, baseURL string, started time.Time) *incarnation {
-	return &incarnation{process: child, baseURL: baseURL, started: started, idle: make(chan struct{}), over: make(chan struct{})}
+	return &incarnation{process: child, vitals: newVitals(), baseURL: baseURL, started: started, idle: make(chan struct{}), over: make(chan struct{})}
 }
 
 // load is one attempt to get a child ready.
@@ -172,14 +173,14 @@ func (s *slot) loaded(l *load, run *incarnation, err error) {
 func (s *slot) fail(failure *LoadError) {
 	s.failure = failure
 	s.retryAt = s.pool.now().Add(s.pause.NextBackOff())
-	s.set(Failed, failure.Reason)
+	s.set(Failed, failure.Detail())
 	s.settle(failure)
 	s.pool.cfg.Logger.Error("a model failed to load", "model", s.name, "err", failure)
 }
 
 // watch follows a child to its end and decides what comes after it.
 func (s *slot) watch(run *incarnation) {
-	hung := s.probeUntilGone(run)
+	ill := s.probeUntilGone(run)
 	<-run.Drained()
 	p := s.pool
 	p.mu.Lock()
@@ -195,7 +196,7 @@ func (s *slot) watch(run *incarnation) {
 		return
 	}
 	answering := run.inFlight
-	p.cfg.Logger.Warn("an engine ended unasked", "model", s.name, "pid", run.PID(), "exit", run.Exit(), "hung", hung, "in_flight", answering)
+	p.cfg.Logger.Warn("an engine ended unasked", "model", s.name, "pid", run.PID(), "exit", run.Exit(), "hung", ill != nil, "why", ill, "in_flight", answering)
 	if p.cfg.Observer != nil {
 		p.cfg.Observer.Crashed(s.name, s.engine.Name())
 	}
@@ -211,39 +212,14 @@ func (s *slot) watch(run *incarnation) {
 	switch {
 	case len(s.deaths) >= p.timing.maxDeaths:
 		s.deaths = nil
-		s.fail(&LoadError{Model: s.name, Reason: "The engine stops again and again; its log says why.", Cause: run.Exit()})
-	case answering == 0 && len(s.waiters) == 0 && !s.keep && !p.pinned(s):
+		s.fail(&LoadError{Model: s.name, Reason: p.timing.givenUp(), Tail: run.tail(), Cause: run.Exit()})
+		s.retryAt = now.Add(p.timing.window) // a person may load it before
+	case answering == 0 && len(s.waiters) == 0 && !s.keep && !p.pinned(s) && ill == nil:
 		s.set(Idle, "")
 	case len(s.deaths) == 1:
 		s.begin(context.Background(), 0)
 	default:
 		s.begin(context.Background(), s.pause.NextBackOff())
-	}
-}
-
-// probeUntilGone asks the child now and then whether it is well, and ends one that
-// no longer answers.
-func (s *slot) probeUntilGone(run *incarnation) (hung bool) {
-	t := s.pool.timing
-	ticker := time.NewTicker(t.probeEvery)
-	defer ticker.Stop()
-	for misses := 0; ; {
-		select {
-		case <-run.Gone():
-			return hung
-		case <-ticker.C:
-		}
-		ctx, cancel := context.WithTimeout(s.pool.ctx, t.probeTimeout)
-		err := run.probe(ctx, run.baseURL)
-		cancel()
-		if misses++; err == nil {
-			misses = 0
-		}
-		if misses >= t.probeMisses && s.pool.ctx.Err() == nil {
-			run.note("does not answer any more (%v); killing it", err)
-			hung = true
-			run.Kill()
-		}
 	}
 }
 

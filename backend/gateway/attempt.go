@@ -299,7 +299,7 @@ func (x *exchange) localTarget(ctx context.Context, model string) (target, func(
 	x.tell() // what it is served by is known only now
 	t := target{
 		name: nameOf(routing.Destination{}), local: true, dialect: x.endpoint.dialect, url: lease.BaseURL + x.endpoint.path, key: lease.APIKey,
-		gone: func() bool { return lease.Stopped(200 * time.Millisecond) },
+		gone: func() bool { return lease.Stopped(200 * time.Millisecond) }, alive: lease.Beat,
 	}
 	if by != lease.Engine { // its file was replaced by one of another format
 		by, scope = x.Engines.Runner(model)
@@ -351,7 +351,7 @@ func (x *exchange) loadFailure(ctx context.Context, model string, err error) err
 	if load, ok := isLoadError(err); ok && errors.Is(err, engine.ErrTooLarge) {
 		return problem.Newf(problem.ModelTooLarge, "The model %s is too large: %s", model, load.Reason).Because(err)
 	} else if ok {
-		return problem.Newf(problem.EngineUnavailable, "The model %s could not be loaded: %s", model, load.Reason).Because(err)
+		return problem.Newf(problem.EngineUnavailable, "The model %s could not be loaded: %s", model, load.Detail()).Because(err)
 	}
 	return err
 }

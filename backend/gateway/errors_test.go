@@ -189,6 +189,15 @@ func TestAnEngineThatIsDown(t *testing.T) {
 	}
 }
 
+func TestWhyAnEngineWasGivenUpReachesTheClient(t *testing.T) {
+	h := newHouse(t, nil)
+	h.engines.err = &engine.LoadError{Model: "ok", Reason: "The engine ended 5 times.", Tail: []string{"layer 1", "CUDA error"}}
+	doc := readProblem(t, h.request("POST", "/v1/chat/completions", chat("ok", false)))
+	if want := "The model ok could not be loaded: The engine ended 5 times. Its log ends: layer 1 | CUDA error"; doc.Detail != want {
+		t.Errorf("the detail is %q, want %q", doc.Detail, want)
+	}
+}
+
 func TestTheRecordOfAFailedLoadNamesTheEngine(t *testing.T) {
 	broken := &engine.LoadError{Reason: "The file is broken."}
 	for name, c := range map[string]struct {

@@ -62,6 +62,13 @@ func newRelay(x *exchange, t target, cancel context.CancelCauseFunc) *relay {
 	return r
 }
 
+// beat tells an engine's supervisor that it is well.
+func (r *relay) beat() {
+	if r.target.alive != nil {
+		r.target.alive()
+	}
+}
+
 // silence is the problem of a stream that stopped. It runs in the timer's own
 // goroutine.
 func (r *relay) silence(first time.Duration) error {
@@ -126,6 +133,7 @@ func (r *relay) whole(ctx context.Context, resp *http.Response) error {
 			return fault
 		}
 	}
+	r.beat()
 	r.x.use(&r.target, usage)
 	r.x.settle(nil)
 	h := r.x.w.Header()
@@ -235,6 +243,7 @@ func (r *relay) observe(data []byte) (done bool, fault error) {
 			r.x.running.Begun(ttft)
 		}
 		r.silent.Reset(r.idle)
+		r.beat()
 	case openai.Other: // such as a tool of the provider's own at work
 		if r.started.Load() {
 			r.silent.Reset(r.idle)

@@ -42,6 +42,7 @@ type target struct {
 	key    string      // "" for none
 	header http.Header // more to send
 	gone   func() bool
+	alive  func() // of an engine, told of each token; nil of others
 
 	*dialect                         // that it is asked in
 	kind       settings.ProviderKind // of a provider

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"gopkg.in/natefinch/lumberjack.v2"
@@ -166,6 +167,7 @@ func (s *Server) openEngines(context.Context) error {
 		Engines:  s.engines(),
 		Source:   source,
 		LogDir:   s.paths.Logs,
+		RunDir:   filepath.Join(s.paths.Run, "engines"),
 		Logger:   s.log,
 		Observer: s.instruments,
 		Limits:   s.engineLimits,

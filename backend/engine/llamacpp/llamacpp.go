@@ -81,19 +81,23 @@ func (e *Engine) Launch(model models.Model) (engine.Spec, error) {
 	if err != nil {
 		return engine.Spec{}, fmt.Errorf("launch %s: %w", model.Name, err)
 	}
-	key := rand.Text()
+	key, identity := rand.Text(), rand.Text()
 	return engine.Spec{
 		Command: env.Python,
 		// -I: neither the environment nor the current folder adds to what is imported.
-		Args:    append([]string{"-I", "-u", path}, arguments(model, options)...),
-		Env:     script.Environ(os.Environ()),
-		Stdin:   []byte(key + "\n"),
-		APIKey:  key,
-		Ready:   script.Ready,
-		Slots:   slots(options),
-		Health:  "/v1/models", // which asks for the key, unlike /health
-		LogLine: loggable,
-		Explain: explain,
+		Args:   append([]string{"-I", "-u", path}, arguments(model, options)...),
+		Env:    script.Environ(os.Environ()),
+		Stdin:  []byte(key + "\n" + identity + "\n"),
+		APIKey: key,
+		Ready:  script.Ready,
+		Slots:  slots(options),
+		Health: "/v1/models", // which asks for the key, unlike /health
+		// A tag of the model, which stands in that list and in no answer of a model.
+		Identity: identity,
+		Turning:  "/metrics", // which waits for the end of the step that is being computed
+		Token:    question(model),
+		LogLine:  loggable,
+		Explain:  explain,
 	}, nil
 }
 

@@ -57,6 +57,7 @@ func launchOwn(model models.Model, o Options) (engine.Spec, error) {
 		Ready:   parseListening,
 		Slots:   slots(o),
 		Health:  "/props", // which asks for the key, and answers once the model is loaded
+		Token:   question(model),
 		LogLine: loggable,
 		Explain: explain,
 	}, nil

@@ -42,19 +42,37 @@ type rig struct {
 // has a space.
 func newRig(t *testing.T, change ...func(dir string, c *engine.Config)) *rig {
 	t.Helper()
+	dir := dataFolder(t)
+	return rigIn(t, dir, func(cfg *engine.Config) {
+		for _, c := range change {
+			c(dir, cfg)
+		}
+	})
+}
+
+func dataFolder(t *testing.T) string {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data folder")
 	if err := os.Rename(testkit.Prepared(t), dir); err != nil {
 		t.Fatal(err)
 	}
-	config := engine.Config{
+	return dir
+}
+
+// config is that of a pool in a data folder.
+func config(dir string, options Options) engine.Config {
+	return engine.Config{
 		Library: models.NewLibrary(filepath.Join(dir, "models")),
-		Engines: map[models.Format]engine.Engine{models.GGUF: New(dir, func(string) (Options, error) { return Options{ContextSize: 512, Parallel: 2, Threads: 2}, nil })},
-		LogDir:  filepath.Join(dir, "logs"), Logger: slog.New(slog.DiscardHandler),
+		Engines: map[models.Format]engine.Engine{models.GGUF: New(dir, func(string) (Options, error) { return options, nil })},
+		LogDir:  filepath.Join(dir, "logs"), RunDir: filepath.Join(dir, "run", "engines"), Logger: slog.New(slog.DiscardHandler),
 	}
-	for _, c := range change {
-		c(dir, &config)
-	}
-	pool := engine.NewPool(config)
+}
+
+func rigIn(t *testing.T, dir string, change func(*engine.Config)) *rig {
+	t.Helper()
+	cfg := config(dir, Options{ContextSize: 512, Parallel: 2, Threads: 2})
+	change(&cfg)
+	pool := engine.NewPool(cfg)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 		defer cancel()
@@ -390,7 +408,7 @@ func TestEachLaunchHasItsKeyAndItsScript(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(first.APIKey) < 20 || first.APIKey == second.APIKey || string(second.Stdin) != second.APIKey+"\n" {
+	if len(first.APIKey) < 20 || first.APIKey == second.APIKey || string(second.Stdin) != second.APIKey+"\n"+second.Identity+"\n" || first.Identity == second.Identity {
 		t.Error("the keys are not random, or not what stdin tells")
 	}
 	if strings.Contains(strings.Join(append(first.Args, first.Env...), " "), first.APIKey) {

@@ -1,7 +1,8 @@
 """One model on llama.cpp's own HTTP server, until stdin closes.
 
 The first line of stdin is the API key, so that it is in no argument list and no
-environment. One JSON line on stdout tells the address once the model is loaded.
+environment; the second is a word by which this process is told from any other that may
+come to listen at its address. One JSON line on stdout tells the address once the model is loaded.
 However the parent ends, the kernel closes stdin, and this process ends at once.
 """
 
@@ -41,14 +42,14 @@ def arguments():
     return parser.parse_args()
 
 
-def read_key():
+def read_line(what):
     """Reads one line and not a byte more, so that stdin's end stays to be seen."""
-    key = bytearray()
+    line = bytearray()
     while (byte := os.read(0, 1)) not in (b"\n", b""):
-        key += byte
-    if not key:
-        sys.exit("no key on stdin")
-    return key.decode()
+        line += byte
+    if not line:
+        sys.exit(f"no {what} on stdin")
+    return line.decode()
 
 
 def until_stdin_closes():
@@ -79,12 +80,13 @@ def end_with_stdin():
     os._exit(0)
 
 
-def parameters(options, key):
+def parameters(options, key, identity):
     import xllamacpp
 
     p = xllamacpp.CommonParams()
     p.model.path = options.model
     p.model_alias = {options.alias}
+    p.model_tags = {identity}
     p.offline = True
     p.hostnames, p.port = ["127.0.0.1"], 0
     p.api_keys = [key]
@@ -132,10 +134,10 @@ def add(xllamacpp, p, options):
 
 def main():
     options = arguments()
-    key = read_key()
+    key, identity = read_line("key"), read_line("identity")
     guard = guard_the_load()
     try:
-        xllamacpp, p = parameters(options, key)
+        xllamacpp, p = parameters(options, key, identity)
         server = xllamacpp.Server(p)
     except Exception as problem:  # only loading comes here, which has seen nobody's words
         sys.exit(f"cannot load the model: {problem}")

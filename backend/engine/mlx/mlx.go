@@ -11,6 +11,8 @@ import (
 	goruntime "runtime"
 	"strconv"
 
+	"github.com/tidwall/gjson"
+
 	"mlxbar/backend/engine"
 	"mlxbar/backend/engine/runtime"
 	"mlxbar/backend/engine/script"
@@ -86,18 +88,22 @@ func (e *Engine) Launch(model models.Model) (engine.Spec, error) {
 	if wanted := e.options(model.Name).ContextSize; wanted > 0 && (holds == 0 || wanted < holds) {
 		holds = wanted
 	}
-	key := rand.Text()
+	key, identity := rand.Text(), rand.Text()
 	return engine.Spec{
 		Command: env.Python,
 		// -I: neither the environment nor the current folder adds to what is imported.
 		Args: []string{"-I", "-u", path, "--model", model.Path, "--alias", model.Name,
 			"--context", strconv.Itoa(holds), "--parallel", strconv.Itoa(parallel)},
-		Env:     script.Environ(os.Environ()),
-		Stdin:   []byte(key + "\n"),
-		APIKey:  key,
-		Ready:   script.Ready,
-		Slots:   parallel,
-		Health:  "/v1/models",
+		Env:      script.Environ(os.Environ()),
+		Stdin:    []byte(key + "\n" + identity + "\n"),
+		APIKey:   key,
+		Ready:    script.Ready,
+		Slots:    parallel,
+		Health:   "/v1/models",
+		Identity: identity,
+		Token: &engine.Question{Path: "/v1/completions", Body: `{"prompt":"a","max_tokens":1,"temperature":0,"ignore_eos":true}`, Answered: func(body []byte) bool {
+			return gjson.GetBytes(body, "usage.completion_tokens").Int() > 0
+		}},
 		LogLine: loggable,
 		Explain: explain,
 	}, nil

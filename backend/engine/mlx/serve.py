@@ -1,7 +1,8 @@
 """One model folder on mlx_lm's own HTTP server, until stdin closes.
 
-The first line of stdin is the API key, so that it is in no argument list and no environment. One JSON line on
-stdout tells the address once the model is loaded. However the parent ends, the kernel closes stdin, and this
+The first line of stdin is the API key, so that it is in no argument list and no environment; the second is a word by
+which this process is told from any other that may come to listen at its address. One JSON line on stdout tells the
+address once the model is loaded. However the parent ends, the kernel closes stdin, and this
 process ends at once.
 
 mlx_lm's server has no key, loads any model that a request names, fetches pictures from any address, logs bodies
@@ -39,14 +40,14 @@ def arguments():
     return parser.parse_args()
 
 
-def read_key():
+def read_line(what):
     """Reads one line and not a byte more, so that stdin's end stays to be seen."""
-    key = bytearray()
+    line = bytearray()
     while (byte := os.read(0, 1)) not in (b"\n", b""):
-        key += byte
-    if not key:
-        sys.exit("no key on stdin")
-    return bytes(key)
+        line += byte
+    if not line:
+        sys.exit(f"no {what} on stdin")
+    return bytes(line)
 
 
 def until_stdin_closes():
@@ -83,7 +84,7 @@ def say(text):
 
 
 options = arguments()
-key = read_key()
+key, identity = read_line("key"), read_line("identity").decode()
 guard = guard_the_load()
 
 try:
@@ -256,7 +257,7 @@ class Handler(server.APIHandler):
         if self.path == "/health":
             self.answer(200, {"status": "ok"})
         elif self.path == "/v1/models":
-            self.answer(200, {"object": "list", "data": [{"id": options.alias, "object": "model", "created": self.created, "owned_by": "mlxbar"}]})
+            self.answer(200, {"object": "list", "data": [{"id": options.alias, "object": "model", "created": self.created, "owned_by": "mlxbar", "tags": [identity]}]})
         else:
             self.answer(404, {"error": {"message": "not found"}})
 

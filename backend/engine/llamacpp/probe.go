@@ -1,0 +1,22 @@
+package llamacpp
+
+import (
+	"github.com/tidwall/gjson"
+
+	"mlxbar/backend/engine"
+	"mlxbar/backend/models"
+)
+
+// question is how a child proves that it makes what its model is there for: one token, or an embedding. It is the
+// same each time, so that llama.cpp answers it in the place of the last one while there is one to spare, and else keeps
+// what it displaces in its cache of prompts.
+func question(model models.Model) *engine.Question {
+	if model.Facts.HasPooling {
+		return &engine.Question{Path: "/v1/embeddings", Body: `{"input":"a"}`, Answered: func(body []byte) bool {
+			return gjson.GetBytes(body, "data.0.embedding.0").Type == gjson.Number
+		}}
+	}
+	return &engine.Question{Path: "/v1/completions", Body: `{"prompt":"a","max_tokens":1,"temperature":0,"ignore_eos":true}`, Answered: func(body []byte) bool {
+		return gjson.GetBytes(body, "usage.completion_tokens").Int() > 0
+	}}
+}
