@@ -28,7 +28,7 @@ var mayImport = map[string]string{
 		"models settings storage testkit/records bench/results cpuprofile credentials",
 
 	// What the programs are made of
-	"server": "activity admin audit audit/export datadir engine engine/llamacpp engine/mlx engine/runtime frontend gateway gateway/problem gateway/requestid gateway/routing live memory models " +
+	"server": "awake activity admin audit audit/export datadir engine engine/llamacpp engine/mlx engine/runtime frontend gateway gateway/problem gateway/requestid gateway/routing live memory models " +
 		"settings storage telemetry telemetry/instruments bench/archive bench/job access credentials loopback prices connect hub download nearby",
 	"desktop": "datadir gateway/problem",
 	"tray":    "desktop",
@@ -47,6 +47,7 @@ var mayImport = map[string]string{
 	"engine":                "engine/runtime gateway/requestid models child loopback",
 	"interrupt":             "",
 	"child":                 "",
+	"awake":                 "",
 	"audit/export":          "audit storage ledger",
 	"ledger":                "audit prices settings",
 	"prices":                "filewatch gateway/routing",
@@ -103,6 +104,7 @@ var mayImport = map[string]string{
 	"testkit/canary":    "testkit/collector",
 	"testkit/collector": "",
 	"testkit/hub":       "",
+	"testkit/logind":    "",
 	"testkit/records":   "audit storage",
 	"testkit/secrets":   "",
 	"testkit/session":   "",
@@ -120,8 +122,8 @@ var (
 	converters  = []string{"gateway/openai", "gateway/convert", "gateway/anthropic", "gateway/openai/chat", "gateway/openai/responses", "gateway/turn", "gateway/wire", "gateway/sse"}
 
 	// testOnly packages are imported by tests, and by these programs.
-	testOnly      = []string{"testkit", "testkit/canary", "testkit/collector", "testkit/hub", "testkit/records", "testkit/secrets", "testkit/session", "testkit/upstream"}
-	testOnlyFront = []string{"testkit", "testkit/canary", "testkit/hub", "testkit/secrets", "testkit/session", "cmd/fakeupstream", "cmd/fakehub", "cmd/gateway-bench"}
+	testOnly      = []string{"testkit", "testkit/canary", "testkit/collector", "testkit/hub", "testkit/logind", "testkit/records", "testkit/secrets", "testkit/session", "testkit/upstream"}
+	testOnlyFront = []string{"testkit", "testkit/canary", "testkit/hub", "testkit/logind", "testkit/secrets", "testkit/session", "cmd/fakeupstream", "cmd/fakehub", "cmd/gateway-bench"}
 )
 
 // short gives a package's name as the tables write it.

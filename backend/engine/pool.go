@@ -36,6 +36,11 @@ type Config struct {
 	Need func(models.Model) Need
 	// Pinned says whether a model is not to be unloaded but by hand; nil is for none.
 	Pinned func(model string) bool
+	// Busy is told of each lease, from its beginning to its end; may be nil.
+	Busy interface {
+		Begin()
+		End()
+	}
 	// ProbeEvery is for tests; 0 is the usual 15 s.
 	ProbeEvery time.Duration
 }

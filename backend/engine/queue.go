@@ -81,6 +81,9 @@ func (s *slot) answers() bool {
 func (s *slot) grant() *Lease {
 	run := s.run
 	run.inFlight++
+	if s.pool.cfg.Busy != nil {
+		s.pool.cfg.Busy.Begin()
+	}
 	s.used = s.pool.now()
 	lease := NewLease(s.engine.Name(), run.baseURL, run.spec.APIKey, run.Gone(), func() { s.release(run) })
 	lease.beats = run.beats
@@ -92,6 +95,9 @@ func (s *slot) release(run *incarnation) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	run.inFlight--
+	if p.cfg.Busy != nil {
+		p.cfg.Busy.End()
+	}
 	s.used = p.now()
 	if run.retiring && run.inFlight == 0 {
 		close(run.idle)

@@ -100,6 +100,7 @@ func (s *Server) followEngineSettings() func() error {
 			return
 		}
 		s.pool.Reconsider()
+		s.awake.Refresh()
 		work.Go(func() {
 			s.pool.Restart(ctx, func(model string) bool { return runsOtherwise(model, old, now) })
 			if mlxOn(old) != mlxOn(now) {

@@ -12,6 +12,7 @@ import (
 	"gopkg.in/natefinch/lumberjack.v2"
 
 	"mlxbar/backend/audit"
+	"mlxbar/backend/awake"
 	"mlxbar/backend/datadir"
 	"mlxbar/backend/engine"
 	"mlxbar/backend/engine/runtime"
@@ -162,6 +163,8 @@ func (s *Server) openEngines(context.Context) error {
 	s.onClose(background(func(ctx context.Context) { s.trash.Run(ctx, s.log) }))
 	source := runtime.Starter{DataDir: s.paths.Root}
 	s.models = models.NewCatalog(s.library, source)
+	s.awake = awake.New(awake.Config{Wanted: func() bool { return s.settings.Current().Engines.KeepAwake }, Logger: s.log})
+	s.onClose(background(s.awake.Run))
 	s.pool = engine.NewPool(engine.Config{
 		Library:  s.library,
 		Engines:  s.engines(),
@@ -173,6 +176,7 @@ func (s *Server) openEngines(context.Context) error {
 		Limits:   s.engineLimits,
 		Need:     s.need,
 		Pinned:   func(model string) bool { return s.settings.Current().Models.Of(model).Pin },
+		Busy:     s.awake,
 		OnChange: func() {
 			s.publishState()
 		},

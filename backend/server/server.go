@@ -18,6 +18,7 @@ import (
 	"mlxbar/backend/activity"
 	"mlxbar/backend/admin"
 	"mlxbar/backend/audit"
+	"mlxbar/backend/awake"
 	"mlxbar/backend/bench/archive"
 	"mlxbar/backend/bench/job"
 	"mlxbar/backend/credentials"
@@ -89,6 +90,7 @@ type Server struct {
 	models      *models.Catalog
 	trash       *models.Trash
 	pool        *engine.Pool
+	awake       *awake.Keeper
 	requests    *activity.Requests
 
 	hfHub     *hub.Client

@@ -65,6 +65,8 @@ type Engines struct {
 	Queue             int      `json:"queue" doc:"Requests that may wait for a model to be loaded; more are refused for the time being (1 to 4096)." default:"64" min:"1" max:"4096"`
 	LlamaCPP          LlamaCPP `json:"llamacpp" doc:"llama.cpp, for GGUF models."`
 	MLX               MLX      `json:"mlx" doc:"mlx-lm, for models in MLX's format."`
+	// KeepAwake is about idle sleep alone: who closes the lid is not kept from it.
+	KeepAwake bool `json:"keep_awake" doc:"The machine does not go to sleep by itself while an engine answers." default:"true"`
 }
 
 // Models is where models lie beside the models folder of the data folder, and what is set for single ones.

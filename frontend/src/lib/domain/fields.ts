@@ -78,6 +78,7 @@ export const sections: readonly SectionSpec[] = [
           { value: 'off', label: 'Off' },
         ],
       },
+      { path: 'engines.keep_awake', label: 'Keep this machine awake', kind: 'switch' },
       { path: 'downloads.parallel', label: 'Downloads', kind: 'number', unit: 'at once' },
       { path: 'downloads.max_kb_per_second', label: 'Download speed', kind: 'number', unit: 'kB/s', note: '0 is as fast as they come.' },
     ],
