@@ -57,6 +57,7 @@ type Record struct {
 	Client           string    `json:"client"` // the product of the User-Agent, such as OpenAI/Python 2.1
 	KeyID            string    `json:"key_id"`
 	CostUSD          *float64  `json:"cost_usd"` // by the prices when it began; nil where they or the tokens are not known
+	Hint             string    `json:"hint" doc:"What made it slower than it need have been: prefix-changes-at-start, where the first lines of its client's prompts differ each time and nothing after them is reused; else empty."`
 	// Left is whom else it was sent to: the providers elsewhere that were sent bytes of it, whether
 	// they answered or another did. While it runs it is where it will go first.
 	Left []Departure `json:"left,omitzero" doc:"The providers elsewhere that were sent it, in order; left out when it stayed on this machine."`

@@ -11,7 +11,7 @@ var columns = []string{
 	"id", "request_id", "started_at", "model", "served_model", "backend", "provider", "endpoint", "stream",
 	"duration_ms", "ttft_ms", "status", "http_status", "error_type",
 	"prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "prompt_ms", "generation_ms",
-	"attempts", "client", "key_id", "cost_usd", "left_to",
+	"attempts", "client", "key_id", "cost_usd", "left_to", "hint",
 }
 
 // fixed is how many of the columns, from the front, are settled by Begin.
@@ -53,7 +53,7 @@ type row struct {
 	requestID, model, servedModel, provider, endpoint   string
 	backend                                             Backend
 	status                                              Status
-	errorType, client, keyID                            string
+	errorType, client, keyID, hint                      string
 	stream                                              bool
 	durationMS, ttftMS, promptMS, generationMS, costUSD number[float64]
 	httpStatus, prompt, completion, total, cached       number[int64]
@@ -65,7 +65,7 @@ func rowOf(r *Record) row {
 		id: r.ID, startedAt: millis(r.StartedAt), attempts: r.Attempts,
 		requestID: clip(r.RequestID), model: clip(r.Model), servedModel: clip(r.ServedModel),
 		provider: clip(r.Provider), endpoint: clip(r.Endpoint), backend: r.Backend, status: r.Status,
-		errorType: clip(r.ErrorType), client: clip(r.Client), keyID: clip(r.KeyID), stream: r.Stream,
+		errorType: clip(r.ErrorType), client: clip(r.Client), keyID: clip(r.KeyID), hint: clip(r.Hint), stream: r.Stream,
 		durationMS: numberOf(r.DurationMS), ttftMS: numberOf(r.TTFTMS), promptMS: numberOf(r.PromptMS),
 		generationMS: numberOf(r.GenerationMS), costUSD: numberOf(r.CostUSD),
 		httpStatus: numberOf(r.HTTPStatus), prompt: numberOf(r.PromptTokens), completion: numberOf(r.CompletionTokens),
@@ -108,6 +108,7 @@ func (r *row) values(args []driver.NamedValue) {
 	a.text(r.keyID)
 	a.put(r.costUSD.value())
 	a.text(formatLeft(r.left))
+	a.text(r.hint)
 }
 
 // arguments are those that are still to be filled.

@@ -86,6 +86,7 @@ func recordOf(v []driver.Value) (Record, error) {
 		Attempts: read.integer(), Client: read.text(), KeyID: read.text(), CostUSD: read.real(4),
 	}
 	left := read.text()
+	r.Hint = read.text()
 	if read.err == nil {
 		r.Left, read.err = parseLeft(left)
 	}

@@ -297,6 +297,9 @@ func (x *exchange) localTarget(ctx context.Context, model string) (target, func(
 	}
 	x.servedBy(models.CleanName(model), lease.Engine)
 	x.tell() // what it is served by is known only now
+	if x.endpoint.streams {
+		x.hint = x.prefixes.Look(x.record.Client, model, x.body)
+	}
 	t := target{
 		name: nameOf(routing.Destination{}), local: true, dialect: x.endpoint.dialect, url: lease.BaseURL + x.endpoint.path, key: lease.APIKey,
 		gone: func() bool { return lease.Stopped(200 * time.Millisecond) }, alive: lease.Beat,

@@ -17,6 +17,7 @@ import (
 	"mlxbar/backend/audit"
 	"mlxbar/backend/engine"
 	"mlxbar/backend/gateway/listing"
+	"mlxbar/backend/gateway/prefix"
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/gateway/routing"
 	"mlxbar/backend/models"
@@ -92,6 +93,7 @@ type Gateway struct {
 	// some protocols end with the whole answer.
 	convertible int64
 	lacking     sync.Map // addresses of endpoints that providers do not have
+	prefixes    *prefix.Watch
 }
 
 // New makes a gateway. Close it when its last request has ended.
@@ -99,7 +101,7 @@ func New(c Config) *Gateway {
 	if c.Router == nil {
 		c.Router = routing.NewRouter()
 	}
-	g := &Gateway{Config: c, convertible: maxAnswer, upstream: newUpstreamClient(c.Version, func() settings.Timeouts { return c.Settings().Timeouts })}
+	g := &Gateway{Config: c, prefixes: prefix.New(), convertible: maxAnswer, upstream: newUpstreamClient(c.Version, func() settings.Timeouts { return c.Settings().Timeouts })}
 	g.lists = listing.New(listing.Config{
 		May:  func(p settings.Provider) bool { s := c.Settings(); return mayAsk(&s, p) },
 		Key:  func(ctx context.Context, p settings.Provider) (string, error) { return g.keyOf(ctx, &p) },

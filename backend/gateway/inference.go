@@ -39,6 +39,7 @@ type exchange struct {
 	unroutable error  // why there is no plan
 	record     audit.Record
 	streamed   int64             // tokens that the client was sent so far
+	hint       string            // what the prompt's beginning says, of one for an engine
 	left       []audit.Departure // whom else it was sent to so far
 	running    *activity.Request // nil until the record is in the audit
 	settled    bool              // and it is complete
@@ -198,6 +199,11 @@ func (x *exchange) use(t *target, u openai.Usage) {
 	x.record.PromptTokens, x.record.CompletionTokens, x.record.TotalTokens = u.Prompt, u.Completion, u.Total
 	x.record.CachedTokens, x.record.PromptMS, x.record.GenerationMS = u.Cached, u.PromptMS, u.GenerationMS
 	x.record.CostUSD = x.cost(t, u)
+	x.record.Hint = ""
+	// Much that was reused is no reason to complain: several may ask in turn, each with a beginning of its own.
+	if reused := u.Prompt != nil && u.Cached != nil && 2**u.Cached >= *u.Prompt; t.local && !reused {
+		x.record.Hint = x.hint
+	}
 }
 
 // generated is what the answer says of its own tokens, 0 for nothing.

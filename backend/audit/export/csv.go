@@ -16,7 +16,7 @@ var header = []string{
 	"id", "request_id", "started_at", "model", "served_model", "backend", "provider", "endpoint", "stream",
 	"duration_ms", "ttft_ms", "status", "http_status", "error_type",
 	"prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "prompt_ms", "generation_ms",
-	"attempts", "client", "key_id", "cost_usd", "left_to", "bytes_out", "bytes_in",
+	"attempts", "client", "key_id", "cost_usd", "left_to", "bytes_out", "bytes_in", "hint",
 }
 
 // newCSV writes the header and returns what writes a line. It writes lines of RFC
@@ -54,6 +54,7 @@ func appendLine(b []byte, r *audit.Record) []byte {
 	b = text(b, r.KeyID)
 	b = decimal(b, r.CostUSD)
 	b = departures(b, r.Left)
+	b = text(b, r.Hint)
 	return append(b, '\r', '\n')
 }
 

@@ -151,7 +151,7 @@ func (b *benchmark) export(ctx context.Context, dir string) (x exported, err err
 	if err != nil {
 		return x, err
 	}
-	columns := strings.TrimSuffix(head, ",bytes_out,bytes_in") // which the table has within left_to
+	columns := strings.Replace(head, ",bytes_out,bytes_in", "", 1) // which the table has within left_to
 	x.SqliteS, x.SqliteBytes, err = timed(ctx, theirs, shell, "-readonly", "-csv", filepath.Join(dir, "mlxbar.db"), "SELECT "+columns+" FROM requests ORDER BY id")
 	return x, errors.Join(err, os.Remove(ours), os.Remove(theirs))
 }

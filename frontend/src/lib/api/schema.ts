@@ -1068,6 +1068,8 @@ export interface components {
             error_type: string;
             /** Format: double */
             generation_ms: number | null;
+            /** @description What made it slower than it need have been: prefix-changes-at-start, where the first lines of its client's prompts differ each time and nothing after them is reused; else empty. */
+            hint: string;
             /** Format: int64 */
             http_status: number | null;
             /** Format: int64 */
@@ -2170,6 +2172,11 @@ export interface components {
                  * @default 0
                  */
                 idle_unload_minutes: number;
+                /**
+                 * @description The machine does not go to sleep by itself while an engine answers.
+                 * @default true
+                 */
+                keep_awake: boolean;
                 /** @description llama.cpp, for GGUF models. */
                 llamacpp?: {
                     /**

@@ -27,7 +27,7 @@ it('has a text for every figure that is not known', () => {
   const bare: AuditRecord = {
     id: 1, request_id: 'r', started_at: '2026-11-24T14:02:51.000Z', model: '', served_model: '', backend: 'LOCAL', provider: '',
     endpoint: '/v1/chat/completions', stream: false, duration_ms: null, ttft_ms: null, status: 'interrupted', http_status: null, error_type: '',
-    prompt_tokens: null, completion_tokens: null, total_tokens: null, cached_tokens: null, prompt_ms: null, generation_ms: null,
+    prompt_tokens: null, completion_tokens: null, total_tokens: null, cached_tokens: null, hint: '', prompt_ms: null, generation_ms: null,
     attempts: 0, client: '', key_id: '', cost_usd: null,
   };
   const known = ['started_at', 'backend', 'endpoint', 'status', 'attempts'];

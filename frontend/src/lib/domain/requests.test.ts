@@ -21,6 +21,7 @@ const record = (id: number, status: RequestStatus = 'success', more: Partial<Aud
   completion_tokens: null,
   total_tokens: null,
   cached_tokens: null,
+  hint: '',
   prompt_ms: null,
   generation_ms: null,
   attempts: 1,
