@@ -20,6 +20,7 @@ func TestReusedTokensAndWhyThereAreNone(t *testing.T) {
 	h.paths = datadir.At(testkit.Prepared(t))
 	h.opts.DataDir = h.paths.Root
 	h.start()
+	h.text(h.request("PATCH", "/api/settings", `{"engines": {"llamacpp": {"threads": 1, "parallel": 1}}}`), 200)
 	ask := func(path string, members map[string]any) audit.Record {
 		t.Helper()
 		members["model"] = models.StarterName
@@ -47,7 +48,7 @@ func TestReusedTokensAndWhyThereAreNone(t *testing.T) {
 	for _, stream := range []bool{false, true} {
 		for path, member := range map[string]string{"/v1/chat/completions": "messages", "/v1/messages": "messages", "/v1/responses": "input", "/v1/completions": "prompt"} {
 			t.Run(fmt.Sprint(path, " ", stream), func(t *testing.T) {
-				text := fmt.Sprint(path, stream) + strings.Repeat(" and the sea was calm", 20)
+				text := fmt.Sprint(path, stream) + strings.Repeat(" and the sea was calm", 10)
 				var content any = text
 				if member == "messages" {
 					content = []any{map[string]any{"role": "user", "content": text}}
@@ -61,17 +62,17 @@ func TestReusedTokensAndWhyThereAreNone(t *testing.T) {
 			})
 		}
 	}
-	after := func(first string) audit.Record {
+	after := func(first, line string) audit.Record {
 		return ask("/v1/messages", map[string]any{
 			"system": []any{
 				map[string]any{"type": "text", "text": first},
-				map[string]any{"type": "text", "text": "You are a careful tool.\n" + strings.Repeat("Mind the gap.\n", 60)},
+				map[string]any{"type": "text", "text": "You are a careful tool.\n" + strings.Repeat(line+"\n", 30)},
 			},
 			"messages": []any{map[string]any{"role": "user", "content": "Hello"}},
 		})
 	}
 	for n := range 4 {
-		r, want := after(fmt.Sprintf("%d seconds have passed.", n*7919)), ""
+		r, want := after(fmt.Sprintf("%d seconds have passed.", n*7919), strings.Repeat("-", 80)), ""
 		if n >= 2 {
 			want = prefix.ChangesAtStart
 		}
@@ -81,7 +82,7 @@ func TestReusedTokensAndWhyThereAreNone(t *testing.T) {
 	}
 	// llama.cpp passes over the number in Claude Code's line. There is nothing to complain of then.
 	for n := range 4 {
-		r := after(fmt.Sprintf("x-anthropic-billing-header: cc_version=2.1.177; cc_entrypoint=cli; cch=%05x;", n*7919))
+		r := after(fmt.Sprintf("x-anthropic-billing-header: cc_version=2.1.177; cc_entrypoint=cli; cch=%05x;", n*7919), strings.Repeat("=", 80))
 		if n > 0 && *r.CachedTokens < *r.PromptTokens-16 || r.Hint != "" {
 			t.Errorf("Claude Code's request %d: %d of %d tokens were reused, with the hint %q", n, *r.CachedTokens, *r.PromptTokens, r.Hint)
 		}

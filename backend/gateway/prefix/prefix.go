@@ -24,7 +24,7 @@ const (
 	leastBody = 2 << 10  // below, a prompt costs too little to speak of
 	leastRest = 64       // bytes that must be equal
 	enough    = 512      // of instructions after the first lines; with fewer the first question counts, too
-	mostRest  = 64 << 10 // that are looked at
+	mostRest  = 16 << 10 // that are looked at
 	kept      = 256      // prompts
 	times     = 2        // in a row
 )
@@ -109,18 +109,18 @@ func (p *prompt) read(body []byte) {
 		}
 		return !system.Exists() || !content.Exists()
 	})
-	p.texts(system)
+	p.text(system.Raw)
 	if content.Type == gjson.String {
-		p.question(content)
+		p.question(content.Raw)
 		return
 	}
 	content.ForEach(func(_, message gjson.Result) bool {
-		switch role := message.Get("role").Str; role {
+		switch message.Get("role").Str {
 		case "system", "developer":
-			p.texts(message.Get("content"))
+			p.text(message.Raw)
 			return true
 		case "user":
-			p.question(message.Get("content"))
+			p.question(message.Raw)
 		}
 		return false
 	})
@@ -128,30 +128,20 @@ func (p *prompt) read(body []byte) {
 
 // question takes in what is asked first, unless the instructions say enough: then each conversation with them is like
 // the others. Where there are instructions their lines are the beginning, however few.
-func (p *prompt) question(v gjson.Result) {
+func (p *prompt) question(raw string) {
 	if p.length >= enough {
 		return
 	}
 	if p.lines > 0 {
 		p.lines = headLines
 	}
-	p.texts(v)
+	p.text(raw)
 }
 
-// texts takes in a text, or those of a list of parts.
-func (p *prompt) texts(v gjson.Result) {
-	if v.Type == gjson.String {
-		p.text(v.Raw)
-		return
-	}
-	v.ForEach(func(_, part gjson.Result) bool {
-		p.text(part.Get("text").Raw)
-		return p.length < mostRest
-	})
-}
-
-// text takes in one text as JSON writes it, first lines first.
+// text takes in a text or a list of parts as JSON writes it, first lines first: to read it would cost more than to
+// compare it, and the same words come in the same JSON.
 func (p *prompt) text(raw string) {
+	raw = raw[:min(len(raw), max(0, mostRest-p.length))]
 	for raw != "" && p.lines < headLines {
 		end := lineEnd(raw)
 		p.head.WriteString(raw[:end])
@@ -159,17 +149,21 @@ func (p *prompt) text(raw string) {
 		raw = raw[end:]
 		p.lines++
 	}
-	raw = raw[:min(len(raw), max(0, mostRest-p.length))]
 	p.rest.WriteString(raw)
 	p.length += len(raw)
 }
 
-// lineEnd is where the first line of a JSON string ends, with its \n.
+// lineEnd is where the first line of a JSON text ends, with its \n, or the first of its parts.
 func lineEnd(raw string) int {
+	const part = "},{"
+	most := len(raw)
+	if end := strings.Index(raw, part); end >= 0 {
+		most = end + len(part)
+	}
 	for at := 0; ; at += 2 {
-		next := strings.IndexByte(raw[at:], '\\')
-		if next < 0 || at+next+1 >= len(raw) {
-			return len(raw)
+		next := strings.IndexByte(raw[at:most], '\\')
+		if next < 0 || at+next+1 >= most {
+			return most
 		}
 		if at += next; raw[at+1] == 'n' {
 			return at + 2
