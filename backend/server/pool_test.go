@@ -1,6 +1,8 @@
 package server_test
 
 import (
+	"context"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -98,5 +100,47 @@ func TestWhatCannotBeRunIsToldAtOnce(t *testing.T) {
 		if !strings.Contains(resp.detail, "It is expected to take 1546.") || !strings.Contains(resp.detail, "With a context_size of ") {
 			t.Errorf("it is refused with %q", resp.detail)
 		}
+	}
+}
+
+// Who would be one too many in the queue for a model is told when to come again, and the log has everybody's place.
+func TestTheQueueForAModelHasABound(t *testing.T) {
+	h := newHouse(t, testkit.NewUpstream(t).URL)
+	h.paths = datadir.At(testkit.Prepared(t))
+	h.opts.DataDir = h.paths.Root
+	never := filepath.Join(t.TempDir(), "llama-server")
+	if err := os.WriteFile(never, []byte("#!/bin/sh\nexec sleep 600\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	h.writeSettings(`{"version": 1, "engines": {"queue": 1, "llamacpp": {"command": "` + never + `"}}}`)
+	h.start()
+	ctx, leave := context.WithCancel(t.Context())
+	waited := make(chan struct{})
+	go func() {
+		defer close(waited)
+		req, err := http.NewRequestWithContext(ctx, "POST", h.url+"/v1/completions", strings.NewReader(`{"model": "`+models.StarterName+`", "prompt": "Hello"}`))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("X-Request-ID", "the-first")
+		if resp, err := (&http.Client{Transport: h.client.Transport}).Do(req); err == nil {
+			t.Errorf("a model that is never loaded answered %s", resp.Status)
+			resp.Body.Close()
+		}
+	}()
+	defer func() { leave(); <-waited }()
+	eventually(t, "the first to wait", func() bool {
+		return gjson.Get(h.text(h.request("GET", "/api/status", ""), 200), "engines.0.queued").Int() == 1
+	})
+	resp := h.chat(models.StarterName, false)
+	if after := resp.Header.Get("Retry-After"); after != "5" {
+		t.Errorf("Retry-After is %q", after)
+	}
+	h.problem(resp, problem.QueueFull)
+	log, err := os.ReadFile(h.paths.Log)
+	if err != nil || !strings.Contains(string(log), `msg="a request waits for a model" request_id=the-first model=`+models.StarterName+` place=1 loads_ahead=0`) {
+		t.Errorf("the log has no place in the queue: %v\n%s", err, log)
 	}
 }
