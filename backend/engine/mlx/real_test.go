@@ -357,7 +357,7 @@ func TestEachLaunchHasItsKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(first.APIKey) < 20 || first.APIKey == second.APIKey || string(second.Stdin) != second.APIKey+"\n" {
+	if len(first.APIKey) < 20 || first.APIKey == second.APIKey || string(second.Stdin) != second.APIKey+"\n"+second.Identity+"\n" || len(second.Identity) < 20 {
 		t.Error("the keys are not random, or not what stdin tells")
 	}
 	if strings.Contains(strings.Join(append(first.Args, first.Env...), " "), first.APIKey) {
