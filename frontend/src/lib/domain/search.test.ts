@@ -20,4 +20,13 @@ describe('matching', () => {
     expect(matching(['a mini', 'gemini', 'mini b'], 'mini', (m) => m)).toEqual(['mini b', 'a mini', 'gemini']);
     expect(score('mini', 'x')).toBe(0);
   });
+
+  it('puts what is called exactly so before what only begins with it', () => {
+    const commands = [
+      { name: 'Chat with a model', more: '' },
+      { name: 'Playground', more: 'chat with a model' },
+      { name: 'Chat', more: 'Request Timeouts' },
+    ];
+    expect(matching(commands, 'chat ', (c) => c.name, (c) => c.more).map((c) => c.name)).toEqual(['Chat', 'Chat with a model', 'Playground']);
+  });
 });
