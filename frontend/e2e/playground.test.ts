@@ -91,8 +91,8 @@ describe('a conversation', () => {
     await state(answer(starter)).toBe('done');
     expect(await figures(answer(starter))).toMatch(/\d+ of them reused/); // what was said before is in the engine's cache
 
+    await eventually(() => stage.newest()).toMatchObject({ model: starter, backend: 'LOCAL', status: 'success', stream: true });
     const record = await stage.newest();
-    expect(record).toMatchObject({ model: starter, backend: 'LOCAL', status: 'success', stream: true });
     await answer(starter).getByRole('link', { name: 'Audit record' }).click();
     await page.getByRole('dialog', { name: 'Request' }).waitFor();
     await eventually(() => page.locator('[data-field="Request id"]').innerText()).toBe(String(record.request_id));
