@@ -28,7 +28,9 @@ const (
 )
 
 //go:embed serve.py
-var program []byte
+var serve []byte
+
+var program = script.Program(serve)
 
 // Options say how a model is run; zero leaves a choice to llama.cpp.
 type Options struct {

@@ -4,6 +4,8 @@ The first line of stdin is the API key, so that it is in no argument list and no
 environment; the second is a word by which this process is told from any other that may
 come to listen at its address. One JSON line on stdout tells the address once the model is loaded.
 However the parent ends, the kernel closes stdin, and this process ends at once.
+
+read_line, guard_the_load and end_with_stdin stand in engine/script/child.py, which goes before this text.
 """
 
 import argparse
@@ -40,44 +42,6 @@ def arguments():
     parser.add_argument("--spec-draft-n-min", type=int)
     parser.add_argument("--swa-full", action="store_true")
     return parser.parse_args()
-
-
-def read_line(what):
-    """Reads one line and not a byte more, so that stdin's end stays to be seen."""
-    line = bytearray()
-    while (byte := os.read(0, 1)) not in (b"\n", b""):
-        line += byte
-    if not line:
-        sys.exit(f"no {what} on stdin")
-    return line.decode()
-
-
-def until_stdin_closes():
-    while os.read(0, 4096):
-        pass
-
-
-def guard_the_load():
-    """Loading a model holds Python's interpreter lock, so no thread of ours could see
-    stdin close meanwhile; a forked process can."""
-    parent = os.getpid()
-    guard = os.fork()
-    if guard:
-        return guard
-    try:
-        null = os.open(os.devnull, os.O_RDWR)
-        os.dup2(null, 1)
-        os.dup2(null, 2)
-        until_stdin_closes()
-        if os.getppid() == parent:
-            os.kill(parent, signal.SIGKILL)
-    finally:
-        os._exit(0)
-
-
-def end_with_stdin():
-    until_stdin_closes()
-    os._exit(0)
 
 
 def parameters(options, key, identity):

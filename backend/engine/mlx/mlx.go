@@ -29,7 +29,9 @@ const (
 )
 
 //go:embed serve.py
-var program []byte
+var serve []byte
+
+var program = script.Program(serve)
 
 // Suits says whether this machine is one that MLX is made for.
 func Suits() bool { return goruntime.GOOS == "darwin" && goruntime.GOARCH == "arm64" }

@@ -8,6 +8,8 @@ process ends at once.
 mlx_lm's server has no key, loads any model that a request names, fetches pictures from any address, logs bodies
 that it cannot read, and does not notice who leaves while it answers in one piece. What stands below is what it
 takes to mend that; the rest is its own.
+
+read_line, guard_the_load and end_with_stdin stand in engine/script/child.py, which goes before this text.
 """
 
 import argparse
@@ -40,51 +42,13 @@ def arguments():
     return parser.parse_args()
 
 
-def read_line(what):
-    """Reads one line and not a byte more, so that stdin's end stays to be seen."""
-    line = bytearray()
-    while (byte := os.read(0, 1)) not in (b"\n", b""):
-        line += byte
-    if not line:
-        sys.exit(f"no {what} on stdin")
-    return bytes(line)
-
-
-def until_stdin_closes():
-    while os.read(0, 4096):
-        pass
-
-
-def guard_the_load():
-    """Loading may hold Python's interpreter lock, so that no thread of ours sees stdin close meanwhile; a forked
-    process can."""
-    parent = os.getpid()
-    guard = os.fork()
-    if guard:
-        return guard
-    try:
-        null = os.open(os.devnull, os.O_RDWR)
-        os.dup2(null, 1)
-        os.dup2(null, 2)
-        until_stdin_closes()
-        if os.getppid() == parent:
-            os.kill(parent, signal.SIGKILL)
-    finally:
-        os._exit(0)
-
-
-def end_with_stdin():
-    until_stdin_closes()
-    os._exit(0)
-
-
 def say(text):
     """Writes a line that holds nothing of a request: of an error its kind alone."""
     print("engine:", text, file=sys.stderr, flush=True)
 
 
 options = arguments()
-key, identity = read_line("key"), read_line("identity").decode()
+key, identity = read_line("key").encode(), read_line("identity")
 guard = guard_the_load()
 
 try:

@@ -4,6 +4,7 @@ package script
 
 import (
 	"bytes"
+	_ "embed"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -12,6 +13,13 @@ import (
 
 	"github.com/google/renameio/v2"
 )
+
+//go:embed child.py
+var child []byte
+
+// Program is the text of an engine's program with what all begin with before it. They are one file, because Python that is
+// isolated from its surroundings imports nothing that lies beside a program.
+func Program(text []byte) []byte { return slices.Concat(child, []byte("\n\n"), text) }
 
 // Write writes a program where Python can read it, unless it is there, and gives its path.
 func Write(dataDir, name string, text []byte) (string, error) {
