@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tidwall/gjson"
+
 	"mlxbar/backend/models"
 )
 
@@ -150,6 +152,12 @@ type Question struct {
 	Body     string // JSON, posted
 	Answered func(body []byte) bool
 }
+
+// OneToken asks a model that writes for a single token, in OpenAI's protocol, which both engines speak. It is the same
+// each time, so that an engine that keeps prompts has it.
+var OneToken = &Question{Path: "/v1/completions", Body: `{"prompt":"a","max_tokens":1,"temperature":0,"ignore_eos":true}`, Answered: func(body []byte) bool {
+	return gjson.GetBytes(body, "usage.completion_tokens").Int() > 0
+}}
 
 // Lease is the right to ask one incarnation of a model's engine.
 type Lease struct {

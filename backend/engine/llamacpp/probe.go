@@ -16,7 +16,5 @@ func question(model models.Model) *engine.Question {
 			return gjson.GetBytes(body, "data.0.embedding.0").Type == gjson.Number
 		}}
 	}
-	return &engine.Question{Path: "/v1/completions", Body: `{"prompt":"a","max_tokens":1,"temperature":0,"ignore_eos":true}`, Answered: func(body []byte) bool {
-		return gjson.GetBytes(body, "usage.completion_tokens").Int() > 0
-	}}
+	return engine.OneToken
 }

@@ -11,8 +11,6 @@ import (
 	goruntime "runtime"
 	"strconv"
 
-	"github.com/tidwall/gjson"
-
 	"mlxbar/backend/engine"
 	"mlxbar/backend/engine/runtime"
 	"mlxbar/backend/engine/script"
@@ -103,10 +101,8 @@ func (e *Engine) Launch(model models.Model) (engine.Spec, error) {
 		Slots:    parallel,
 		Health:   "/v1/models",
 		Identity: identity,
-		Token: &engine.Question{Path: "/v1/completions", Body: `{"prompt":"a","max_tokens":1,"temperature":0,"ignore_eos":true}`, Answered: func(body []byte) bool {
-			return gjson.GetBytes(body, "usage.completion_tokens").Int() > 0
-		}},
-		LogLine: loggable,
-		Explain: explain,
+		Token:    engine.OneToken,
+		LogLine:  loggable,
+		Explain:  explain,
 	}, nil
 }
