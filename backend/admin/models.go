@@ -147,8 +147,9 @@ func (a *API) Models() (ModelList, error) {
 		added[f.Path] = f.Added
 		out.Folders = append(out.Folders, ModelFolder{Path: f.Path, ReadOnly: f.Added, Problem: f.Problem})
 	}
+	memory := a.Engines.Memory()
 	for _, m := range all.Models {
-		entry := a.describeModel(m)
+		entry := a.describeModel(m, memory)
 		entry.ReadOnly = added[m.Folder]
 		if s, ok := states[m.Name]; ok {
 			entry.State = s.State
@@ -161,7 +162,7 @@ func (a *API) Models() (ModelList, error) {
 	return out, nil
 }
 
-func (a *API) describeModel(m models.Model) Model {
+func (a *API) describeModel(m models.Model, memory engine.Memory) Model {
 	entry := Model{
 		Name: m.Name, SizeBytes: m.Size, Format: m.Format, Architecture: m.Facts.Architecture, Parameters: m.Facts.Parameters,
 		Quantization: m.Facts.Quantization, ContextLength: m.Facts.ContextLength, License: m.Facts.License,
@@ -172,7 +173,7 @@ func (a *API) describeModel(m models.Model) Model {
 	}
 	need := a.Engines.Need(m)
 	entry.MemoryBytes, entry.MemoryTokens = need.Bytes, need.Tokens
-	if memory := a.Engines.Memory(); memory.LimitBytes > 0 {
+	if memory.LimitBytes > 0 {
 		entry.MemoryShare = float64(need.Bytes) / float64(memory.MachineBytes)
 		entry.Fits = need.Bytes <= memory.LimitBytes
 	}
