@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"slices"
@@ -109,11 +110,9 @@ func (m *metadata) cacheBytes() int64 {
 		kv = heads
 	}
 	c := cache{layers: layers, heads: kv, key: m.number("attention.key_length"), value: m.number("attention.value_length"), every: m.number("full_attention_interval")}
-	if most := slices.Max(heads); c.key == 0 && most > 0 {
-		c.key = m.number("embedding_length") / most
-	}
-	if most := slices.Max(heads); c.value == 0 && most > 0 {
-		c.value = m.number("embedding_length") / most
+	if most := slices.Max(heads); most > 0 {
+		each := m.number("embedding_length") / most
+		c.key, c.value = cmp.Or(c.key, each), cmp.Or(c.value, each)
 	}
 	return c.bytes()
 }

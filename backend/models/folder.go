@@ -2,6 +2,7 @@ package models
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -200,16 +201,8 @@ func (w *walk) repository(dir, id string) error {
 
 // forgetOthers lets go of what is remembered of places that are gone.
 func (w *walk) forgetOthers() {
-	for dir := range w.library.listings {
-		if !w.read[dir] {
-			delete(w.library.listings, dir)
-		}
-	}
-	for file := range w.library.files {
-		if !w.inspected[file] {
-			delete(w.library.files, file)
-		}
-	}
+	maps.DeleteFunc(w.library.listings, func(dir string, _ listing) bool { return !w.read[dir] })
+	maps.DeleteFunc(w.library.files, func(file string, _ inspected) bool { return !w.inspected[file] })
 }
 
 // listing is a folder's entries, by name. modified is the folder's time when they were read; zero

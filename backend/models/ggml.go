@@ -1,6 +1,9 @@
 package models
 
-import "math"
+import (
+	"cmp"
+	"math"
+)
 
 // block is how many values one block of a tensor kind holds, in how many bytes.
 type block struct{ values, bytes uint64 }
@@ -45,14 +48,19 @@ var fileTypes = map[uint64]string{
 
 // mixture is what most of a file's bytes are of, for files that name no type.
 func mixture(bytes map[uint32]int64) string {
-	var most uint32
+	most := mostOf(bytes)
+	if bytes[most] == 0 {
+		return ""
+	}
+	return kindNames[most]
+}
+
+// mostOf is the kind that has the most bytes, of several the least.
+func mostOf[K cmp.Ordered](bytes map[K]int64) (most K) {
 	for kind, n := range bytes {
 		if n > bytes[most] || n == bytes[most] && kind < most {
 			most = kind
 		}
 	}
-	if bytes[most] == 0 {
-		return ""
-	}
-	return kindNames[most]
+	return most
 }

@@ -5,6 +5,7 @@ package models
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -159,7 +160,7 @@ func (l *Library) scan() (Contents, []string, error) {
 	w.forgetOthers()
 	c := shelf.contents()
 	c.Folders = folders
-	return c, sortedKeys(w.read), nil
+	return c, slices.Sorted(maps.Keys(w.read)), nil
 }
 
 // folders are the library's own and those that are added, each once.
@@ -172,15 +173,6 @@ func (l *Library) folders() []Folder {
 		}
 	}
 	return list
-}
-
-func sortedKeys(set map[string]bool) []string {
-	keys := make([]string, 0, len(set))
-	for k := range set {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // model looks at what a candidate is: a Model, a *BrokenError, or nothing of either.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -122,7 +123,7 @@ func readIndex(f *os.File, _ os.FileInfo) (any, error) {
 	if len(names) == 0 {
 		return nil, errors.New("it names no file")
 	}
-	return sortedKeys(names), nil
+	return slices.Sorted(maps.Keys(names)), nil
 }
 
 func readJSON(f *os.File, most int64, v any) error {
@@ -208,14 +209,7 @@ func (w *weights) add(o weights) {
 }
 
 // kind is the type that most of the bytes are of.
-func (w *weights) kind() (most string) {
-	for kind, n := range w.bytes {
-		if n > w.bytes[most] || n == w.bytes[most] && kind < most {
-			most = kind
-		}
-	}
-	return plain(most)
-}
+func (w *weights) kind() string { return plain(mostOf(w.bytes)) }
 
 type tensor struct {
 	DType   string   `json:"dtype"`
