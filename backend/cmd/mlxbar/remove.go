@@ -13,7 +13,6 @@ import (
 	"mlxbar/backend/datadir"
 	"mlxbar/backend/desktop"
 	"mlxbar/backend/hub"
-	"mlxbar/backend/keychain"
 	"mlxbar/backend/models"
 )
 
@@ -91,16 +90,7 @@ Only models whose makers ask for it need one. It is read from a prompt that does
 			if err := hub.CheckToken(token); err != nil {
 				return fmt.Errorf("what was read %w", err)
 			}
-			ctx, cancel := context.WithTimeout(c.Context(), loginPatience)
-			defer cancel()
-			if err := keychain.Set(ctx, hub.TokenName, token); err != nil {
-				return orVariable(err)
-			}
-			fmt.Fprintln(c.OutOrStdout(), "The token is in the keychain and counts from now on.")
-			if _, set := os.LookupEnv(hub.TokenName); set {
-				fmt.Fprintf(c.ErrOrStderr(), "$%s is set here and stands over it.\n", hub.TokenName)
-			}
-			return nil
+			return keepToken(c, hub.TokenName, token, "The token is in the keychain and counts from now on.")
 		},
 	}
 }
@@ -111,26 +101,7 @@ func modelsLogout() *cobra.Command {
 		Short: "Remove the Hub's token from the keychain",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			ctx, cancel := context.WithTimeout(c.Context(), loginPatience)
-			defer cancel()
-			err := keychain.Delete(ctx, hub.TokenName)
-			switch {
-			case errors.Is(err, keychain.ErrNotFound):
-				fmt.Fprintln(c.OutOrStdout(), "The keychain held no token.")
-				return nil
-			case err != nil:
-				return orVariable(err)
-			}
-			fmt.Fprintln(c.OutOrStdout(), "The token is removed.")
-			return nil
+			return removeToken(c, hub.TokenName, "The token is removed.")
 		},
 	}
-}
-
-// orVariable says of a missing keychain what to do instead.
-func orVariable(err error) error {
-	if errors.Is(err, keychain.ErrNone) {
-		return fmt.Errorf("%w; set the variable %s instead", err, hub.TokenName)
-	}
-	return err
 }

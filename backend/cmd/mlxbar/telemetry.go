@@ -72,37 +72,47 @@ func login(c *cobra.Command) error {
 	if err := telemetry.CheckToken(token); err != nil {
 		return err
 	}
+	return keepToken(c, keychain.LogfireToken, token, "The token is in the keychain. Programs of mlxbar that run already take it up when they are started again.")
+}
+
+func logout(c *cobra.Command) error {
+	return removeToken(c, keychain.LogfireToken, "The token is removed. Programs of mlxbar that run already send telemetry until they end.")
+}
+
+// keepToken puts a token into the keychain under the name of the variable that stands over it, and says so.
+func keepToken(c *cobra.Command, name, token, said string) error {
 	ctx, cancel := context.WithTimeout(c.Context(), loginPatience)
 	defer cancel()
-	if err := keychain.Set(ctx, keychain.LogfireToken, token); err != nil {
-		return explained(err)
+	if err := keychain.Set(ctx, name, token); err != nil {
+		return orVariable(err, name)
 	}
-	fmt.Fprintln(c.OutOrStdout(), "The token is in the keychain. Programs of mlxbar that run already take it up when they are started again.")
-	if _, set := os.LookupEnv(keychain.LogfireToken); set {
-		fmt.Fprintf(c.ErrOrStderr(), "$%s is set here and stands over it.\n", keychain.LogfireToken)
+	fmt.Fprintln(c.OutOrStdout(), said)
+	if _, set := os.LookupEnv(name); set {
+		fmt.Fprintf(c.ErrOrStderr(), "$%s is set here and stands over it.\n", name)
 	}
 	return nil
 }
 
-func logout(c *cobra.Command) error {
+// removeToken takes a token out of the keychain, and says so.
+func removeToken(c *cobra.Command, name, said string) error {
 	ctx, cancel := context.WithTimeout(c.Context(), loginPatience)
 	defer cancel()
-	err := keychain.Delete(ctx, keychain.LogfireToken)
+	err := keychain.Delete(ctx, name)
 	switch {
 	case errors.Is(err, keychain.ErrNotFound):
 		fmt.Fprintln(c.OutOrStdout(), "The keychain held no token.")
 		return nil
 	case err != nil:
-		return explained(err)
+		return orVariable(err, name)
 	}
-	fmt.Fprintln(c.OutOrStdout(), "The token is removed. Programs of mlxbar that run already send telemetry until they end.")
+	fmt.Fprintln(c.OutOrStdout(), said)
 	return nil
 }
 
-// explained says of a missing keychain what to do instead.
-func explained(err error) error {
+// orVariable says of a missing keychain what to do instead.
+func orVariable(err error, name string) error {
 	if errors.Is(err, keychain.ErrNone) {
-		return fmt.Errorf("%w; set the variable %s instead", err, keychain.LogfireToken)
+		return fmt.Errorf("%w; set the variable %s instead", err, name)
 	}
 	return err
 }
