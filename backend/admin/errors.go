@@ -5,10 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -27,7 +25,7 @@ var useProblems = sync.OnceFunc(func() {
 			ctx.SetHeader("WWW-Authenticate", `Bearer realm="mlxbar"`)
 		}
 		if e.RetryAfter > 0 {
-			ctx.SetHeader("Retry-After", strconv.Itoa(int((e.RetryAfter+time.Second-1)/time.Second)))
+			ctx.SetHeader("Retry-After", e.RetrySeconds())
 		}
 		path := ctx.URL().Path
 		return &problemDocument{Document: e.Document(path, requestid.From(ctx.Context()))}

@@ -79,6 +79,11 @@ func (e *Error) Error() string {
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.cause }
 
+// RetrySeconds is RetryAfter as the header of that name has it: whole seconds, and not too few.
+func (e *Error) RetrySeconds() string {
+	return strconv.Itoa(int((e.RetryAfter + time.Second - 1) / time.Second))
+}
+
 // Status is the HTTP status that the client sees.
 func (e *Error) Status() int {
 	if e.Kind == UpstreamRefused && e.Upstream >= 400 && e.Upstream < 500 {
@@ -212,7 +217,7 @@ func Write(w http.ResponseWriter, r *http.Request, err error) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	if e.RetryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(int((e.RetryAfter+time.Second-1)/time.Second)))
+		h.Set("Retry-After", e.RetrySeconds())
 	}
 	if len(e.Allow) > 0 {
 		h.Set("Allow", strings.Join(e.Allow, ", "))
