@@ -179,7 +179,7 @@ func (m *Manager) fetch(ctx context.Context, j *job, n int) (err error) {
 		return err
 	}
 	if here > want.Size { // nothing that was written here
-		if here, err = 0, errors.Join(f.Truncate(0), rewind(f)); err != nil {
+		if here, err = 0, startOver(f); err != nil {
 			return err
 		}
 	}
@@ -195,7 +195,7 @@ func (m *Manager) fetch(ctx context.Context, j *job, n int) (err error) {
 	}
 	defer body.Close()
 	if start != here {
-		if here, err = 0, errors.Join(f.Truncate(0), rewind(f)); err != nil {
+		if here, err = 0, startOver(f); err != nil {
 			return err
 		}
 		m.count(j)
@@ -206,7 +206,11 @@ func (m *Manager) fetch(ctx context.Context, j *job, n int) (err error) {
 	return f.Sync()
 }
 
-func rewind(f *os.File) error { _, err := f.Seek(0, io.SeekStart); return err }
+// startOver throws away what is in f.
+func startOver(f *os.File) error {
+	_, err := f.Seek(0, io.SeekStart)
+	return errors.Join(f.Truncate(0), err)
+}
 
 // errStalled ends a connection on which nothing comes.
 var errStalled = &hub.Error{Kind: hub.Unreachable, Host: "The Hub", Cause: errors.New("nothing came for a while")}
