@@ -138,7 +138,7 @@ func (c *Client) send(ctx context.Context, path, query string, header http.Heade
 		}
 		return nil, &Error{Kind: Unreachable, Host: c.base.Host, Cause: bare(err)}
 	}
-	if resp.StatusCode >= 400 || resp.StatusCode < 200 || resp.StatusCode >= 300 {
+	if resp.StatusCode < 200 || resp.StatusCode >= 300 {
 		defer resp.Body.Close()
 		io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection is used again; what it says is not ours to repeat
 		e := refusal(resp, token != "", tokenErr)
