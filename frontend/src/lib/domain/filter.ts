@@ -1,5 +1,6 @@
 // The filters of the audit: as the page holds them, as the address and the API write them, and what they match.
 import type { AuditRecord, Backend, RequestStatus } from '../api/types';
+import { dayOf, two } from './units';
 
 export interface Filter {
   model: string;
@@ -112,6 +113,5 @@ export function matches(f: Filter, r: AuditRecord): boolean {
 export function toField(at: string): string {
   if (!at) return '';
   const d = new Date(at);
-  const two = (n: number) => String(n).padStart(2, '0');
-  return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}T${two(d.getHours())}:${two(d.getMinutes())}`;
+  return `${dayOf(d)}T${two(d.getHours())}:${two(d.getMinutes())}`;
 }

@@ -3,7 +3,7 @@ import type { Ledger, LedgerSum } from '../api/types';
 import { looks, type XYChart } from './chart/chart';
 import { lines } from './benchmark/overtime';
 import { named, upTo } from './chart/scale';
-import { money, months, tokens, two, unknown } from './units';
+import { dayOf, money, months, tokens, unknown } from './units';
 
 const whole = new Intl.NumberFormat('en');
 
@@ -57,9 +57,6 @@ export interface Span {
   from: string;
   to: string;
 }
-
-/** 2026-01-31, by local time */
-export const dayOf = (at: Date): string => `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
 
 const isDay = (text: string): boolean => /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text));
 

@@ -2,14 +2,13 @@
 import { speed } from './answer';
 import { bodyOf, type Options } from './options';
 import { figures, parted, type Said, type Turn } from './talk';
-import { two } from './units';
+import { dayOf, two } from './units';
 
 export type TranscriptFormat = 'md' | 'json';
 
 /** mlxbar-chat-2026-11-26-1402.md */
 export function transcriptName(format: TranscriptFormat, at: Date): string {
-  const day = [at.getFullYear(), two(at.getMonth() + 1), two(at.getDate())].join('-');
-  return `mlxbar-chat-${day}-${two(at.getHours())}${two(at.getMinutes())}.${format}`;
+  return `mlxbar-chat-${dayOf(at)}-${two(at.getHours())}${two(at.getMinutes())}.${format}`;
 }
 
 export const transcript = (format: TranscriptFormat, turns: readonly Turn[], options: Options, at: Date): string =>

@@ -64,6 +64,9 @@ export function percent(n: number | null | undefined): string {
 export const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 export const two = (n: number) => String(n).padStart(2, '0');
 
+/** 2026-01-31, by local time */
+export const dayOf = (at: Date): string => `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+
 /** 14:02:51 today, 24 Nov 14:02 on other days, with the year when it is another one. Local time. */
 export function clock(at: Date, now: Date): string {
   if (Number.isNaN(at.getTime())) return unknown;
