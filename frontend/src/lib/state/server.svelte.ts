@@ -3,7 +3,7 @@ import { getAudit, getStatus, login, logout, shutdown } from '../api/client';
 import { listen } from '../api/live';
 import { native, type Phase, type ServerState } from '../api/native';
 import { ApiError, sentence } from '../api/problem';
-import type { ActivityEvent, AuditRecord, BenchmarkJob, DownloadJob, ExportEvent, ModelList, Status } from '../api/types';
+import type { ActivityEvent, AuditRecord, BenchmarkJob, DownloadJob, EngineStatus, ExportEvent, ModelList, Status } from '../api/types';
 import { reduce, shown } from '../domain/requests';
 
 class Server {
@@ -11,6 +11,8 @@ class Server {
   phase = $state<Phase | 'unknown' | 'locked'>('unknown');
   detail = $state('');
   status = $state.raw<Status | null>(null);
+  /** The engines that have their model loaded. */
+  readonly ready: readonly EngineStatus[] = $derived(this.status?.engines.filter((e) => e.state === 'ready') ?? []);
   requests = $state.raw<AuditRecord[]>([]);
   /** The requests were read at least once. */
   loaded = $state(false);
