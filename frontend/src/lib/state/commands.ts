@@ -4,6 +4,7 @@ import { copyText, native } from '../api/native';
 import type { ExportFormat, LocalModel } from '../api/types';
 import { sections } from '../domain/fields';
 import { fromAddress, isFiltered, toQuery } from '../domain/filter';
+import { turns } from '../domain/library';
 import type { Command } from './palette.svelte';
 import { chat } from './chat.svelte';
 import { exporting } from './export.svelte';
@@ -58,7 +59,7 @@ function actions(): Command[] {
 }
 
 function modelCommands({ name, state, available }: LocalModel): Command[] {
-  if (!available || state === 'loading' || state === 'installing') return [];
+  if (!available || turns(state)) return [];
   return [
     state === 'ready'
       ? { id: `unload ${name}`, label: `Unload ${name}`, group: 'Models', hint: 'after the requests that it answers', run: () => unloadModel(name) }

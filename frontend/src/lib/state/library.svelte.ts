@@ -1,7 +1,7 @@
 // The models of this machine. Read at first and when events were missed; a change on disk the server tells.
 import { getModelList, loadModel, removeModel, undeleteModel, unloadModel } from '../api/client';
 import { sentence } from '../api/problem';
-import type { ModelList } from '../api/types';
+import type { EngineState, ModelList } from '../api/types';
 import { entries, shares, type Entry, type Memory, type Share } from '../domain/library';
 import { placeOf, same, settingsOf, toForm, withSettings, type Form, type ModelSettings } from '../domain/modelsettings';
 import type { Json } from '../domain/patch';
@@ -75,7 +75,7 @@ class Library {
   }
 
   /** Loads a model that is not, and unloads one that is or is about to be. */
-  turn = ({ model, state }: Entry): Promise<void> => this.#at(model.name, model.name, () => (state === 'ready' || state === 'loading' ? unloadModel(model.name) : loadModel(model.name)));
+  turn = (name: string, state: EngineState): Promise<void> => this.#at(name, name, () => (state === 'ready' || state === 'loading' ? unloadModel(name) : loadModel(name)));
 
   /** Sets something for one model, at once and beside what is unsaved on the page of the settings. */
   set(name: string, change: Partial<ModelSettings>): Promise<void> {
