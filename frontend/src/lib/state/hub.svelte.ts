@@ -10,7 +10,7 @@ export interface Trouble {
   text: string;
 }
 
-const troubleOf = (error: unknown): Trouble => ({ kind: error instanceof ApiError ? error.kind : '', text: sentence(error) });
+export const troubleOf = (error: unknown): Trouble => ({ kind: error instanceof ApiError ? error.kind : '', text: sentence(error) });
 
 class Hub {
   typed = $state('');
