@@ -76,10 +76,10 @@ export function parted(said: Pick<Said, 'text' | 'reasoning'> | undefined): { te
   return { text: text.slice(found[0].length), reasoning: [reasoning, (found[2] ?? '').trim()].filter(Boolean).join('\n\n') };
 }
 
-/** 68 tokens/s · first token after 212 ms · 11 tokens in, 4 of them reused · 412 out · finish reason stop */
+/** stopped · 68 tokens/s · first token after 212 ms · 11 tokens in, 4 of them reused · 412 out · finish reason stop */
 export function figures(said: Said): string[] {
-  const { measures: m, promptTokens, cachedTokens, finish } = said;
-  const list: string[] = [];
+  const { state, measures: m, promptTokens, cachedTokens, finish } = said;
+  const list = state === 'stopped' ? ['stopped'] : [];
   if (m) {
     const s = speed(m);
     if (s !== null) list.push(rate(s));

@@ -31,7 +31,7 @@ function answered(said: Said): string {
   if (reasoning) parts.push(reasoning.replace(/^/gm, '> '));
   if (text) parts.push(text);
   if (said.problem) parts.push(`*${said.problem.title}: ${said.problem.detail}*`);
-  const line = [...(said.state === 'stopped' ? ['stopped'] : []), ...figures(said)].join(' · ');
+  const line = figures(said).join(' · ');
   if (line) parts.push(`*${line}*`);
   return parts.join('\n\n');
 }
