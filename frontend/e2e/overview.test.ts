@@ -15,7 +15,7 @@ beforeAll(async () => {
 async function story(signal: AbortSignal | null = null): Promise<{ id: string; end: Promise<string> }> {
   const response = await fetch(`${stage.server.url}/v1/chat/completions`, {
     method: 'POST',
-    signal: signal ?? null,
+    signal,
     headers: { 'Content-Type': 'application/json', 'User-Agent': 'an-editor/1.0' },
     body: JSON.stringify({ model: starter, stream: true, max_tokens: 4000, ignore_eos: true, messages: [{ role: 'user', content: 'Write a long story about a river.' }] }),
   });

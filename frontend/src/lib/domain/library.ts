@@ -2,7 +2,7 @@
 import type { EngineState, EngineStatus, HubOffer, LocalModel } from '../api/types';
 import { bytes, parameters, percent, tokens, unknown } from './units';
 
-export const engineNames: Record<string, string> = { llamacpp: 'llama.cpp', mlx: 'MLX' };
+const engineNames: Record<string, string> = { llamacpp: 'llama.cpp', mlx: 'MLX' };
 
 export const engineName = (engine: string): string => engineNames[engine] ?? engine;
 
@@ -74,13 +74,6 @@ export function factsOf({ model: m }: Entry): [name: string, value: string][] {
     ['Fits', fitWords(m)],
     ['Engine', m.available ? engineName(m.engine) : `${engineName(m.engine)}, which this server does not have`],
   ];
-}
-
-/** What models may take together, what they do take, and what the machine has. */
-export interface Memory {
-  limit_bytes: number;
-  used_bytes: number;
-  machine_bytes: number;
 }
 
 export interface Share {

@@ -1,8 +1,8 @@
 // The models of this machine. Read at first and when events were missed; a change on disk the server tells.
 import { getModelList, loadModel, removeModel, undeleteModel, unloadModel } from '../api/client';
 import { sentence } from '../api/problem';
-import type { EngineState, ModelList } from '../api/types';
-import { entries, shares, type Entry, type Memory, type Share } from '../domain/library';
+import type { EngineState, ModelList, Status } from '../api/types';
+import { entries, shares, type Entry, type Share } from '../domain/library';
 import { placeOf, same, settingsOf, toForm, withSettings, type Form, type ModelSettings } from '../domain/modelsettings';
 import type { Json } from '../domain/patch';
 import { activity } from './activity.svelte';
@@ -33,7 +33,8 @@ class Library {
     ),
   );
 
-  readonly memory: Memory | null = $derived(server.status?.memory ?? null);
+  /** What models may take together, what they do take, and what the machine has. */
+  readonly memory: Status['memory'] | null = $derived(server.status?.memory ?? null);
 
   /** What is set for single models, as it is in force. */
   readonly each: readonly ModelSettings[] = $derived((settings.saved?.models.each ?? []));
