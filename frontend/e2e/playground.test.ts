@@ -99,7 +99,7 @@ describe('a conversation', () => {
     expect(await page.locator('dd[data-field="Reused from the cache"]').innerText()).toMatch(/^\d+, \d+ % of the prompt$/);
     await page.keyboard.press('Escape');
     await page.getByRole('link', { name: 'Playground', exact: true }).click();
-    expect(await answers(starter).count()).toBe(2); // it is still there
+    await eventually(() => answers(starter).count()).toBe(2); // it is still there
   });
 
   it('stops with Escape in mid-stream, at the provider too, and keeps what came', async () => {
