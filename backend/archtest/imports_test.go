@@ -24,11 +24,11 @@ var mayImport = map[string]string{
 	"cmd/mlx-benchmark": "interrupt bench/cli bench/machine telemetry",
 	"cmd/fakeupstream":  "testkit/upstream",
 	"cmd/fakehub":       "testkit/hub",
-	"cmd/gateway-bench": "activity audit bench bench/machine datadir engine engine/llamacpp gateway gateway/problem " +
+	"cmd/gateway-bench": "activity audit bench bench/machine datadir engine engine/llamacpp gateway gateway/httpserver gateway/problem " +
 		"models settings storage testkit/records bench/results cpuprofile credentials",
 
 	// What the programs are made of
-	"server": "awake activity admin audit audit/export datadir engine engine/llamacpp engine/mlx engine/runtime frontend gateway gateway/problem gateway/requestid gateway/routing live memory models " +
+	"server": "awake activity admin audit audit/export datadir engine engine/llamacpp engine/mlx engine/runtime frontend gateway gateway/httpserver gateway/problem gateway/requestid gateway/routing live memory models " +
 		"settings storage telemetry telemetry/instruments bench/archive bench/job access credentials loopback prices connect hub download nearby",
 	"desktop": "datadir gateway/problem",
 	"tray":    "desktop",
@@ -54,6 +54,7 @@ var mayImport = map[string]string{
 	"filewatch":             "",
 	"audit":                 "storage",
 	"gateway/httpconn":      "",
+	"gateway/httpserver":    "",
 	"gateway/identity":      "settings",
 	"gateway/prefix":        "gateway/wire",
 	"gateway/listing":       "gateway/identity settings",

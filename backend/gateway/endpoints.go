@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"slices"
+
 	"mlxbar/backend/audit"
 	"mlxbar/backend/gateway/convert"
 	"mlxbar/backend/gateway/openai"
@@ -28,6 +30,11 @@ var endpoints = []endpoint{
 	{responseDialect, settings.KindOpenAI, turnOf(convert.Responses), "chat", chatLimit},
 	{messagesDialect, settings.KindAnthropic, turnOf(convert.Messages), "chat", chatLimit},
 	{countDialect, settings.KindAnthropic, nil, "embeddings", embeddingsLimit},
+}
+
+// RunsModels says whether path is one of those that run a model.
+func RunsModels(path string) bool {
+	return slices.ContainsFunc(endpoints, func(e endpoint) bool { return e.path == path })
 }
 
 func turnOf(p convert.Protocol) *convert.Protocol { return &p }

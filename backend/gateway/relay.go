@@ -194,9 +194,10 @@ func (r *relay) events(ctx context.Context, body io.Reader) error {
 		if !done && (!unflushed || reader.Pending()) {
 			continue // one flush for what came together
 		}
-		unflushed = false
-		if err := control.Flush(); err != nil {
-			return r.breakOff(r.clientGone(ctx, err), nil)
+		if unflushed = false; !done { // the last event goes out with the end of the body
+			if err := control.Flush(); err != nil {
+				return r.breakOff(r.clientGone(ctx, err), nil)
+			}
 		}
 		r.x.streamed = r.stream.seen().tokens
 		r.x.running.Sent(sent, r.x.streamed)

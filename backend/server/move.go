@@ -198,7 +198,7 @@ func (s *Server) moveTo(l net.Listener) {
 // serveOn answers on l until the server stops or moves elsewhere.
 func (s *Server) serveOn(l net.Listener) {
 	s.serves.Go(func() {
-		err := s.http.Serve(l)
+		err := s.front.Serve(l)
 		if !errors.Is(err, http.ErrServerClosed) && s.place.needs(l) {
 			s.fails(fmt.Errorf("serve on %s: %w", l.Addr(), err))
 		}

@@ -26,6 +26,7 @@ import (
 	"mlxbar/backend/download"
 	"mlxbar/backend/engine"
 	"mlxbar/backend/gateway"
+	"mlxbar/backend/gateway/httpserver"
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/gateway/routing"
 	"mlxbar/backend/hub"
@@ -103,6 +104,7 @@ type Server struct {
 	gateway *gateway.Gateway
 	admin   *admin.API
 	http    *http.Server
+	front   *httpserver.Server // stands before it
 	place   place
 	serves  sync.WaitGroup // of serveOn
 	failed  chan error     // why a listener ended that should not have
@@ -181,6 +183,7 @@ func (s *Server) openHTTP(context.Context) error {
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
+	s.front = &httpserver.Server{HTTP: s.http, Takes: gateway.RunsModels}
 	return nil
 }
 
@@ -236,7 +239,7 @@ func (s *Server) drain(cut context.CancelCauseFunc) error {
 	stopped, ended := make(chan struct{}), make(chan error, 1)
 	// Runs once no new connection is taken, and again with another Shutdown.
 	s.http.RegisterOnShutdown(sync.OnceFunc(func() { close(stopped) }))
-	go func() { ended <- s.http.Shutdown(ctx) }()
+	go func() { ended <- s.front.Shutdown(ctx) }()
 	<-stopped
 	reason := problem.New(problem.ShuttingDown, "The server is stopping and did not wait longer for this request.")
 	if !s.idle(ctx) {
@@ -247,16 +250,14 @@ func (s *Server) drain(cut context.CancelCauseFunc) error {
 		done()
 	}
 	s.hub.Close()
-	if err := <-ended; errors.Is(err, net.ErrClosed) { // of an address that was just left
-		return nil
-	} else if !errors.Is(err, context.DeadlineExceeded) {
+	if err := <-ended; !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	cut(reason) // what else there is, such as an export
 	ctx, done = context.WithTimeout(context.Background(), cancelTime)
 	defer done()
-	if err := s.http.Shutdown(ctx); err != nil {
-		return s.http.Close()
+	if err := s.front.Shutdown(ctx); err != nil {
+		return s.front.Close()
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 	"mlxbar/backend/audit"
 	"mlxbar/backend/credentials"
 	inference "mlxbar/backend/gateway"
+	"mlxbar/backend/gateway/httpserver"
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/settings"
 	"mlxbar/backend/storage"
@@ -104,7 +105,7 @@ func serveGateway(upstream string, recorder *audit.Recorder) (addr string, stop 
 		keys.Close()
 		return "", nil, err
 	}
-	server := &http.Server{Handler: inference.Guard(mux, current, log)}
+	server := &httpserver.Server{HTTP: &http.Server{Handler: inference.Guard(mux, current, log)}, Takes: inference.RunsModels}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	return listener.Addr().String(), func() error {

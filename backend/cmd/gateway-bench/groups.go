@@ -11,7 +11,7 @@ import (
 // The groups of a profile, in the order of the table.
 const (
 	groupSyscalls  = "system calls"
-	groupNet       = "net/http, sockets"
+	groupNet       = "HTTP, sockets"
 	groupTLS       = "TLS"
 	groupJSON      = "JSON"
 	groupAudit     = "audit, SQLite"
@@ -48,6 +48,8 @@ var packageGroups = []struct{ prefix, group string }{
 	{"go.opentelemetry.io", groupTelemetry},
 	{"github.com/prometheus", groupTelemetry},
 	{"log/slog", groupTelemetry},
+	{"mlxbar/backend/gateway/httpconn", groupNet}, // what net/http is to the bare proxy
+	{"mlxbar/backend/gateway/httpserver", groupNet},
 	{"mlxbar", groupRelay},
 	{"net/http/httputil", groupRelay}, // what the bare proxy has in its place
 	{"main", groupRelay},

@@ -1,0 +1,153 @@
+package httpserver
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// errNotOurs tells that a request is for net/http.
+var errNotOurs = errors.New("httpserver: not a request for this server")
+
+const method = http.MethodPost
+
+// head is what stands before the body of a request.
+type head struct {
+	target string // as it came
+	url    *url.URL
+	host   string
+	header http.Header // without Host
+	length int64
+}
+
+// couldBeOurs looks at what has come of a request so far.
+func couldBeOurs(b []byte) bool {
+	const line = method + " /"
+	return len(b) >= len(line) && string(b[:len(line)]) == line || strings.HasPrefix(line, string(b))
+}
+
+// endOfHead is where the head at the start of b ends, 0 while it is not all there. What is
+// before scanned has been looked at.
+func endOfHead(b []byte, scanned int) int {
+	from := max(0, scanned-3)
+	if i := bytes.Index(b[from:], []byte("\r\n\r\n")); i >= 0 {
+		return from + i + 4
+	}
+	return 0
+}
+
+// parseHead reads a whole head. It takes what everybody understands in the same way; net/http judges the rest.
+func parseHead(b []byte) (h head, err error) {
+	text := string(b[:len(b)-2]) // what is kept of it are pieces of this one copy
+	line, text, _ := strings.Cut(text, "\r\n")
+	if err := h.requestLine(line); err != nil {
+		return h, err
+	}
+	n := strings.Count(text, "\n")
+	h.header = make(http.Header, n)
+	values := make([]string, 0, n) // one piece of memory for all
+	for text != "" {
+		line, text, _ = strings.Cut(text, "\r\n")
+		name, value, ok := strings.Cut(line, ":")
+		value = strings.Trim(value, " \t")
+		if !ok || !token(name) || !plain(value) {
+			return h, errNotOurs
+		}
+		name = textproto.CanonicalMIMEHeaderKey(name)
+		if before, again := h.header[name]; again {
+			h.header[name] = append(before, value)
+			continue
+		}
+		values = append(values, value)
+		h.header[name] = values[len(values)-1 : len(values) : len(values)]
+	}
+	return h, h.framing()
+}
+
+// requestLine takes "POST /path HTTP/1.1".
+func (h *head) requestLine(line string) (err error) {
+	line, ok := strings.CutPrefix(line, method+" ")
+	target, ok2 := strings.CutSuffix(line, " HTTP/1.1")
+	// Two slashes could be a host's, and what # means is up to who reads it.
+	if !ok || !ok2 || !strings.HasPrefix(target, "/") || strings.HasPrefix(target, "//") || strings.ContainsAny(target, " #") || !plain(target) {
+		return errNotOurs
+	}
+	h.target = target
+	h.url, err = url.ParseRequestURI(target)
+	return err
+}
+
+// framing finds out how long the body is. Whatever else could have a say in that is net/http's.
+func (h *head) framing() error {
+	for _, name := range []string{"Transfer-Encoding", "Expect", "Upgrade", "Trailer"} {
+		if h.header[name] != nil {
+			return errNotOurs
+		}
+	}
+	if c := h.header["Connection"]; c != nil && (len(c) > 1 || !strings.EqualFold(c[0], "keep-alive")) {
+		return errNotOurs
+	}
+	hosts, lengths := h.header["Host"], h.header["Content-Length"]
+	if len(hosts) != 1 || len(lengths) != 1 || len(lengths[0]) > 18 || !hostName(hosts[0]) {
+		return errNotOurs
+	}
+	h.host = hosts[0]
+	delete(h.header, "Host")
+	length, err := strconv.ParseUint(lengths[0], 10, 63)
+	h.length = int64(length)
+	return err
+}
+
+// request is what a handler is given.
+func (h *head) request(ctx context.Context, remote string, body io.ReadCloser) *http.Request {
+	r, err := http.NewRequestWithContext(ctx, method, "", nil)
+	if err != nil { // no address is none that could be wrong
+		panic(err)
+	}
+	r.URL, r.RequestURI, r.Host, r.RemoteAddr = h.url, h.target, h.host, remote
+	r.Header, r.ContentLength, r.Body = h.header, h.length, body
+	if h.length == 0 {
+		r.Body = http.NoBody
+	}
+	return r
+}
+
+// token says whether s can be the name of a header (RFC 9110, 5.6.2).
+func token(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
+		if !letter && (c < '0' || c > '9') && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// plain says whether s has no control characters but tabs.
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < ' ' && c != '\t') || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// hostName says whether s has only what the names and addresses of machines have.
+func hostName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
+		if !letter && (c < '0' || c > '9') && strings.IndexByte("-._:[]", c) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}
