@@ -154,7 +154,7 @@ func writerDSN(path string, opts Options) string {
 		"_foreign_keys": {"1"},
 		"_txlock":       {"immediate"},
 		"_synchronous":  {sync},
-		"_cache_size":   {"-8192"},
+		"_cache_size":   {"-4096"},
 	})
 }
 

@@ -159,7 +159,7 @@ func (c *conn) begin(cancel context.CancelFunc, whole bool) bool {
 	return true
 }
 
-// tick looks after the connection; true if it has done something since the last time.
+// tick looks after the connection; true if it is to be looked at again in a moment.
 func (c *conn) tick(now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -172,7 +172,7 @@ func (c *conn) tick(now time.Time) bool {
 			go c.watchClient(c.watch, c.cancel)
 		}
 		c.ticked = true
-		return true
+		return c.watch == nil
 	case arriving:
 		c.expire(now, c.server.HTTP.ReadHeaderTimeout)
 	case waiting:

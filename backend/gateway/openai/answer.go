@@ -21,7 +21,7 @@ func ParseAnswer(body []byte) (u Usage, ok bool) {
 	if !wire.Valid(body) {
 		return u, false
 	}
-	root := gjson.ParseBytes(body)
+	root := gjson.Parse(wire.View(body))
 	if !root.IsObject() {
 		return u, false
 	}

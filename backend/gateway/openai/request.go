@@ -44,7 +44,7 @@ func ParseRequest(endpoint Endpoint, body []byte) (Request, *problem.Error) {
 	if !gjson.ValidBytes(body) {
 		return Request{}, invalidJSON(body)
 	}
-	root := gjson.ParseBytes(body)
+	root := gjson.Parse(wire.View(body))
 	if !root.IsObject() {
 		return Request{}, problem.Newf(problem.InvalidJSON, "The body is a JSON %s; send an object.", typeName(root))
 	}
