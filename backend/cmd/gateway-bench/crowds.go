@@ -86,7 +86,7 @@ func (m *measuring) crowdsOfLlamaCPP(ctx context.Context, run *enginesRun) (err 
 	}()
 	direct := bench.Ask{BaseURL: w.lease.BaseURL + "/v1", Key: w.lease.APIKey}
 	through := bench.Ask{BaseURL: w.gateway.url + "/v1"}
-	if err := m.crowds(ctx, run, "llama.cpp", m.rounds(2, 6), m.rounds(24, 96), [2]bench.Ask{direct, through}, [2]string{models.StarterName, providerModel}); err != nil {
+	if err := m.crowds(ctx, run, "llama.cpp", m.rounds(2, 12), m.rounds(24, 96), [2]bench.Ask{direct, through}, [2]string{models.StarterName, providerModel}); err != nil {
 		return err
 	}
 	return m.end(w.gateway.child)
@@ -111,7 +111,7 @@ func (m *measuring) crowdsOfMLX(ctx context.Context, run *enginesRun) error {
 		return err
 	}
 	asks := [2]bench.Ask{{BaseURL: mlx.url + "/v1"}, {BaseURL: g.url + "/v1"}}
-	if err := m.crowds(ctx, run, "MLX (CPU)", m.rounds(1, 2), m.rounds(4, 12), asks, [2]string{mlxTarget, mlxModel}); err != nil {
+	if err := m.crowds(ctx, run, "MLX (CPU)", m.rounds(1, 2), m.rounds(4, 8), asks, [2]string{mlxTarget, mlxModel}); err != nil {
 		return err
 	}
 	return errors.Join(m.end(g.child), m.end(mlx.child))
