@@ -35,8 +35,8 @@ type desk struct {
 
 type quiet struct{}
 
-func (quiet) Busy(context.Context) (float64, float64, error) { return 0, 0, nil }
-func (quiet) OnBattery(context.Context) (bool, error)        { return false, nil }
+func (quiet) Others(context.Context) (float64, error) { return 0, nil }
+func (quiet) OnBattery(context.Context) (bool, error) { return false, nil }
 
 func newDesk(t *testing.T) *desk {
 	dir := t.TempDir()

@@ -54,7 +54,7 @@ func (a *App) begin(ctx context.Context, command string, o *options) (*session, 
 		Server:   results.Server{URL: results.CleanURL(o.server.URL), Version: s.known.Version, Engines: s.known.Engines},
 		Settings: o.settings(), Warnings: []string{}, Cases: []results.Case{}}
 	s.file.EndedAt = s.file.StartedAt
-	for _, w := range machine.Warnings(ctx, a.Probe, s.file.Machine.CPUs) {
+	for _, w := range machine.Warnings(ctx, a.Probe) {
 		s.warn(w)
 	}
 	if ctx.Err() != nil {

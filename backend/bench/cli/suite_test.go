@@ -407,5 +407,5 @@ func TestABusyMachineIsSaidAtTheStartAndInTheResults(t *testing.T) {
 
 type busy struct{}
 
-func (busy) Busy(context.Context) (float64, float64, error) { return 1, 99, nil }
-func (busy) OnBattery(context.Context) (bool, error)        { return true, nil }
+func (busy) Others(context.Context) (float64, error) { return 1, nil }
+func (busy) OnBattery(context.Context) (bool, error) { return true, nil }

@@ -4,7 +4,9 @@ package machine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/shirou/gopsutil/v4/host"
 	"github.com/shirou/gopsutil/v4/load"
 	"github.com/shirou/gopsutil/v4/mem"
+	"github.com/shirou/gopsutil/v4/process"
 )
 
 // Machine is what figures come from.
@@ -21,8 +24,8 @@ type Machine struct {
 	CPUs   int    `json:"cpus"`
 	Memory uint64 `json:"memory_bytes"`
 	Go     string `json:"go"`
-	// Load is the system's load average over a minute before the run: more than
-	// a little means that others were at work, and that the figures are worth less.
+	// Load is the system's load average over a minute before the run. A measurement that has
+	// just ended is in it as well as others' work: what others do, Warnings tells.
 	Load float64 `json:"load_before"`
 }
 
@@ -46,46 +49,82 @@ func Describe(ctx context.Context) Machine {
 
 // A Probe looks at what may disturb a measurement.
 type Probe interface {
-	// Busy gives the share of the CPUs that is in use, 0 to 1, and the load average over a minute.
-	Busy(ctx context.Context) (cpus, load float64, err error)
+	// Others gives the share of all the CPUs, 0 to 1, that is not this process's and not idle.
+	Others(ctx context.Context) (float64, error)
 	// OnBattery says whether the machine runs on its battery.
 	OnBattery(ctx context.Context) (bool, error)
 }
 
-// look is how long the CPUs are watched.
-const look = 300 * time.Millisecond
+// look is how long the CPUs are watched: the system counts in hundredths of a second.
+const look = time.Second
 
 // Local is the Probe of this machine.
 type Local struct{}
 
-// Busy watches the CPUs for a moment.
-func (Local) Busy(ctx context.Context) (cpus, average float64, err error) {
-	percent, err := cpu.PercentWithContext(ctx, look, false)
+// Others watches the CPUs for a moment.
+func (Local) Others(ctx context.Context) (float64, error) {
+	self, err := process.NewProcessWithContext(ctx, int32(os.Getpid()))
 	if err != nil {
-		return 0, 0, fmt.Errorf("watch the CPUs: %w", err)
+		return 0, fmt.Errorf("watch the CPUs: %w", err)
 	}
-	avg, err := load.AvgWithContext(ctx)
+	before, err := usageOf(ctx, self)
 	if err != nil {
-		return 0, 0, fmt.Errorf("load average: %w", err)
+		return 0, err
 	}
-	return percent[0] / 100, avg.Load1, nil
+	select {
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	case <-time.After(look):
+	}
+	after, err := usageOf(ctx, self)
+	if err != nil {
+		return 0, err
+	}
+	return after.others(before), nil
+}
+
+// usage is what the CPUs have done since the machine started, in seconds.
+type usage struct{ all, idle, own float64 }
+
+func usageOf(ctx context.Context, self *process.Process) (usage, error) {
+	cpus, err := cpu.TimesWithContext(ctx, false)
+	if err != nil {
+		return usage{}, fmt.Errorf("watch the CPUs: %w", err)
+	}
+	if len(cpus) == 0 {
+		return usage{}, errors.New("watch the CPUs: the system tells of none")
+	}
+	own, err := self.TimesWithContext(ctx)
+	if err != nil {
+		return usage{}, fmt.Errorf("this process's time: %w", err)
+	}
+	t := cpus[0]
+	// A guest's time is in User already. What the host of a virtual machine took from it is others' work as well.
+	return usage{all: t.User + t.System + t.Nice + t.Irq + t.Softirq + t.Steal + t.Idle + t.Iowait,
+		idle: t.Idle + t.Iowait, own: own.User + own.System}, nil
+}
+
+// others is the share of the CPUs' time since before that somebody else had.
+func (u usage) others(before usage) float64 {
+	all := u.all - before.all
+	if all <= 0 {
+		return 0
+	}
+	return min(1, max(0, (all-(u.idle-before.idle)-(u.own-before.own))/all))
 }
 
 // OnBattery asks the system.
 func (Local) OnBattery(ctx context.Context) (bool, error) { return onBattery(ctx) }
 
-// Above these a machine counts as busy: so much of it is not the measurement's.
-const (
-	busyCPUs = 0.25
-	busyLoad = 0.5 // for each CPU
-)
+// busy is the share of the CPUs above which others disturb a measurement. The load average is no such sign: for
+// minutes it holds what ran before, the last measurement itself too.
+const busy = 0.25
 
 // Warnings are sentences on what may disturb a measurement that is about to begin; none
 // about what the system does not tell.
-func Warnings(ctx context.Context, p Probe, cpus int) (warnings []string) {
-	if used, average, err := p.Busy(ctx); err == nil && (used > busyCPUs || average > busyLoad*float64(cpus)) {
-		warnings = append(warnings, fmt.Sprintf("the machine is busy (%.0f %% of its CPUs in use, load average %.1f on %d): others' work is in these figures",
-			100*used, average, cpus))
+func Warnings(ctx context.Context, p Probe) (warnings []string) {
+	if others, err := p.Others(ctx); err == nil && others > busy {
+		warnings = append(warnings, fmt.Sprintf("other programs used %.0f %% of the CPUs just before: their part is in these figures", 100*others))
 	}
 	if battery, err := p.OnBattery(ctx); err == nil && battery {
 		warnings = append(warnings, "the machine runs on its battery, which may slow it down: plug it in and measure again")

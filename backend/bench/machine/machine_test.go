@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/shirou/gopsutil/v4/process"
 )
 
 func TestDescribe(t *testing.T) {
@@ -17,23 +19,76 @@ func TestDescribe(t *testing.T) {
 }
 
 func TestThisMachineCanBeLookedAt(t *testing.T) {
-	cpus, load, err := Local{}.Busy(t.Context())
-	if err != nil || cpus < 0 || cpus > 1 || load < 0 {
-		t.Errorf("busy %v, %v, %v", cpus, load, err)
+	others, err := Local{}.Others(t.Context())
+	if err != nil || others < 0 || others > 1 {
+		t.Errorf("others %v, %v", others, err)
 	}
 	if _, err := (Local{}).OnBattery(t.Context()); err != nil {
 		t.Error(err)
 	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if _, err := (Local{}).Others(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("ended: %v", err)
+	}
+}
+
+func TestWhatIsOthersWork(t *testing.T) {
+	before := usage{all: 1000, idle: 900, own: 5}
+	for _, c := range []struct {
+		name  string
+		after usage
+		want  float64
+	}{
+		{"all idle", usage{all: 1002, idle: 902, own: 5}, 0},
+		{"one of two CPUs", usage{all: 1002, idle: 901, own: 5}, 0.5},
+		{"one of two CPUs, and it is this process", usage{all: 1002, idle: 901, own: 6}, 0},
+		{"one each", usage{all: 1002, idle: 900, own: 6}, 0.5},
+		{"counted a little apart", usage{all: 1002, idle: 901.99, own: 5.02}, 0},
+		{"no time has passed", before, 0},
+	} {
+		if got := c.after.others(before); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// What ran before is no matter, and what this process does itself is not others' work; another program's work is.
+func TestOthersWorkIsSeenAndOnesOwnIsNot(t *testing.T) {
+	self, err := process.NewProcess(int32(os.Getpid()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := usageOf(t.Context(), self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for spent := before.own; spent < before.own+0.2; { // real work, by this process's own clock
+		now, err := usageOf(t.Context(), self)
+		if err != nil {
+			t.Fatal(err)
+		}
+		spent = now.own
+	}
+	after, err := usageOf(t.Context(), self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unowned := after
+	unowned.own = before.own
+	if mine, all := after.others(before), unowned.others(before); mine >= all {
+		t.Errorf("others' work is %v of the CPUs with this process's own and %v without", all, mine)
+	}
 }
 
 type probe struct {
-	cpus, load float64
-	battery    bool
-	err        error
+	others  float64
+	battery bool
+	err     error
 }
 
-func (p probe) Busy(context.Context) (float64, float64, error) { return p.cpus, p.load, p.err }
-func (p probe) OnBattery(context.Context) (bool, error)        { return p.battery, p.err }
+func (p probe) Others(context.Context) (float64, error) { return p.others, p.err }
+func (p probe) OnBattery(context.Context) (bool, error) { return p.battery, p.err }
 
 func TestWarnings(t *testing.T) {
 	for _, c := range []struct {
@@ -41,14 +96,13 @@ func TestWarnings(t *testing.T) {
 		probe probe
 		want  []string
 	}{
-		{"a quiet machine", probe{cpus: 0.05, load: 0.3}, nil},
-		{"busy CPUs", probe{cpus: 0.5, load: 0.3}, []string{"50 % of its CPUs"}},
-		{"a high load", probe{cpus: 0, load: 2.1}, []string{"load average 2.1 on 4"}},
+		{"a quiet machine", probe{others: 0.05}, nil},
+		{"busy CPUs", probe{others: 0.5}, []string{"other programs used 50 % of the CPUs"}},
 		{"a battery", probe{battery: true}, []string{"battery"}},
-		{"both", probe{cpus: 1, battery: true}, []string{"100 %", "battery"}},
-		{"a system that tells nothing", probe{cpus: 1, battery: true, err: errors.New("no")}, nil},
+		{"both", probe{others: 1, battery: true}, []string{"100 %", "battery"}},
+		{"a system that tells nothing", probe{others: 1, battery: true, err: errors.New("no")}, nil},
 	} {
-		got := Warnings(t.Context(), c.probe, 4)
+		got := Warnings(t.Context(), c.probe)
 		if len(got) != len(c.want) {
 			t.Errorf("%s: %q, want %d", c.name, got, len(c.want))
 			continue

@@ -137,7 +137,7 @@ func (p part) command(ctx context.Context, args []string, stdout, stderr io.Writ
 func (p part) measure(ctx context.Context, m *measuring, stdout io.Writer) error {
 	b := m.benchmark
 	out := measured{Part: p.name, Started: b.report.Started, Quick: m.quick, Machine: b.report.Machine,
-		Warnings: machine.Warnings(ctx, machine.Local{}, b.report.Machine.CPUs)}
+		Warnings: machine.Warnings(ctx, machine.Local{})}
 	begun := time.Now()
 	r, err := p.run(ctx, m)
 	if err != nil {
@@ -175,8 +175,8 @@ func (m measured) print(w io.Writer, title string) {
 		kind = "a quick run"
 	}
 	fmt.Fprintf(w, "%s, %.0f s; load average before it: %.1f\n", kind, m.Seconds, m.Machine.Load)
-	if len(m.Warnings) > 0 {
-		fmt.Fprintln(w, "others were at work on the machine: their part is in these figures")
+	for _, warning := range m.Warnings {
+		fmt.Fprintln(w, warning)
 	}
 	m.Result.print(w)
 }
