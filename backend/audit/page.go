@@ -162,19 +162,38 @@ var ErrNotFound = errors.New("there is no such record")
 
 // Find returns the record of a request, the newest if clients sent the same id twice.
 func (s *Store) Find(ctx context.Context, requestID string) (Record, error) {
-	h, err := readHidden(ctx, s.db.Readers)
-	if err != nil {
+	r, err := s.find(ctx, requestID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Record{}, fmt.Errorf("find a record: %w", err)
 	}
-	w := &clause{}
-	w.and("request_id = ?", requestID)
-	h.exclude(w)
-	records, err := s.selectRecords(ctx, w, "id DESC", 1, 0)
+	return r, err
+}
+
+func (s *Store) find(ctx context.Context, requestID string) (Record, error) {
+	h, err := readHidden(ctx, s.db.Readers)
 	if err != nil {
-		return Record{}, fmt.Errorf("find a record: %w", err)
+		return Record{}, err
+	}
+	records, err := s.selectRecords(ctx, ofRequest(requestID, h), "id DESC", 1, 0)
+	if err != nil {
+		return Record{}, err
 	}
 	if len(records) == 0 {
 		return Record{}, ErrNotFound
 	}
 	return records[0], nil
+}
+
+// ofRequest has the id looked up in each run of the index, the newest first, until one has it.
+func ofRequest(requestID string, h hidden) *clause {
+	inner, w := &clause{index: "requests_request_id"}, &clause{}
+	inner.and("id / 1024 = run")
+	inner.and("substr(request_id, -8) = substr(?, -8)", requestID)
+	inner.and("+request_id = ?", requestID) // without the plus SQLite puts the parameter into the term above, which then is no longer the index's
+	h.exclude(inner)
+	w.and(`id = (WITH RECURSIVE runs (run) AS (SELECT (SELECT max(id) FROM requests) / 1024
+		UNION ALL SELECT run - 1 FROM runs WHERE run > (SELECT min(id) FROM requests) / 1024)
+		SELECT (SELECT id FROM `+inner.from()+inner.sql()+` ORDER BY id DESC LIMIT 1) AS found
+		FROM runs WHERE found IS NOT NULL LIMIT 1)`, inner.values()...)
+	return w
 }
