@@ -116,6 +116,7 @@ func (v *vars) details(p *plan) {
 	if name := v.text("OTEL_SERVICE_NAME"); name != "" {
 		p.attributes["service.name"] = name
 	}
+	v.propagators()
 	p.sampler = v.sampler()
 	p.spans = v.batching("OTEL_BSP_", 5*time.Second)
 	p.lines = v.batching("OTEL_BLRP_", time.Second)

@@ -65,7 +65,7 @@ func TestHowTheEnvironmentWantsItSent(t *testing.T) {
 	p, err := readPlan(env("OTEL_EXPORTER_OTLP_ENDPOINT=http://h:1", "OTEL_EXPORTER_OTLP_HEADERS=a=1, b=two%20words", "OTEL_EXPORTER_OTLP_LOGS_HEADERS=c=3",
 		"OTEL_EXPORTER_OTLP_TIMEOUT=1500", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT=99", "OTEL_EXPORTER_OTLP_COMPRESSION=gzip", "OTEL_EXPORTER_OTLP_METRICS_COMPRESSION=none",
 		"OTEL_SERVICE_NAME=mine", "OTEL_RESOURCE_ATTRIBUTES=service.name=not,team=a%2Cb", "OTEL_BSP_MAX_QUEUE_SIZE=100", "OTEL_BLRP_SCHEDULE_DELAY=7",
-		"OTEL_METRIC_EXPORT_INTERVAL=250", "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"))
+		"OTEL_METRIC_EXPORT_INTERVAL=250", "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", "OTEL_PROPAGATORS=baggage, TraceContext"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,6 +112,9 @@ func TestAWrongVariableIsSaid(t *testing.T) {
 		{"a key without its certificate", "OTEL_EXPORTER_OTLP_CLIENT_KEY=" + broken, "go together", ""},
 		{"an exporter that is not there", "OTEL_TRACES_EXPORTER=zipkin", "OTEL_TRACES_EXPORTER=zipkin", ""},
 		{"Prometheus for traces", "OTEL_TRACES_EXPORTER=prometheus", "OTEL_TRACES_EXPORTER=prometheus", ""},
+		{"headers of another kind", "OTEL_PROPAGATORS=tracecontext,b3", "OTEL_PROPAGATORS=tracecontext,b3 is not tracecontext,baggage", ""},
+		{"no headers", "OTEL_PROPAGATORS=none", "OTEL_PROPAGATORS=none", ""},
+		{"half of the headers", "OTEL_PROPAGATORS=tracecontext", "OTEL_PROPAGATORS=tracecontext", ""},
 		{"a sampler", "OTEL_TRACES_SAMPLER=sometimes", "OTEL_TRACES_SAMPLER=sometimes", ""},
 		{"a queue", "OTEL_BSP_MAX_QUEUE_SIZE=-1", "OTEL_BSP_MAX_QUEUE_SIZE=-1", ""},
 		{"a queue without bound", "OTEL_BLRP_MAX_QUEUE_SIZE=2000000000", "1 to 1048576", ""},

@@ -124,6 +124,21 @@ func (v *vars) pairs(name string) map[string]string {
 	return all
 }
 
+// propagators holds OTEL_PROPAGATORS to the headers of a trace that are read and passed on.
+func (v *vars) propagators() {
+	const name = "OTEL_PROPAGATORS"
+	var asked []string
+	for one := range strings.SplitSeq(v.text(name), ",") {
+		if one = strings.ToLower(strings.TrimSpace(one)); one != "" {
+			asked = append(asked, one)
+		}
+	}
+	slices.Sort(asked)
+	if len(asked) > 0 && !slices.Equal(slices.Compact(asked), []string{"baggage", "tracecontext"}) {
+		v.fault(name, "is not tracecontext,baggage, which are all the headers of a trace that are read and passed on")
+	}
+}
+
 // exporter says what OTEL_<SIGNAL>_EXPORTER asks for.
 func (v *vars) exporter(signal string) sending {
 	name := "OTEL_" + strings.ToUpper(signal) + "_EXPORTER"
