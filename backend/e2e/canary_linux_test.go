@@ -47,7 +47,10 @@ func TestNothingKeepsWhatWasAskedOrAnswered(t *testing.T) {
 		t.Setenv(name, value)
 	}
 	keptKey := "sk-" + canary.New().Word("kept")
+	hubToken := canary.New().Word("hub")
+	hub := hubWithToken(t, hubToken)
 	h := newHouse(t, func(s *settings.Settings) {
+		s.Engines.MLX.Enabled = settings.On
 		kept := testkit.NewUpstream(t, upstream.Key(keptKey))
 		s.Providers = append(s.Providers, settings.Provider{Name: "kept", Kind: settings.KindOpenAI, BaseURL: kept.URL})
 		s.Routes = append(s.Routes, settings.Route{Model: "kept", Targets: []settings.Target{{Provider: "kept", Model: "ok=1ms"}}})
@@ -65,11 +68,19 @@ func TestNothingKeepsWhatWasAskedOrAnswered(t *testing.T) {
 	c := &watch{house: h, words: h.secrets.words, to: to, keptKey: keptKey}
 	c.words.Also(wrongKey)
 	c.words.Also(keptKey[:stemOfKey])
+	c.words.Also(hubToken)
+	c.words.Also("canary-signature") // of the addresses to which the Hub sends on
 
+	quiet := c.hear()
 	c.keepKey(keptKey)
 	c.askEverything()
 	c.processes("while an engine runs")
+	c.askMLX()
+	c.refuseEverything()
+	c.fetchModels(hub, hubToken)
+	c.giveKey()
 	c.printed()
+	quiet()
 	c.everywhere("after every request")
 	c.crash(syscall.SIGQUIT)
 	c.crash(syscall.SIGABRT)
@@ -278,17 +289,14 @@ func (c *watch) processes(when string) {
 // printed looks at what the server and the commands tell people.
 func (c *watch) printed() {
 	c.t.Helper()
-	for _, path := range []string{
-		"/metrics", "/healthz", "/readyz", "/v1/models", "/api/status", "/api/settings", "/api/models", "/api/engines", "/api/providers", "/api/requests", "/api/activity",
-		"/api/audit?limit=200", "/api/audit/stats", "/api/audit/export?format=csv", "/api/audit/export?format=jsonl", "/api/ledger", "/api/ledger/export?format=jsonl", "/api/prices",
-	} {
+	for _, path := range append(c.told(), "/metrics", "/healthz", "/readyz", "/v1/models", "/api/audit?limit=200", "/api/audit/export?format=csv") {
 		status, answer := c.do(c.t.Context(), canary.Ask{Method: "GET", Path: path}, true)
 		if status != http.StatusOK || len(answer) == 0 {
 			c.t.Errorf("%s answers %d, %q", path, status, answer)
 		}
 		c.search("asked after all", canary.Text(path, answer))
 	}
-	for _, command := range []string{"audit export --format csv", "audit export --format jsonl", "models list", "providers list", "telemetry status"} {
+	for _, command := range []string{"audit export --format csv", "audit export --format jsonl", "models list", "providers list", "keys list", "ledger", "ledger export --format jsonl", "telemetry status"} {
 		cmd := exec.Command(program, append(strings.Fields(command), "--data-dir", c.paths.Root)...)
 		out, err := cmd.CombinedOutput()
 		if err != nil || len(out) == 0 {
