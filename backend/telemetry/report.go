@@ -14,15 +14,17 @@ const (
 	maxCause = 300
 )
 
-// reporter logs that telemetry cannot be delivered.
+// reporter logs that telemetry cannot be delivered, or keeps it for the end where there is no log.
 type reporter struct {
 	words words
 	now   func() time.Time
 
 	mu     sync.Mutex
-	log    *slog.Logger // nil once closed
+	log    *slog.Logger // nil: said at the end
+	closed bool
 	last   time.Time
 	unsaid int
+	kept   error // the first complaint that no log has
 }
 
 func newReporter(log *slog.Logger, words words) *reporter {
@@ -55,7 +57,13 @@ func (r *reporter) Handle(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.now()
-	if r.log == nil || err == nil {
+	if r.closed || err == nil {
+		return
+	}
+	if r.log == nil {
+		if r.kept == nil {
+			r.kept = err
+		}
 		return
 	}
 	if !r.last.IsZero() && now.Sub(r.last) < reportEvery {
@@ -66,8 +74,10 @@ func (r *reporter) Handle(err error) {
 	r.last, r.unsaid = now, 0
 }
 
-func (r *reporter) close() {
+// close gives what nobody was told.
+func (r *reporter) close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.log = nil
+	r.closed = true
+	return r.kept
 }

@@ -34,8 +34,8 @@ type Config struct {
 	Service, Version string
 	// Getenv is where the destination comes from; nil is Environment.
 	Getenv func(string) string
-	// Log hears, once a minute at most, that nothing can be delivered. Nil discards it. It must
-	// not be one of the Handler that comes of this.
+	// Log hears, once a minute at most, that nothing can be delivered. Without one Shutdown and
+	// Close tell it. It must not be one of the Handler that comes of this.
 	Log *slog.Logger
 	// Pull keeps metrics for Metrics to serve, whether or not they are sent as well.
 	Pull bool
@@ -51,15 +51,13 @@ type Telemetry struct {
 	halt   halt
 	words  words
 	ends   []func(context.Context) error
+	report *reporter // nil where nothing is sent
 }
 
 // Start is the one set-up that all programs call. It reads the environment, and the keychain for
 // LOGFIRE_TOKEN, and sets up what they ask for. A variable that is wrong is an error which names
 // it. Where nothing is to be sent nothing runs. Close or Shutdown ends it.
 func Start(ctx context.Context, c Config) (*Telemetry, error) {
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
 	if c.Getenv == nil {
 		c.Getenv = Environment(ctx, c.Log)
 	}
@@ -71,7 +69,7 @@ func Start(ctx context.Context, c Config) (*Telemetry, error) {
 	t.hosts = p.hosts()
 	res := p.resource(c)
 	if p.sends() {
-		t.report(c.Log)
+		t.listen(c.Log)
 	}
 	err = errors.Join(t.startTraces(ctx, p, res), t.startMetrics(ctx, p, res, c.Pull), t.startLogs(ctx, p, res))
 	if err != nil {
@@ -111,6 +109,9 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 	}
 	work.Wait()
 	t.ends = nil
+	if t.report != nil { // now, for spans and lines are complained of there and nowhere else, the last ones too
+		errs = append(errs, t.report.close())
+	}
 	if err := errors.Join(errs...); err != nil {
 		return errors.New(t.words.of(err)) // it may quote what is secret
 	}
@@ -130,13 +131,12 @@ func (t *Telemetry) Close() error {
 
 func (t *Telemetry) onShutdown(end func(context.Context) error) { t.ends = append(t.ends, end) }
 
-// report has what OpenTelemetry complains of reach the program's own log. The library has one
+// listen has what OpenTelemetry complains of reach the program's own log. The library has one
 // such place for the whole process.
-func (t *Telemetry) report(to *slog.Logger) {
-	r := newReporter(to, t.words)
-	otel.SetErrorHandler(r)
+func (t *Telemetry) listen(to *slog.Logger) {
+	t.report = newReporter(to, t.words)
+	otel.SetErrorHandler(t.report)
 	otel.SetLogger(logr.Discard())
-	t.onShutdown(func(context.Context) error { r.close(); return nil })
 }
 
 func (t *Telemetry) startTraces(ctx context.Context, p *plan, res *resource.Resource) error {

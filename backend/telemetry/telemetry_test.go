@@ -3,6 +3,7 @@ package telemetry_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -263,6 +264,39 @@ func TestShutdownSendsWhatIsLeft(t *testing.T) {
 	}
 	if len(col.Spans("last")) != 1 || len(col.Lines()) != 1 || !slices.Contains(col.Metrics(), "mlxbar.last") {
 		t.Errorf("arrived: %v, %v, %v", col.Spans(""), col.Lines(), col.Metrics())
+	}
+}
+
+// A program that has no log, such as mlx-benchmark, tells at its end what was not delivered, of whatever kind it is.
+func TestShutdownTellsOfWhatWasRefused(t *testing.T) {
+	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "geheim is not allowed", http.StatusForbidden)
+	}))
+	defer refusing.Close()
+	for _, c := range []struct {
+		signal string
+		tell   func(*telemetry.Telemetry)
+	}{
+		{"TRACES", func(tel *telemetry.Telemetry) { _, s := tel.Tracer().Start(t.Context(), "work"); s.End() }},
+		{"LOGS", func(tel *telemetry.Telemetry) { slog.New(tel.Handler(slog.DiscardHandler)).Info("work") }},
+		{"METRICS", func(tel *telemetry.Telemetry) {
+			counter, _ := tel.Meter().Int64Counter("mlxbar.work")
+			counter.Add(t.Context(), 1)
+		}},
+	} {
+		env := environment("OTEL_EXPORTER_OTLP_"+c.signal+"_ENDPOINT="+refusing.URL, "OTEL_EXPORTER_OTLP_HEADERS=X-Key=geheim")
+		tel := begin(t, telemetry.Config{Getenv: env})
+		c.tell(tel)
+		if err := tel.Close(); err == nil || !strings.Contains(err.Error(), "403") || strings.Contains(err.Error(), "geheim") {
+			t.Errorf("%s: %v", c.signal, err)
+		}
+		log := &lines{}
+		tel = begin(t, telemetry.Config{Getenv: env, Log: slog.New(slog.NewTextHandler(log, nil))})
+		c.tell(tel)
+		err := tel.Close()
+		if said := fmt.Sprint(err, log); !strings.Contains(said, "403") || strings.Contains(said, "geheim") {
+			t.Errorf("%s, with a log: %s", c.signal, said)
+		}
 	}
 }
 
