@@ -86,6 +86,14 @@ describe('actions', () => {
     await page.getByText('Nothing is called “clear”.').waitFor();
   });
 
+  it('offers to clear filters where there are some, and not what another page has in its address', async () => {
+    const { page, server } = stage;
+    await page.goto(`${server.url}/#connect/codex?for=${starter}`);
+    await page.getByRole('heading', { level: 2, name: 'Connect' }).waitFor();
+    await open('clear');
+    await page.getByText('Nothing is called “clear”.').waitFor();
+  });
+
   it('loads and unloads a model', async () => {
     const { server } = stage;
     const state = async () =>

@@ -3,7 +3,7 @@ import { loadModel, unloadModel } from '../api/client';
 import { copyText, native } from '../api/native';
 import type { ExportFormat, LocalModel } from '../api/types';
 import { sections } from '../domain/fields';
-import { fromAddress, isFiltered, toQuery } from '../domain/filter';
+import { fromAddress, isFiltered, noFilter, toQuery, type Filter } from '../domain/filter';
 import { turns } from '../domain/library';
 import type { Command } from './palette.svelte';
 import { chat } from './chat.svelte';
@@ -33,6 +33,9 @@ function pageCommands(): Command[] {
   ];
 }
 
+/** What the audit is narrowed to. Other pages write other things into the address, such as the model that Connect names. */
+const filter = (): Filter => (place.page === 'settings' ? fromAddress(place.query) : noFilter);
+
 function actions(): Command[] {
   const list: Command[] = [];
   const running = server.phase === 'running';
@@ -43,11 +46,11 @@ function actions(): Command[] {
   if (running) act('stop', 'Stop the server', () => server.stop(), 'running requests finish');
   else if (native && (server.phase === 'stopped' || server.phase === 'failed')) act('start', 'Start the server', () => server.start());
   if (native || running) {
-    const narrowed = isFiltered(fromAddress(place.query)) ? 'what the filters show' : 'all records';
+    const narrowed = isFiltered(filter()) ? 'what the filters show' : 'all records';
     act('csv', 'Export CSV', () => save('csv'), narrowed);
     act('jsonl', 'Export JSONL', () => save('jsonl'), narrowed);
   }
-  if (place.query.size > 0) act('clear', 'Clear filters', () => place.narrow(new URLSearchParams()));
+  if (isFiltered(filter())) act('clear', 'Clear filters', () => place.narrow(new URLSearchParams()));
   if (chat.turns.length > 0) {
     act('chat md', 'Save the conversation as Markdown', () => chat.save('md'));
     act('chat json', 'Save the conversation as JSON', () => chat.save('json'));
@@ -81,7 +84,7 @@ function settingCommands(): Command[] {
 
 /** The buttons may be out of sight, so messages tell how it goes; of a failure one does anyhow. */
 async function save(format: ExportFormat): Promise<void> {
-  const done = exporting.save(format, toQuery(fromAddress(place.query), new Date()));
+  const done = exporting.save(format, toQuery(filter(), new Date()));
   if (!native) return done;
   const under = toasts.show({ text: 'Exporting…', action: { label: 'Cancel', run: () => exporting.cancel() }, lasts: Infinity });
   await done;

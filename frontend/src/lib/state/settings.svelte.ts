@@ -34,6 +34,8 @@ class SettingsState {
   #asked = 0;
   /** The problem is that the server could not be asked, and goes when it answers. */
   #passing = false;
+  /** What waits for the end of a save. */
+  readonly #waiting: (() => void)[] = [];
   /** They changed while a save was under way, whose answer tells more. */
   #again = false;
 
@@ -94,7 +96,7 @@ class SettingsState {
    * does: that is no change from outside, and what is unsaved here stays.
    */
   async along<T>(work: () => Promise<T>): Promise<T> {
-    while (this.saving) await new Promise((resolve) => setTimeout(resolve, 50));
+    while (this.saving) await new Promise<void>((resume) => this.#waiting.push(resume));
     this.saving = true;
     try {
       const done = await work();
@@ -121,6 +123,7 @@ class SettingsState {
 
   #settled(): void {
     this.saving = false;
+    for (const resume of this.#waiting.splice(0)) resume(); // one goes on, the others wait for it
     if (!this.#again) return;
     this.#again = false;
     void this.load();
