@@ -3,7 +3,6 @@ package access
 import (
 	"context"
 	"fmt"
-	"maps"
 	"math"
 	"sync"
 	"time"
@@ -16,8 +15,8 @@ type Guard struct {
 	store *Store
 	now   func() time.Time
 
-	changing sync.Mutex // held from a change of the store until it is known here
-	revoked  map[string]revoked
+	changing sync.Mutex    // held from a change of the store until it is known here
+	wake     chan struct{} // tells RunDeletions that a key was taken back
 	mu       sync.Mutex
 	byHash   map[[32]byte]*holder
 	byID     map[string]*holder
@@ -31,15 +30,6 @@ type holder struct {
 	tokens  int64         // of the day
 	written time.Time     // the last use that is in the database
 }
-
-// revoked is a key that was taken back. It is nowhere but here, so that a server that ends has forgotten it.
-type revoked struct {
-	kept
-	at time.Time
-}
-
-// UndoTime is how long a key that was taken back can be had back.
-const UndoTime = 10 * time.Second
 
 // Allowance is what is left to a key, for the headers of an answer. A limit of 0 is none.
 type Allowance struct {
@@ -66,7 +56,7 @@ func (e *NotAllowed) Error() string { return "the key may not ask this model" }
 
 // NewGuard reads the keys, and what they have used today out of the audit.
 func NewGuard(ctx context.Context, s *Store) (*Guard, error) {
-	g := &Guard{store: s, now: time.Now, used: map[string]time.Time{}, revoked: map[string]revoked{}}
+	g := &Guard{store: s, now: time.Now, used: map[string]time.Time{}, wake: make(chan struct{}, 1)}
 	return g, g.Reload(ctx)
 }
 
@@ -145,56 +135,6 @@ func (g *Guard) Create(ctx context.Context, name string, l Limits, now time.Time
 // Update changes a key, for the requests that come from then on.
 func (g *Guard) Update(ctx context.Context, id, name string, l Limits) error {
 	return g.changed(ctx, func() error { return g.store.Update(ctx, id, name, l) })
-}
-
-// Delete takes a key back: no request that comes from then on is let through with it.
-func (g *Guard) Delete(ctx context.Context, id string) error {
-	return g.changed(ctx, func() error {
-		k, err := g.store.find(ctx, id)
-		if err == nil {
-			err = g.store.Delete(ctx, id)
-		}
-		if err != nil {
-			return err
-		}
-		g.forget(id)
-		g.sweep()
-		g.revoked[id] = revoked{k, g.now()}
-		return nil
-	})
-}
-
-// Restore makes a key good again that was taken back less than UndoTime ago; ErrNotFound if there is none.
-func (g *Guard) Restore(ctx context.Context, id string) error {
-	return g.changed(ctx, func() error {
-		g.sweep()
-		k, ok := g.revoked[id]
-		if !ok {
-			return ErrNotFound
-		}
-		if err := g.store.insert(ctx, k.kept); err != nil {
-			return err
-		}
-		delete(g.revoked, id)
-		return nil
-	})
-}
-
-// sweep forgets the keys that can no longer be had back.
-func (g *Guard) sweep() {
-	maps.DeleteFunc(g.revoked, func(_ string, r revoked) bool { return g.now().Sub(r.at) >= UndoTime })
-}
-
-// forget lets no request through with a key any more, whatever becomes of reading the others.
-func (g *Guard) forget(id string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for sum, h := range g.byHash {
-		if h.key.ID == id {
-			delete(g.byHash, sum)
-		}
-	}
-	delete(g.byID, id)
 }
 
 // Identify finds whose secret it is; ErrUnknown if it is nobody's.

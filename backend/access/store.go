@@ -58,13 +58,8 @@ func (s *Store) Update(ctx context.Context, id, name string, l Limits) error {
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, "UPDATE access_keys SET name = ?, models = ?, requests_per_minute = ?, tokens_per_day = ? WHERE id = ?",
+	return s.change(ctx, "UPDATE access_keys SET name = ?, models = ?, requests_per_minute = ?, tokens_per_day = ? WHERE id = ? AND revoked_at IS NULL",
 		name, models, l.RequestsPerMinute, l.TokensPerDay, id)
-}
-
-// Delete takes a key back. Records go on naming its id.
-func (s *Store) Delete(ctx context.Context, id string) error {
-	return s.change(ctx, "DELETE FROM access_keys WHERE id = ?", id)
 }
 
 func (s *Store) change(ctx context.Context, query string, args ...any) error {
@@ -97,22 +92,8 @@ type kept struct {
 	hash [32]byte
 }
 
-// find returns what is kept of a key.
-func (s *Store) find(ctx context.Context, id string) (kept, error) {
-	all, err := s.load(ctx)
-	if err != nil {
-		return kept{}, err
-	}
-	for _, k := range all {
-		if k.ID == id {
-			return k, nil
-		}
-	}
-	return kept{}, ErrNotFound
-}
-
 func (s *Store) load(ctx context.Context) ([]kept, error) {
-	rows, err := s.db.Readers.QueryContext(ctx, "SELECT hash, "+columns+" FROM access_keys ORDER BY created_at, id")
+	rows, err := s.db.Readers.QueryContext(ctx, "SELECT hash, "+columns+" FROM access_keys WHERE revoked_at IS NULL ORDER BY created_at, id")
 	if err != nil {
 		return nil, fmt.Errorf("read the keys: %w", err)
 	}

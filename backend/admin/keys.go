@@ -57,7 +57,7 @@ func (a *API) registerKeys() {
 	huma.Register(a.huma, post("/api/keys", "Make an API key", http.StatusCreated), a.createKey)
 	huma.Register(a.huma, change(http.MethodPut, "/api/keys/{id}", "Change an API key's name and limits"), a.changeKey)
 	remove := change(http.MethodDelete, "/api/keys/{id}", "Take an API key back")
-	remove.Description = "It is refused at once. For ten seconds POST /api/keys/{id}/undelete makes it good again, unless the server ends."
+	remove.Description = "It is refused at once. For ten seconds POST /api/keys/{id}/undelete makes it good again."
 	huma.Register(a.huma, remove, a.deleteKey)
 	huma.Register(a.huma, post("/api/keys/{id}/undelete", "Make an API key good again that was taken back", http.StatusNoContent), a.undeleteKey)
 }

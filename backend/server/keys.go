@@ -28,6 +28,7 @@ func (s *Server) openKeys(ctx context.Context) error {
 		return nil
 	})
 	s.onClose(background(s.keepUse))
+	s.onClose(background(func(ctx context.Context) { s.keys.RunDeletions(ctx, s.log) }))
 	return nil
 }
 
