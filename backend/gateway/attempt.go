@@ -123,19 +123,24 @@ func (x *exchange) nobody() *problem.Error {
 	return e
 }
 
-// limited is attempt with the target's share of the time that is left, where others are there to be asked after it. A
-// stream has its limits of its own, and the last target all of the time.
+// limited is attempt with the target's share of the time that is left, where others are there to be asked after it: for its
+// whole answer, or for the first token of a stream. The last target has all of the time.
 func (x *exchange) limited(ctx context.Context, d routing.Destination, done func(routing.Outcome), deadline time.Time, targets int) error {
-	if x.request.Stream || targets < 2 {
+	x.share = nil
+	if targets < 2 {
 		return x.attempt(ctx, d, done)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	kind, lacks := problem.AnswerTimeout, "gave no answer"
+	if x.request.Stream {
+		kind, lacks = problem.FirstToken, "sent no token"
+	}
 	share := time.Until(deadline) / time.Duration(targets)
-	timer := time.AfterFunc(share, func() {
-		cancel(problem.Newf(problem.AnswerTimeout, "%s gave no answer within %s, its share of the request's time.", nameOf(d), settings.Duration(share.Round(time.Millisecond))))
+	x.share = time.AfterFunc(share, func() {
+		cancel(problem.Newf(kind, "%s %s within %s, its share of the request's time.", nameOf(d), lacks, settings.Duration(share.Round(time.Millisecond))))
 	})
-	defer timer.Stop()
+	defer x.share.Stop()
 	return x.attempt(ctx, d, done)
 }
 

@@ -35,8 +35,9 @@ type exchange struct {
 	body       []byte
 	request    openai.Request
 	plan       routing.Plan
-	addressed  string // the provider that was asked first
-	unroutable error  // why there is no plan
+	addressed  string      // the provider that was asked first
+	unroutable error       // why there is no plan
+	share      *time.Timer // ends the attempt that runs at its share of the time; nil for a last target
 	record     audit.Record
 	streamed   int64             // tokens that the client was sent so far
 	hint       string            // what the prompt's beginning says, of one for an engine

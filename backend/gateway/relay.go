@@ -24,6 +24,7 @@ import (
 const (
 	maxAnswer = 256 << 20 // an answer that is not streamed
 	maxEvent  = 16 << 20  // one event of a stream
+	maxHeld   = 1 << 20   // what a stream may send before its first token and be held back
 )
 
 // Headers that are the same for all; nobody changes them.
@@ -43,6 +44,8 @@ type relay struct {
 	silent *time.Timer // first token, then idle; nil unless streamed
 	idle   time.Duration
 	begun  bool // the client has the head of a stream
+	// held is what came before the first token, kept back while another target can be asked in this one's place.
+	held []byte
 	// started is set at the first token; the timer's goroutine reads it.
 	started atomic.Bool
 	stream  observer        // nil until a stream has begun
@@ -163,7 +166,7 @@ func (r *relay) events(ctx context.Context, body io.Reader) error {
 			return r.end(ctx, err)
 		}
 		data := sse.Data(event)
-		done, fault := r.observe(data)
+		done, fault := r.observe(ctx, data)
 		if fault != nil {
 			return r.breakOff(fault, nil)
 		}
@@ -174,7 +177,7 @@ func (r *relay) events(ctx context.Context, body io.Reader) error {
 				return r.breakOff(fault, converted)
 			}
 			out = converted
-		case !r.begun && r.target.mends:
+		case !r.begun && len(r.held) == 0 && r.target.mends:
 			out = append(anthropic.Start(data, r.x.request.Model, r.x.answerID()), event...)
 		case r.target.hidesUsage && usageOnly(data):
 			out = nil
@@ -182,6 +185,13 @@ func (r *relay) events(ctx context.Context, body io.Reader) error {
 		if done {
 			httpconn.Whole(body)
 			r.complete()
+		}
+		if r.holds(done) {
+			r.held = append(r.held, out...)
+			continue
+		}
+		if len(r.held) > 0 {
+			out, r.held = append(r.held, out...), nil
 		}
 		if len(out) > 0 {
 			r.begin()
@@ -207,6 +217,12 @@ func (r *relay) events(ctx context.Context, body io.Reader) error {
 	}
 }
 
+// holds says whether the client gets nothing of the stream yet: until its first token another target may be asked, and what
+// servers send before it, such as a role or a message's start, comes at once and says nothing of whether they will answer.
+func (r *relay) holds(done bool) bool {
+	return r.x.share != nil && !r.begun && !done && !r.started.Load() && len(r.held) < maxHeld
+}
+
 // feed appends what an event is in the client's protocol, which may be nothing.
 func (r *relay) feed(out, data []byte) ([]byte, error) {
 	if data == nil { // a comment
@@ -229,7 +245,7 @@ func (r *relay) complete() {
 }
 
 // observe looks at the data of an event: is it the end, is it a failure.
-func (r *relay) observe(data []byte) (done bool, fault error) {
+func (r *relay) observe(ctx context.Context, data []byte) (done bool, fault error) {
 	switch r.stream.Observe(data) {
 	case openai.Done:
 		return true, nil
@@ -239,6 +255,10 @@ func (r *relay) observe(data []byte) (done bool, fault error) {
 		return false, problem.Newf(problem.UpstreamMalformed, "%s sent an event that is not of its protocol.", r.target.name)
 	case openai.Token:
 		if r.started.CompareAndSwap(false, true) {
+			if r.x.share != nil && !r.x.share.Stop() { // its time was over a moment ago, and another target is to answer
+				<-ctx.Done()
+				return false, ending(ctx)
+			}
 			ttft := milliseconds(time.Since(r.x.start))
 			r.x.record.TTFTMS = &ttft
 			r.x.running.Begun(ttft)
@@ -257,7 +277,7 @@ func (r *relay) observe(data []byte) (done bool, fault error) {
 // answer ends, the answer is whole all the same, as with servers that leave [DONE] out.
 func (r *relay) end(ctx context.Context, err error) error {
 	if errors.Is(err, io.EOF) && r.stream.seen().finished {
-		return r.endConverted(ctx)
+		return r.endWhole(ctx)
 	}
 	if errors.Is(err, sse.ErrTooLarge) {
 		return r.breakOff(problem.Newf(problem.UpstreamMalformed, "%s sent an event of more than %d MiB.", r.target.name, maxEvent>>20), nil)
@@ -265,21 +285,23 @@ func (r *relay) end(ctx context.Context, err error) error {
 	return r.breakOff(r.target.broken(ctx, err), nil)
 }
 
-// endConverted ends a whole answer, with what the client's protocol has at its end.
-func (r *relay) endConverted(ctx context.Context) error {
+// endWhole ends a whole answer, with what is held back of it and with what the client's protocol has at its end.
+func (r *relay) endWhole(ctx context.Context) error {
+	out := r.held
 	if r.convert != nil {
-		out, fault := r.convert.Close(nil)
-		if fault != nil {
+		var fault *problem.Error
+		if out, fault = r.convert.Close(out); fault != nil {
 			return r.breakOff(fault, out)
 		}
-		r.complete()
-		r.begin()
-		if _, err := r.x.w.Write(out); err != nil {
-			return r.breakOff(r.clientGone(ctx, err), nil)
-		}
-		return nil
 	}
 	r.complete()
+	if len(out) == 0 && r.convert == nil {
+		return nil
+	}
+	r.begin()
+	if _, err := r.x.w.Write(out); err != nil {
+		return r.breakOff(r.clientGone(ctx, err), nil)
+	}
 	return nil
 }
 

@@ -99,7 +99,7 @@ var table = map[Kind]row{
 	ShuttingDown:        {http.StatusServiceUnavailable, "Shutting down", "server_error", "shutting_down", "The server is stopping and takes no new requests."},
 	ServerStopped:       {http.StatusServiceUnavailable, "Server stopped", "server_error", "server_stopped", "mlxbar's server is not running; start it in the window or the menu, or with mlxbar serve."},
 	Timeout:             {http.StatusGatewayTimeout, "Timeout", "server_error", "timeout", "The request ran over one of the limits in timeouts."},
-	FirstToken:          {http.StatusGatewayTimeout, "No first token in time", "server_error", "first_token_timeout", "The engine or provider sent no token within timeouts.first_token."},
+	FirstToken:          {http.StatusGatewayTimeout, "No first token in time", "server_error", "first_token_timeout", "The engine or provider sent no token within timeouts.first_token, or within its share of the request's time while another target was to be asked."},
 	InvalidKey:          {http.StatusUnauthorized, "Invalid API key", "authentication_error", "invalid_api_key", "server.require_api_key is on, or other machines can reach the server: send an API key that mlxbar gave out, as Authorization: Bearer or X-Api-Key; mlxbar keys create NAME makes one."},
 	ModelNotAllowed:     {http.StatusForbidden, "Model not allowed", "permission_error", "model_not_allowed", "The API key was given out for other models."},
 	NotOffered:          {http.StatusBadRequest, "Not offered", "invalid_request_error", "not_offered", "The provider of the model speaks a protocol that has no such endpoint, or the engine that runs it does not do what is asked."},
