@@ -70,7 +70,7 @@ func (a *API) connectTools(_ context.Context, in *connectInput) (*connectOutput,
 		return nil, problem.New(problem.Internal, "The models folder cannot be read.").Because(err)
 	}
 	current := a.Settings.Current()
-	to := connect.Target{URL: a.Status().URL, Model: in.Model, Key: current.Server.RequireAPIKey}
+	to := connect.Target{URL: a.Status().URL, Model: in.Model, Key: a.keyRequired()}
 	if to.Model == "" {
 		to.Model = a.proposed(list)
 	}
@@ -90,6 +90,11 @@ func (a *API) connectTools(_ context.Context, in *connectInput) (*connectOutput,
 		})
 	}
 	return &connectOutput{out}, nil
+}
+
+// keyRequired says whether requests need an API key: by the settings, or because other machines can reach the server.
+func (a *API) keyRequired() bool {
+	return a.Settings.Current().Server.RequireAPIKey || a.Status().Exposed
 }
 
 // proposed is a model to begin with: one that is loaded, else the first that can be; "" when there is none.
@@ -130,7 +135,7 @@ func (a *API) checkTool(ctx context.Context, in *checkInput) (*checkOutput, erro
 	if err != nil {
 		return nil, err
 	}
-	if a.Settings.Current().Server.RequireAPIKey && in.Body.Key == "" && result.OK {
+	if a.keyRequired() && in.Body.Key == "" && result.OK {
 		result.Notes = append(result.Notes, "This server requires an API key. The check was let in without one; the tool will need its own.")
 	}
 	return &checkOutput{result}, nil

@@ -1,12 +1,14 @@
 package server_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
 
+	"mlxbar/backend/admin"
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/testkit"
 )
@@ -52,6 +54,26 @@ func (h *house) keysAreRequired(secret string) {
 	}
 }
 
+// connectAsksForKeys holds that tools are told of the key that they need.
+func (h *house) connectAsksForKeys() {
+	h.t.Helper()
+	var list admin.Connect
+	if err := json.Unmarshal([]byte(h.text(h.request("GET", "/api/connect?model=ok", ""), 200)), &list); err != nil {
+		h.t.Fatal(err)
+	}
+	if !list.KeyRequired || list.URL != h.url {
+		h.t.Errorf("tools are told of %s, a key required: %v", list.URL, list.KeyRequired)
+	}
+	for _, tool := range list.Tools {
+		if text := fmt.Sprint(tool.Snippets); tool.ID != "cursor" && !strings.Contains(text, list.KeyVariable) {
+			h.t.Errorf("%s is told of no key: %s", tool.ID, text)
+		}
+	}
+	if r := h.check("curl", "ok", ""); !r.OK || len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "requires an API key") {
+		h.t.Errorf("a check without a key: %+v", r)
+	}
+}
+
 func TestWhereOtherMachinesCanAskKeysAreRequired(t *testing.T) {
 	for _, addr := range []string{"0.0.0.0:0", "[::]:0"} {
 		t.Run(addr, func(t *testing.T) {
@@ -71,6 +93,7 @@ func TestWhereOtherMachinesCanAskKeysAreRequired(t *testing.T) {
 			if !strings.Contains(h.log.String(), "other machines can reach the server") {
 				t.Errorf("the log has no word of it: %s", h.log.String())
 			}
+			h.connectAsksForKeys()
 			h.keysAreRequired(h.makeKey())
 			for _, path := range []string{"/healthz", "/readyz", "/metrics", "/problems/not-found"} {
 				h.text(h.request("GET", path, "", header("Authorization", "")), 200)
