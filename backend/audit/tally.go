@@ -35,6 +35,8 @@ type Tally struct {
 	// Unpriced counts those that may cost something that is not known: there is no price or no usage,
 	// and the provider did not answer with an error.
 	Unpriced int64
+	// Repeated counts those that had left to another provider before: they count there as well.
+	Repeated int64
 }
 
 // nanos makes sums of costs whole numbers, from which what was added can be taken away again exactly.
@@ -47,6 +49,9 @@ func (s sums) tally(e *ended, sign int64) {
 		d := &e.left[i]
 		t := s.tallyOf(e, d.Provider, true)
 		t.Requests += sign
+		if i > 0 {
+			t.Repeated += sign
+		}
 		t.BytesOut += sign * d.BytesOut
 		t.BytesIn += sign * d.BytesIn
 		here := d.Provider == e.provider && !answered
@@ -91,7 +96,7 @@ func (t *Tally) count(e *ended, sign int64) {
 }
 
 var (
-	tallyFigures  = []string{"requests", "failed", "prompt_tokens", "completion_tokens", "cached_tokens", "bytes_out", "bytes_in", "cost_nanos", "unpriced"}
+	tallyFigures  = []string{"requests", "failed", "prompt_tokens", "completion_tokens", "cached_tokens", "bytes_out", "bytes_in", "cost_nanos", "unpriced", "repeated"}
 	addTallySQL   = addTally()
 	emptyTallySQL = "DELETE FROM audit_tallies WHERE block = ? AND quarter = ? AND provider = ? AND away = ? AND requests <= 0"
 )
@@ -108,8 +113,8 @@ func addTally() string {
 func (k tallyKey) args() []any { return []any{k.block, k.quarter, k.provider, k.away} }
 
 // figures are in the order of tallyFigures.
-func (t *Tally) figures() [9]*int64 {
-	return [...]*int64{&t.Requests, &t.Failed, &t.PromptTokens, &t.CompletionTokens, &t.CachedTokens, &t.BytesOut, &t.BytesIn, &t.CostNanos, &t.Unpriced}
+func (t *Tally) figures() [10]*int64 {
+	return [...]*int64{&t.Requests, &t.Failed, &t.PromptTokens, &t.CompletionTokens, &t.CachedTokens, &t.BytesOut, &t.BytesIn, &t.CostNanos, &t.Unpriced, &t.Repeated}
 }
 
 func (t *Tally) args() []any {

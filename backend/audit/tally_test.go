@@ -48,6 +48,7 @@ func checkTallies(t interface {
 		got["in"] += l.BytesIn
 		got["nanos"] += l.CostNanos
 		got["prompt"] += l.PromptTokens
+		got["repeated"] += l.Repeated
 		if l.Failed > l.Requests || l.Unpriced > l.Requests || l.Failed < 0 || l.Unpriced < 0 {
 			t.Fatalf("%+v counts more than there were", l)
 		}
@@ -66,6 +67,7 @@ func checkTallies(t interface {
 		if !answered {
 			want["here "+r.Provider]++
 		}
+		want["repeated"] += int64(max(len(r.Left)-1, 0))
 		if r.TotalTokens != nil {
 			want["nanos"] += nanos(*r.CostUSD)
 			want["prompt"] += *r.PromptTokens
@@ -119,7 +121,7 @@ func TestTalliesTellWhatLeftAndWhatItCost(t *testing.T) {
 		{Quarter: epoch, Provider: "llamacpp", Requests: 2, Failed: 1, PromptTokens: 22, CompletionTokens: 44},
 		{Quarter: epoch, Provider: "openai", Away: true, Requests: 5, Failed: 2, PromptTokens: 55, CompletionTokens: 110,
 			BytesOut: 50, BytesIn: 62, CostNanos: 750_000_000, Unpriced: 2},
-		{Quarter: late, Provider: "claude", Away: true, Requests: 1, PromptTokens: 11, CompletionTokens: 22, BytesOut: 11, BytesIn: 30, CostNanos: 1_000_000_000},
+		{Quarter: late, Provider: "claude", Away: true, Requests: 1, PromptTokens: 11, CompletionTokens: 22, BytesOut: 11, BytesIn: 30, CostNanos: 1_000_000_000, Repeated: 1},
 		{Quarter: late, Provider: "llamacpp", Requests: 1, PromptTokens: 11, CompletionTokens: 22},
 		{Quarter: late, Provider: "openai", Away: true, Requests: 2, Failed: 2, BytesOut: 20, BytesIn: 4, Unpriced: 1},
 	}

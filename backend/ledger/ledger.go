@@ -35,7 +35,8 @@ func NewQuery(p Period, pricesFile, settingsFile string) (Query, error) {
 	return Query{Period: p, Prices: table, CompareWith: current.Ledger.CompareWith}, err
 }
 
-// Sum is what some requests come to. A request that was sent to two providers counts at each.
+// Sum is what some requests come to. A request that was sent to two providers counts at each, its tokens and cost where the
+// answer came from.
 type Sum struct {
 	Requests         int64    `json:"requests"`
 	Failed           int64    `json:"failed" doc:"Those among them that the provider gave no good answer to."`
@@ -46,6 +47,7 @@ type Sum struct {
 	BytesIn          int64    `json:"bytes_in" doc:"Bodies that came from elsewhere."`
 	CostUSD          *float64 `json:"cost_usd" doc:"What they cost, as far as that is known; null when of none it is, and for what was answered on this machine."`
 	Unpriced         int64    `json:"unpriced" doc:"How many may have cost something that is not known: the model has no price, or the answer told no tokens."`
+	Repeated         int64    `json:"repeated" doc:"How many had left to another provider before and count there too. Of all that left it is how many times one was sent on; there requests counts each once."`
 	WouldHaveCostUSD *float64 `json:"would_have_cost_usd" doc:"For what was answered on this machine: what its tokens cost at compare_with, by the prices of their time; null when that has no price."`
 }
 
@@ -72,7 +74,7 @@ type Report struct {
 	CompareWith string  `json:"compare_with" doc:"The model by whose price would_have_cost_usd is reckoned."`
 	Lines       []Line  `json:"lines" nullable:"false" doc:"The newest day first; within it what left before what was here."`
 	Providers   []Total `json:"providers" nullable:"false" doc:"What left before what was here."`
-	Left        Sum     `json:"left" doc:"All that left this machine."`
+	Left        Sum     `json:"left" doc:"All that left this machine: each request once, to however many providers it was sent."`
 	Here        Sum     `json:"here" doc:"All that was for this machine, or came to nobody. A request that left, and was then answered here, counts in both."`
 }
 
@@ -111,6 +113,7 @@ func Read(ctx context.Context, store *audit.Store, q Query) (Report, error) {
 		r.Providers = append(r.Providers, Total{k.provider, k.left, s.sum(k.left)})
 	}
 	r.Left, r.Here = all.of(true).sum(true), all.of(false).sum(false)
+	r.Left.Requests -= r.Left.Repeated
 	slices.SortFunc(r.Lines, func(a, b Line) int {
 		return cmp.Or(cmp.Compare(b.Day, a.Day), here(a.Left)-here(b.Left), cmp.Compare(a.Provider, b.Provider))
 	})
@@ -184,7 +187,7 @@ func (r *reckoning) add(t *audit.Tally, would float64, known bool) {
 func (r *reckoning) sum(left bool) Sum {
 	s := Sum{
 		Requests: r.Requests, Failed: r.Failed, PromptTokens: r.PromptTokens, CompletionTokens: r.CompletionTokens, CachedTokens: r.CachedTokens,
-		BytesOut: r.BytesOut, BytesIn: r.BytesIn, Unpriced: r.Unpriced,
+		BytesOut: r.BytesOut, BytesIn: r.BytesIn, Unpriced: r.Unpriced, Repeated: r.Repeated,
 	}
 	if cost := float64(r.CostNanos) / 1e9; left && (r.CostNanos > 0 || r.Unpriced == 0) {
 		s.CostUSD = &cost

@@ -138,6 +138,54 @@ func TestWhatWasAnsweredHereIsComparedByThePricesOfItsTime(t *testing.T) {
 	}
 }
 
+// A request that one provider took and failed, and another answered, left to both and is one request all the same; what it
+// cost counts once.
+func TestARequestThatWentToTwoCountsOnceInTheSum(t *testing.T) {
+	db, err := storage.Open(t.Context(), filepath.Join(t.TempDir(), "mlxbar.db"), storage.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	s := audit.NewStore(db)
+	departed := func(provider string, status int64) audit.Departure {
+		return audit.Departure{Provider: provider, HTTPStatus: status, BytesOut: 10, BytesIn: 20}
+	}
+	_, err = s.Import(t.Context(), func(yield func(*audit.Record) bool) {
+		for i, left := range [][]audit.Departure{
+			{departed("far", 500), departed("spare", 200)}, {departed("spare", 200)}, {departed("far", 500)},
+		} {
+			r := audit.Record{
+				ID: int64(i + 1), RequestID: fmt.Sprint(i), StartedAt: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Backend: audit.OpenAI, Provider: "spare",
+				Status: audit.Success, Attempts: int64(len(left)), PromptTokens: ptr[int64](100), CompletionTokens: ptr[int64](10), CachedTokens: ptr[int64](0), CostUSD: ptr(.5), Left: left,
+			}
+			if i == 2 { // answered here in the end
+				r.Backend, r.Provider, r.CostUSD, r.Attempts = audit.Local, "llamacpp", nil, 2
+			}
+			if !yield(&r) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Read(t.Context(), s, query(t, "2026-03-01", "2026-03-01", "UTC"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := r.Left; l.Requests != 3 || l.Repeated != 1 || *l.CostUSD != 1 || l.PromptTokens != 200 || l.BytesOut != 40 || l.BytesIn != 80 {
+		t.Errorf("all that left: %+v", l)
+	}
+	if r.Here.Requests != 1 || r.Here.Repeated != 0 {
+		t.Errorf("what was here: %+v", r.Here)
+	}
+	for i, want := range []Sum{{Requests: 2, Failed: 2, BytesOut: 20}, {Requests: 2, BytesOut: 20, Repeated: 1}} {
+		if got := r.Providers[i]; got.Requests != want.Requests || got.Failed != want.Failed || got.BytesOut != want.BytesOut || got.Repeated != want.Repeated {
+			t.Errorf("%s: %+v", got.Provider, got.Sum)
+		}
+	}
+}
+
 func TestAPeriodThatIsNoneIsRefused(t *testing.T) {
 	now := time.Date(2026, 3, 1, 1, 0, 0, 0, time.UTC)
 	for _, c := range []struct {

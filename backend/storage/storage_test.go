@@ -267,6 +267,32 @@ func TestOlderRecordsAreYetToBeSummed(t *testing.T) {
 	}
 }
 
+// Tallies of before tell how many requests had left to another provider already.
+func TestOlderTalliesLearnWhatLeftTwice(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "old.db")
+	old := sql.OpenDB(connector{dsn: writerDSN(path, Options{})})
+	if err := migrateTo(t.Context(), old, 9); err != nil {
+		t.Fatal(err)
+	}
+	for id, left := range map[int]string{1: `[{"provider":"a"},{"provider":"b"}]`, 2: `[{"provider":"a"}]`, 3: "", 4: `[{"provider":"b"},{"provider":"a"},{"provider":"c"}]`} {
+		if _, err := old.Exec(`INSERT INTO requests (id, started_at, status, backend, stream, attempts, model, served_model, provider, endpoint, error_type, request_id, client, key_id, left_to)
+			VALUES (?, 900000, 'success', 'OPENAI', 0, 1, 'm', 'm', 'b', '/', '', 'r', 'c', '', ?)`, id, left); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, provider := range []string{"a", "b", "c"} {
+		if _, err := old.Exec("INSERT INTO audit_tallies VALUES (0, 1, ?, 1, 3, 0, 0, 0, 0, 0, 0, 0, 0)", provider); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old.Close()
+	db := open(t, path, Options{})
+	var got string
+	if err := db.Readers.QueryRow("SELECT group_concat(provider || repeated, ' ') FROM (SELECT * FROM audit_tallies ORDER BY provider)").Scan(&got); err != nil || got != "a1 b1 c1" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 func TestMigrationsCanBeTakenBack(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "m.db"), Options{})
 	p, err := goose.NewProvider(goose.DialectSQLite3, db.Writer, migrations())

@@ -117,6 +117,9 @@ func tellLedger(c *cobra.Command, r ledger.Report) error {
 			fmt.Fprintf(out, "\n%s to %s: %d requests, %d tokens", dollars(p.CostUSD, p.Unpriced), p.Provider, p.Requests, p.PromptTokens+p.CompletionTokens)
 		}
 	}
+	if r.Left.Repeated > 0 {
+		fmt.Fprintf(out, "\n%d requests left in all; what was sent on from one provider to another counts at each, its tokens and cost where the answer came from", r.Left.Requests)
+	}
 	fmt.Fprintf(out, "\n%d requests on this machine", r.Here.Requests)
 	switch {
 	case r.Here.WouldHaveCostUSD != nil:

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AuditRecord, Ledger, LedgerSum } from '../api/types';
-import { comparison, costChart, dayName, daysOf, headline, spanFrom, spanOf, spanToAddress, spanToQuery } from './ledger';
+import { comparison, costChart, endedNote, dayName, daysOf, headline, spanFrom, spanOf, spanToAddress, spanToQuery } from './ledger';
 import { departures, leftTo } from './left';
 
 const now = new Date(2026, 2, 5, 10, 0);
@@ -15,6 +15,7 @@ const sum = (of: Partial<LedgerSum> = {}): LedgerSum => ({
   bytes_in: 0,
   cost_usd: null,
   unpriced: 0,
+  repeated: 0,
   would_have_cost_usd: null,
   ...of,
 });
@@ -44,6 +45,18 @@ describe('the whole in a sentence', () => {
       '$1.24 to openai, 312 requests, 1.2M tokens; an unknown cost to claude, 1 request, 10 tokens. Nothing else left this machine.',
     );
     expect(headline(report({ providers: two.slice(2) }))).toBe('Nothing left this machine.');
+  });
+
+  it('counts once what was sent on from one provider to another', () => {
+    const providers = [
+      { provider: 'openai', left: true, ...openai },
+      { provider: 'spare', left: true, ...sum({ requests: 2, cost_usd: 0.1, repeated: 2 }) },
+    ];
+    const left = sum({ requests: 312, failed: 2, repeated: 2 });
+    expect(headline(report({ providers, left }))).toMatch(/Nothing else left this machine\. 312 requests in all: what was sent on from one provider to another counts at each\.$/);
+    expect(endedNote(left)).toBe('2 failed, 2 sent on to another provider');
+    expect(endedNote(sum({ failed: 3 }))).toBe('3 failed');
+    expect(endedNote(undefined)).toBe('');
   });
 
   it('says what the rest would have cost', () => {

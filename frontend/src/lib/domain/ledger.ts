@@ -15,6 +15,10 @@ export const tokensOf = (s: LedgerSum): number => s.prompt_tokens + s.completion
 /** What is known of a cost, and of how many requests it is not. */
 export const costNote = (s: LedgerSum): string => (s.unpriced > 0 ? `${whole.format(s.unpriced)} not known` : '');
 
+/** How many failed, and how many of them all were sent on to another provider: those count at each, and once in the sum. */
+export const endedNote = (s: LedgerSum | undefined): string =>
+  [s?.failed ? `${whole.format(s.failed)} failed` : '', s?.repeated ? `${whole.format(s.repeated)} sent on to another provider` : ''].filter(Boolean).join(', ');
+
 /** $1.24 to openai, 312 requests, 1.2M tokens */
 function toProvider(provider: string, s: LedgerSum): string {
   const cost = s.cost_usd === null ? 'an unknown cost' : money(s.cost_usd);
@@ -25,7 +29,8 @@ function toProvider(provider: string, s: LedgerSum): string {
 export function headline(l: Ledger): string {
   const away = l.providers.filter((p) => p.left);
   if (away.length === 0) return 'Nothing left this machine.';
-  return `${away.map((p) => toProvider(p.provider, p)).join('; ')}. Nothing else left this machine.`;
+  const twice = l.left.repeated > 0 ? ` ${requests(l.left.requests)} in all: what was sent on from one provider to another counts at each.` : '';
+  return `${away.map((p) => toProvider(p.provider, p)).join('; ')}. Nothing else left this machine.${twice}`;
 }
 
 /** What the requests of this machine would have cost elsewhere. */
