@@ -40,6 +40,7 @@ var scripts = map[string]script{
 	"clock":   {about: "as ok, each token tells when it was sent, as " + ClockMark + " and nanoseconds since 1970", run: clock},
 	"echo":    {about: "says what the last message said; =delay pauses between every eight characters", run: echo},
 
+	"agent":    {about: "calls tools of coding agents that the request offers, one after the other, then answers", run: agent},
 	"tools":    {about: "calls a tool instead of answering", run: content},
 	"parallel": {about: "says something and calls two tools at once", run: content},
 	"thinking": {about: "thinks before it answers; Anthropic's and Responses' way with a signature", run: content},

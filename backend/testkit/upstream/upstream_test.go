@@ -77,6 +77,7 @@ var scriptCases = []struct {
 	{"echo", false, 200, "application/json", []string{`"content":"my secret"`}, nil, false},
 	{"tools", true, 200, "text/event-stream", []string{`"tool_calls"`, `"finish_reason":"tool_calls"`, done}, nil, false},
 	{"tools", false, 200, "application/json", []string{`"tool_calls"`, `"content":null`}, nil, false},
+	{"agent", true, 200, "text/event-stream", []string{upstream.Marker, `"finish_reason":"stop"`, done}, []string{"tool_calls"}, false},
 	{"crlf", true, 200, "text/event-stream", []string{"\r\n\r\n", "data: [DONE]\r\n\r\n"}, nil, false},
 	{"split", true, 200, "text/event-stream", []string{done}, nil, false},
 	{"split", false, 200, "application/json", []string{upstream.Text(3)}, nil, false},
