@@ -27,6 +27,8 @@ type Providers interface {
 	Probe(ctx context.Context, p *settings.Provider) (models int, err error)
 	// ForgetLists has providers asked anew for their models, for another key may have others.
 	ForgetLists()
+	// Lacks says whether p was heard to list its models, and this is none of them. It asks nobody.
+	Lacks(p settings.Provider, model string) bool
 }
 
 // Provider is a server elsewhere, as the settings name it. Its key is not shown.

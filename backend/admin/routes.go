@@ -8,6 +8,7 @@ import (
 
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/gateway/routing"
+	"mlxbar/backend/models"
 	"mlxbar/backend/settings"
 )
 
@@ -31,6 +32,7 @@ type RouteTarget struct {
 	Model    string     `json:"model" doc:"The model's name there."`
 	Leaves   bool       `json:"leaves" doc:"What goes there leaves this machine."`
 	Here     bool       `json:"here" doc:"For local: the model is on this machine."`
+	Unlisted bool       `json:"unlisted" doc:"The provider was heard to list its models, and this is none of them."`
 	Weight   int        `json:"weight"`
 	Running  int        `json:"running" doc:"Requests that it serves at this moment."`
 	Skip     string     `json:"skip" doc:"Why it would be passed over; empty when it may be asked."`
@@ -67,9 +69,9 @@ func (a *API) explainRoute(_ context.Context, in *explainInput) (*explainOutput,
 	for _, c := range plan.Choices {
 		t := RouteTarget{Provider: settings.LocalProvider, Model: c.Model, Leaves: c.Leaves(), Weight: c.Weight, Running: c.Running, Skip: string(c.Skip)}
 		if c.Provider != nil {
-			t.Provider = c.Provider.Name
+			t.Provider, t.Unlisted = c.Provider.Name, a.Providers.Lacks(*c.Provider, c.Model)
 		} else {
-			t.Here = here[c.Model]
+			t.Here = here[models.CleanName(c.Model)]
 		}
 		if !c.Retry.IsZero() {
 			t.RetryAt = &c.Retry

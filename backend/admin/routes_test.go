@@ -66,7 +66,8 @@ var routes = []struct {
 	{"unloading", "POST /api/models/{name}/unload", "loaded", "", 204, "", "", ""},
 	{"unloading what is unknown", "POST /api/models/{name}/unload", "nope", "", 0, problem.ModelNotFound, "", `"nope"`},
 
-	{"where a model goes", "GET /api/routes/explain", "?model=idle", "", 200, "", "", `{"model":"idle","route":"","spread":"order","targets":[{"provider":"local","model":"idle","leaves":false,"here":true,"weight":1,"running":0,"skip":"","retry_at":null}]}`},
+	{"where a model goes", "GET /api/routes/explain", "?model=idle", "", 200, "", "", `{"model":"idle","route":"","spread":"order","targets":[{"provider":"local","model":"idle","leaves":false,"here":true,"unlisted":false,"weight":1,"running":0,"skip":"","retry_at":null}]}`},
+	{"where a model goes, in other letters", "GET /api/routes/explain", "?model=Idle", "", 200, "", "", `"model":"Idle","leaves":false,"here":true`},
 	{"where no model goes", "GET /api/routes/explain", "", "", 0, problem.InvalidRequest, "query.model", "required"},
 
 	{"the keys, none", "GET /api/keys", "", "", 200, "", "", `{"keys":[]}`},

@@ -131,6 +131,9 @@ func (g *Gateway) Waiting() int64 { return g.waiting.Load() }
 // ForgetLists has providers asked anew for their models: their keys have changed.
 func (g *Gateway) ForgetLists() { g.lists.Forget() }
 
+// Lacks says whether a provider was heard to list its models, and this is none of them. It asks nobody.
+func (g *Gateway) Lacks(p settings.Provider, model string) bool { return g.lists.Lacks(p, model) }
+
 // Close ends what is asked for no request, and lets go of idle connections to upstreams.
 func (g *Gateway) Close() {
 	g.lists.Close()

@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -9,6 +11,7 @@ import (
 	"strings"
 
 	"mlxbar/backend/access"
+	"mlxbar/backend/gateway/listing"
 	"mlxbar/backend/gateway/problem"
 	"mlxbar/backend/gateway/routing"
 	"mlxbar/backend/models"
@@ -40,50 +43,105 @@ func (c catalog) sorted() []model {
 	return list
 }
 
-// known are the models that can be told without asking anybody: those on this machine, and those that a
-// route without a wildcard names. A route stands over a local model of the same name.
-func (g *Gateway) known(s *settings.Settings) (catalog, error) {
+// view is what is known of who answers for which name.
+type view struct {
+	settings *settings.Settings
+	here     catalog                               // the models of this machine
+	lists    map[settings.Provider][]listing.Model // what providers were heard to list
+}
+
+// look asks nobody.
+func (g *Gateway) look(s *settings.Settings) (view, error) {
 	local, err := g.Library.List()
 	if err != nil {
-		return nil, problem.New(problem.Internal, "The models folder cannot be read.").Because(err)
+		return view{}, problem.New(problem.Internal, "The models folder cannot be read.").Because(err)
 	}
-	c := catalog{}
+	v := view{settings: s, here: catalog{}}
 	for _, m := range local {
 		var created int64
 		if info, err := os.Stat(m.Path); err == nil {
 			created = info.ModTime().Unix()
 		}
-		c[m.Name] = model{ID: m.Name, Object: "model", Created: created, OwnedBy: ownedHere}
+		v.here[m.Name] = model{ID: m.Name, Object: "model", Created: created, OwnedBy: ownedHere}
 	}
-	for _, route := range s.Routes {
-		if !wild(route) && len(route.Targets) > 0 {
-			c[route.Model] = model{ID: route.Model, Object: "model", OwnedBy: route.Targets[0].Provider}
-		}
-	}
-	return c, nil
+	return v, nil
 }
 
-// listed is known and what providers list, as far as a request by that name would go to them under it.
-func (g *Gateway) listed(ctx context.Context) (catalog, error) {
+// owner is who answers a request for the model of that name, as far as is known: the first target that may be asked and
+// does not lack it. It is ownedHere for a model of this machine under its own name, "" when nobody does.
+func (v view) owner(name string) string {
+	_, here := v.here[models.CleanName(name)]
+	for _, route := range v.settings.Routes {
+		if !routing.Match(route.Model, name) || len(route.Targets) == 0 {
+			continue
+		}
+		for _, t := range route.Targets {
+			there := cmp.Or(t.Model, name)
+			switch p := v.settings.Provider(t.Provider); {
+			case t.Provider == settings.LocalProvider && models.CleanName(there) == models.CleanName(name) && here:
+				return ownedHere
+			case t.Provider == settings.LocalProvider:
+				if _, found := v.here[models.CleanName(there)]; found {
+					return settings.LocalProvider
+				}
+			case p != nil && mayAsk(v.settings, *p) && (t.Model != "" || !wild(route) || !v.lacks(*p, there)):
+				return p.Name
+			}
+		}
+		return ""
+	}
+	if here {
+		return ownedHere
+	}
+	return ""
+}
+
+// lacks says whether p was heard to list models, and this is none of them.
+func (v view) lacks(p settings.Provider, name string) bool {
+	list := v.lists[p]
+	return len(list) > 0 && !slices.ContainsFunc(list, func(m listing.Model) bool { return m.ID == name })
+}
+
+// named are the models that have a name without asking anybody: those on this machine and those of routes without a
+// wildcard, where somebody would answer.
+func (v view) named() catalog {
+	c := catalog{}
+	for name, m := range v.here {
+		if m.OwnedBy = v.owner(name); m.OwnedBy != ownedHere {
+			m.Created = 0
+		}
+		c[name] = m
+	}
+	for _, route := range v.settings.Routes {
+		if _, there := c[route.Model]; !there && !wild(route) {
+			c[route.Model] = model{ID: route.Model, Object: "model", OwnedBy: v.owner(route.Model)}
+		}
+	}
+	maps.DeleteFunc(c, func(_ string, m model) bool { return m.OwnedBy == "" })
+	return c
+}
+
+// listed is what is named and what providers list, as far as a request by that name would go to them under it.
+func (g *Gateway) listed(ctx context.Context) (view, catalog, error) {
 	s := g.Settings()
-	c, err := g.known(&s)
+	v, err := g.look(&s)
 	if err != nil {
-		return nil, err
+		return view{}, nil, err
 	}
 	providers := beyondWildcards(&s)
-	if len(providers) == 0 {
-		return c, nil
+	if len(providers) > 0 {
+		v.lists = g.lists.Models(ctx, providers)
 	}
-	lists := g.lists.Models(ctx, providers)
+	c := v.named()
 	for _, p := range providers { // in the settings' order, which decides where two list the same
-		for _, m := range lists[p] {
-			if owner := c[m.ID].OwnedBy; owner != "" && owner != ownedHere || !g.leads(&s, m.ID, p.Name) {
+		for _, m := range v.lists[p] {
+			if owner := c[m.ID].OwnedBy; owner != "" && owner != p.Name || !g.leads(&s, m.ID, p.Name) {
 				continue
 			}
 			c[m.ID] = model{ID: m.ID, Object: "model", Created: m.Created, OwnedBy: p.Name, title: m.Title}
 		}
 	}
-	return c, nil
+	return v, c, nil
 }
 
 // beyondWildcards are the providers that routes with a wildcard lead to: what the others list cannot be
@@ -114,7 +172,7 @@ func (g *Gateway) leads(s *settings.Settings, name, provider string) bool {
 }
 
 func (g *Gateway) listModels(w http.ResponseWriter, r *http.Request, key access.Key) error {
-	c, err := g.listed(r.Context())
+	_, c, err := g.listed(r.Context())
 	if err != nil {
 		return err
 	}
@@ -130,15 +188,14 @@ func (g *Gateway) listModels(w http.ResponseWriter, r *http.Request, key access.
 }
 
 func (g *Gateway) getModel(w http.ResponseWriter, r *http.Request, key access.Key) error {
-	c, err := g.listed(r.Context())
+	v, c, err := g.listed(r.Context())
 	if err != nil {
 		return err
 	}
 	id := r.PathValue("id")
 	m, found := c[id]
-	if !found { // as the engines find theirs
-		m = c[models.CleanName(id)]
-		found = m.OwnedBy == ownedHere
+	if !found { // a name that only a pattern takes, or one of here in other letters
+		m, found = v.unlisted(id)
 	}
 	switch {
 	case !found || !key.Limits.Allows(m.ID):
@@ -149,15 +206,27 @@ func (g *Gateway) getModel(w http.ResponseWriter, r *http.Request, key access.Ke
 	return writeJSON(w, http.StatusOK, m)
 }
 
-// modelNames is known and the routes' patterns as a sentence's part.
+// unlisted is the model of a name that no list has and that a request may have all the same.
+func (v view) unlisted(id string) (model, bool) {
+	switch owner := v.owner(id); owner {
+	case "":
+		return model{}, false
+	case ownedHere:
+		return v.here[models.CleanName(id)], true
+	default:
+		return model{ID: id, Object: "model", OwnedBy: owner}, true
+	}
+}
+
+// modelNames is what is named and the routes' patterns as a sentence's part.
 func (g *Gateway) modelNames() (string, error) {
 	s := g.Settings()
-	c, err := g.known(&s)
+	v, err := g.look(&s)
 	if err != nil {
 		return "", err
 	}
 	var names []string
-	for _, m := range c.sorted() {
+	for _, m := range v.named().sorted() {
 		names = append(names, m.ID)
 	}
 	for _, route := range s.Routes {

@@ -97,6 +97,78 @@ func TestModelsOfProvidersAreListedAsRoutesReachThem(t *testing.T) {
 	}
 }
 
+// What a list says of a name is what a request for it meets: nothing that would be refused or fail for want of the model.
+func TestANameIsListedWhereSomebodyWouldAnswer(t *testing.T) {
+	target := func(provider, model string) settings.Target { return settings.Target{Provider: provider, Model: model} }
+	route := func(pattern string, targets ...settings.Target) settings.Route {
+		return settings.Route{Model: pattern, Targets: targets}
+	}
+	for name, c := range map[string]struct {
+		routes []settings.Route
+		local  bool     // only
+		want   []string // listed
+		single map[string]string
+	}{
+		"a pattern for a model of this machine": {
+			[]settings.Route{route("gpt-*", target("local", "OK"))}, false, []string{"ok of mlxbar"},
+			map[string]string{"gpt-4o": "local", "gpt-*": "local", "claude": ""}},
+		"a pattern for one that is not here": {
+			[]settings.Route{route("gpt-*", target("local", "gone"))}, false, []string{"ok of mlxbar"}, map[string]string{"gpt-4o": ""}},
+		"a pattern for one model of a provider": {
+			[]settings.Route{route("gpt-*", target("far", "gpt-5"))}, false, []string{"gpt-5 of far", "ok of mlxbar"},
+			map[string]string{"gpt-5": "far", "gpt-77": "far"}},
+		"a pattern for what a provider has": {
+			[]settings.Route{route("gpt-*", target("far", ""))}, false, []string{"gpt-5 of far", "ok of mlxbar"},
+			map[string]string{"gpt-5": "far", "gpt-77": ""}},
+		"a pattern for a provider that does not say": {
+			[]settings.Route{route("gpt-*", target("gone", ""))}, false, []string{"ok of mlxbar"}, map[string]string{"gpt-77": "gone"}},
+		"everything elsewhere, where the name of here is unknown": {
+			[]settings.Route{route("*", target("far", ""))}, false, []string{"gpt-5 of far"}, map[string]string{"ok": "", "OK": ""}},
+		"everything here first": {
+			[]settings.Route{route("*", target("local", ""), target("far", ""))}, false, []string{"gpt-5 of far", "ok of mlxbar"},
+			map[string]string{"ok": "mlxbar", "OK": "mlxbar", "gpt-5": "far", "gpt-77": ""}},
+		"a name that this machine and a cloud have": {
+			[]settings.Route{route("ok", target("local", ""), target("far", ""))}, false, []string{"ok of mlxbar"}, map[string]string{"OK": "mlxbar"}},
+		"an alias":                        {[]settings.Route{route("mini", target("local", "ok"))}, false, []string{"mini of local", "ok of mlxbar"}, map[string]string{"mini": "local"}},
+		"an alias of nothing":             {[]settings.Route{route("mini", target("local", "gone"))}, false, []string{"ok of mlxbar"}, map[string]string{"mini": ""}},
+		"an alias that local_only closes": {[]settings.Route{route("mini", target("cloud", "ok")), route("big-*", target("cloud", "ok"))}, true, []string{"ok of mlxbar"}, map[string]string{"mini": "", "big-1": ""}},
+		"and one that it leaves open":     {[]settings.Route{route("mini", target("cloud", "ok"), target("far", "ok"))}, true, []string{"mini of far", "ok of mlxbar"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t, func(s *settings.Settings) {
+				s.Providers = append(s.Providers, settings.Provider{Name: "gone", Kind: settings.KindOpenAI, BaseURL: "http://127.0.0.1:9/v1"},
+					settings.Provider{Name: "cloud", Kind: settings.KindOpenAI, BaseURL: "http://cloud.invalid/v1"})
+				s.Routes, s.LocalOnly = c.routes, c.local
+			}, upstream.Models("gpt-5", "llama"))
+			if got := slices.DeleteFunc(h.ids(), func(m string) bool { return m == "llama of far" }); !slices.Equal(got, c.want) {
+				t.Errorf("listed are %q, want %q", got, c.want)
+			}
+			for id, owner := range c.single {
+				body := readBody(t, h.request("GET", "/v1/models/"+id, ""))
+				anthropic := readBody(t, h.request("GET", "/v1/models/"+id, "", header("Anthropic-Version", "2023-06-01")))
+				if got := gjson.Get(body, "owned_by").Str; got != owner || (gjson.Get(anthropic, "type").Str == "model") != (owner != "") {
+					t.Errorf("%s is of %q, want %q: %s %s", id, got, owner, body, anthropic)
+				}
+			}
+		})
+	}
+}
+
+// A dry run tells what lists told, and asks nobody.
+func TestWhatAProviderLacksIsKnownFromItsList(t *testing.T) {
+	h := newHouse(t, func(s *settings.Settings) {
+		s.Routes = []settings.Route{{Model: "gpt-*", Targets: []settings.Target{{Provider: "far"}}}}
+	}, upstream.Models("gpt-5"))
+	far := *h.settings.Load().Provider("far")
+	if h.gateway.Lacks(far, "gpt-77") || len(h.upstream.Requests()) != 0 {
+		t.Error("something is known before anybody was asked")
+	}
+	h.ids()
+	if !h.gateway.Lacks(far, "gpt-77") || h.gateway.Lacks(far, "gpt-5") {
+		t.Error("what it lists is not known")
+	}
+}
+
 // The list follows the settings at once.
 func TestTheListFollowsTheSettings(t *testing.T) {
 	h := newHouse(t, func(s *settings.Settings) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -58,6 +59,9 @@ func explain(c *cobra.Command, plan admin.RoutePlan) error {
 			note = "there is no such model on this machine"
 		case t.Skip == "" && t.Leaves:
 			note = "leaves this machine"
+		}
+		if t.Unlisted && t.Skip == "" {
+			note = strings.TrimPrefix(note+"; the provider does not list this model", "; ")
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\n", number, t.Provider, t.Model, t.Weight, t.Running, note)
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -108,6 +109,14 @@ func (b *Book) Models(ctx context.Context, providers []settings.Provider) map[se
 		}
 	}
 	return known
+}
+
+// Lacks says whether p was heard to list models, and this is none of them. It asks nobody.
+func (b *Book) Lacks(p settings.Provider, model string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.entries[p]
+	return e != nil && len(e.models) > 0 && !slices.ContainsFunc(e.models, func(m Model) bool { return m.ID == model })
 }
 
 // refresh begins to ask for what is due, forgets providers that are no more, and gives the flights

@@ -3,7 +3,7 @@ import type { RoutePlan } from '../api/types';
 import { decided, told, verdict } from './plan';
 
 type Target = RoutePlan['targets'][number];
-const local: Target = { provider: 'local', model: 'small', leaves: false, here: true, weight: 1, running: 0, skip: '', retry_at: null };
+const local: Target = { provider: 'local', model: 'small', leaves: false, here: true, unlisted: false, weight: 1, running: 0, skip: '', retry_at: null };
 const far: Target = { ...local, provider: 'far', model: 'gpt', leaves: true, here: false };
 const plan = (...targets: Target[]): RoutePlan => ({ model: 'gpt', route: 'gpt-*', spread: 'order', targets });
 
@@ -17,6 +17,8 @@ describe('what becomes of a request', () => {
     [plan(local, { ...far, skip: 'nothing may leave' }), 'It stays on this machine.'],
     [plan({ ...far, skip: 'nothing may leave' }), 'A request would be refused now: every target is passed over.'],
     [plan({ ...local, here: false }), 'There is no such model on this machine.'],
+    [plan({ ...local, here: false }, far), 'It leaves this machine.'],
+    [plan({ ...local, here: false }, { ...far, skip: 'nothing may leave' }), 'There is no such model on this machine.'],
   ] satisfies [RoutePlan, string][])('is told', (given, want) => expect(verdict(given)).toBe(want));
 });
 

@@ -19,10 +19,11 @@ export function decided({ route, spread, targets }: RoutePlan): string {
 
 /** What becomes of a request. */
 export function verdict({ spread, targets }: RoutePlan): string {
-  const usable = targets.filter((t) => !t.skip);
+  const left = targets.filter((t) => !t.skip);
+  if (left.length === 0) return 'A request would be refused now: every target is passed over.';
+  const usable = left.filter((t) => t.provider !== here || t.here); // what is not here lets the next one answer
   const [first] = usable;
-  if (!first) return 'A request would be refused now: every target is passed over.';
-  if (first.provider === here && !first.here) return 'There is no such model on this machine.';
+  if (!first) return 'There is no such model on this machine.';
   const some = usable.some((t) => t.leaves) && usable.some((t) => !t.leaves);
   if (spread !== 'order' && some) return 'Whether it leaves this machine differs from request to request.';
   if (!first.leaves) return usable.some((t) => t.leaves) ? 'It stays on this machine unless that fails.' : 'It stays on this machine.';
@@ -33,6 +34,7 @@ export function verdict({ spread, targets }: RoutePlan): string {
 export function told(t: PlannedTarget): { where: string; notes: string[]; skip: string } {
   const notes = [
     ...(t.provider === here && !t.here ? ['not on this machine'] : []),
+    ...(t.unlisted ? ['not in the provider’s list'] : []),
     ...(t.weight > 1 ? [`weight ${t.weight}`] : []),
     ...(t.running > 0 ? [`${t.running} running now`] : []),
   ];
