@@ -1,7 +1,7 @@
 package connect
 
 // Read is when the tools' own documents were read for what this table says.
-const Read = "2026-11-26"
+const Read = "2026-11-27"
 
 // Tool is a program or library that can be pointed at this server.
 type Tool struct {
@@ -42,10 +42,10 @@ var setKey = part{title: "API key", where: inShell, language: "shell", file: "ke
 
 // Tools are all that are known, in the order in which they are shown. This is what they were held against:
 //
-//   - Claude Code, Codex, opencode, aider, curl and the SDKs for Python and JavaScript were run with these snippets
-//     against a server, in these versions. The bodies of asks are what the first four were seen to send.
-//   - Zed: docs/src/ai/use-api-access.md of its repository. Continue: docs/reference.mdx and
-//     customize/model-providers/top-level/openai.mdx of 1.5.45. Cursor: its help on API keys.
+//   - Claude Code, Codex, opencode, aider, Continue's command line (cn), curl and the SDKs for Python and JavaScript were
+//     run with these snippets against a server, in these versions. The bodies of asks are what the first four were seen to
+//     send; cn sends the same as opencode, with other tools.
+//   - Zed: docs/src/ai/use-api-access.md of its repository. Cursor: its help on API keys, and what others write of it.
 //   - Of openai-go the version is the one that this project's own tests are built with.
 func Tools() []Tool { return append([]Tool{}, tools...) }
 
@@ -99,6 +99,7 @@ var tools = []Tool{
 		ID: "cursor", Name: "Cursor", Group: Coding, Version: "its documents", Docs: "https://cursor.com/help/models-and-usage/api-keys",
 		Notes: []string{
 			"Cursor sends requests through its own servers, which cannot reach an address of this machine alone. It takes a tunnel with a public address and an API key of mlxbar's, and then what you ask passes through Cursor and the tunnel.",
+			"While the override is on, Cursor sends its own OpenAI models there too. Tab completions stay with Cursor.",
 			"The check below asks as Cursor's servers would, from this machine: it does not show that they can reach it.",
 		},
 		parts: []part{
@@ -120,7 +121,7 @@ var tools = []Tool{
 		ask: ask{protocol: chat, path: "/v1/chat/completions", body: "chat-tools.json", agent: true},
 	},
 	{
-		ID: "continue", Name: "Continue", Group: Coding, Version: "the documents of 1.5.45", Docs: "https://docs.continue.dev/reference",
+		ID: "continue", Name: "Continue", Group: Coding, Version: "version 1.5.47 of its command line", Docs: "https://docs.continue.dev/reference",
 		Notes: []string{noteAgent},
 		parts: []part{
 			{title: "Settings", where: "~/.continue/config.yaml", language: "yaml", file: "continue.yaml"},

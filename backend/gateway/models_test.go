@@ -68,7 +68,7 @@ func TestModelsOfProvidersAreListedAsRoutesReachThem(t *testing.T) {
 			[]string{"claude-1 of claude", "gpt-4 of far", "gpt-5 of far", "ok of far"}},
 		"a pattern that leads elsewhere": {[]settings.Route{{Model: "gpt-*", Targets: to("claude")}}, false, []string{"gpt-4 of claude", "ok of mlxbar"}},
 		"a name that a route before takes": {
-			[]settings.Route{{Model: "gpt-4", Targets: to("local")}, {Model: "gpt-*", Targets: to("far")}}, false,
+			[]settings.Route{{Model: "gpt-4", Targets: []settings.Target{here("ok")}}, {Model: "gpt-*", Targets: to("far")}}, false,
 			[]string{"gpt-4 of local", "gpt-5 of far", "ok of mlxbar"}},
 		"another name there": {
 			[]settings.Route{{Model: "gpt-*", Targets: []settings.Target{{Provider: "far", Model: "gpt-4"}}}}, false, []string{"gpt-4 of far", "ok of mlxbar"}},

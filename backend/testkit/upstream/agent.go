@@ -13,7 +13,8 @@ var agentCalls = []struct{ tool, arguments string }{
 	{"bash", `{"command":"echo ` + Marker + `","description":"Say a word"}`},                                           // opencode
 	{"exec_command", `{"cmd":"echo ` + Marker + `"}`},                                                                  // Codex
 	{"apply_patch", `{"input":"*** Begin Patch\n*** Add File: ` + Marker + `.txt\n+` + Marker + `\n*** End Patch\n"}`}, // Codex, a custom tool
-	{"multi_agent_v1__list_agents", `{}`},                                                                              // Codex, a tool of a namespace
+	{"functions__exec", `{"input":"text(\"` + Marker + `\")"}`},                                                        // Codex, a custom tool of a namespace
+	{"multi_agent_v1__close_agent", `{"target":"` + Marker + `"}`},                                                     // Codex, a tool of a namespace
 }
 
 // agent calls the tools that it knows one after the other, and when it has heard of all of them, it answers.

@@ -420,7 +420,7 @@ export interface paths {
         post?: never;
         /**
          * Take an API key back
-         * @description It is refused at once. For ten seconds POST /api/keys/{id}/undelete makes it good again, unless the server ends.
+         * @description It is refused at once. For ten seconds POST /api/keys/{id}/undelete makes it good again.
          */
         delete: operations["deleteApiKeysId"];
         options?: never;
@@ -1562,6 +1562,11 @@ export interface components {
             prompt_tokens: number;
             /** @description A provider's name in the settings, an engine's, or empty for requests that came to neither. */
             provider: string;
+            /**
+             * Format: int64
+             * @description How many had left to another provider before and count there too. Of all that left it is how many times one was sent on; there requests counts each once.
+             */
+            repeated: number;
             /** Format: int64 */
             requests: number;
             /**
@@ -1585,7 +1590,7 @@ export interface components {
             from: string;
             /** @description All that was for this machine, or came to nobody. A request that left, and was then answered here, counts in both. */
             here: components["schemas"]["LedgerSum"];
-            /** @description All that left this machine. */
+            /** @description All that left this machine: each request once, to however many providers it was sent. */
             left: components["schemas"]["LedgerSum"];
             /** @description The newest day first; within it what left before what was here. */
             lines: components["schemas"]["LedgerLine"][];
@@ -1629,6 +1634,11 @@ export interface components {
             failed: number;
             /** Format: int64 */
             prompt_tokens: number;
+            /**
+             * Format: int64
+             * @description How many had left to another provider before and count there too. Of all that left it is how many times one was sent on; there requests counts each once.
+             */
+            repeated: number;
             /** Format: int64 */
             requests: number;
             /**
@@ -1674,6 +1684,11 @@ export interface components {
             /** Format: int64 */
             prompt_tokens: number;
             provider: string;
+            /**
+             * Format: int64
+             * @description How many had left to another provider before and count there too. Of all that left it is how many times one was sent on; there requests counts each once.
+             */
+            repeated: number;
             /** Format: int64 */
             requests: number;
             /**
@@ -2077,6 +2092,8 @@ export interface components {
             running: number;
             /** @description Why it would be passed over; empty when it may be asked. */
             skip: string;
+            /** @description The provider was heard to list its models, and this is none of them. */
+            unlisted: boolean;
             /** Format: int64 */
             weight: number;
         };
