@@ -72,7 +72,7 @@ var tools = []Tool{
 	{
 		ID: "claude-code", Name: "Claude Code", Group: Coding, Version: "version 2.1.197", Docs: "https://code.claude.com/docs/en/llm-gateway",
 		Notes: []string{
-			"Unset ANTHROPIC_API_KEY where it is set: it is sent instead of the token.",
+			"Unset ANTHROPIC_API_KEY where it is set: it is sent beside the token. mlxbar takes the one that it gave out, and passes neither on.",
 			"CLAUDE_CODE_ATTRIBUTION_HEADER=0 keeps a line that changes from one conversation to the next out of the prompt's head, so that a local model need not read all of it anew.",
 			noteAgent,
 		},
@@ -139,7 +139,7 @@ var tools = []Tool{
 	},
 	{
 		ID: "opencode", Name: "opencode", Group: Coding, Version: "version 1.18.33", Docs: "https://opencode.ai/docs/providers/",
-		Notes: []string{noteAgent},
+		Notes: []string{"This is how opencode 1 is set. Version 2, which its documents describe already, writes providers another way (providers, package, settings).", noteAgent},
 		parts: []part{
 			{title: "Settings", where: "~/.config/opencode/opencode.json", language: "json", file: "opencode.json"},
 			setKey,

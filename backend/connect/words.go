@@ -14,7 +14,7 @@ var advice = map[problem.Kind]string{
 	problem.Timeout:             "The model is too slow, or was still being loaded. Check again; if that does not help, raise the limit in Settings or choose a smaller model.",
 	problem.FirstToken:          "The model is too slow to begin, or was still being loaded. Check again, or raise timeouts.first_token in Settings.",
 	problem.ConnectTimeout:      "The provider does not take connections. Is its address right, and is it up?",
-	problem.UpstreamUnreachable: "Nothing answers at the provider's address. Is it right, and is that server running?",
+	problem.UpstreamUnreachable: "Is the provider's address right, and does that server run? The test of the provider in Settings asks it again.",
 	problem.UpstreamKey:         "Set the provider's API key anew.",
 	problem.UpstreamRefused:     "The model's server does not take this kind of request. Another model or provider may.",
 	problem.NotOffered:          "This provider has nothing of the kind. Choose a model of another one for this tool.",

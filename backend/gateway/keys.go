@@ -19,13 +19,16 @@ type Keys interface {
 	Spend(id string, tokens int64)
 }
 
-// keyOf is the API key that a request brings, as OpenAI's or Anthropic's clients send it.
-func keyOf(r *http.Request) string {
+// keysOf are the API keys that a request brings, as OpenAI's and Anthropic's clients send them. Some send both headers, with
+// a key of another place in one of them.
+func keysOf(r *http.Request) (keys []string) {
 	if key := r.Header.Get("X-Api-Key"); key != "" {
-		return key
+		keys = append(keys, key)
 	}
-	key, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	return key
+	if key, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); key != "" {
+		keys = append(keys, key)
+	}
+	return keys
 }
 
 // identify finds whose key a request brings. Where none is required a key that is not known counts for
@@ -34,14 +37,16 @@ func (g *Gateway) identify(r *http.Request) (access.Key, error) {
 	if g.Keys == nil {
 		return access.Key{}, nil
 	}
-	secret := keyOf(r)
-	key, err := g.Keys.Identify(secret)
+	given := keysOf(r)
+	for _, secret := range given {
+		if key, err := g.Keys.Identify(secret); err == nil {
+			return key, nil
+		}
+	}
 	switch {
-	case err == nil:
-		return key, nil
 	case !g.keyRequired(r) || g.Owner != nil && g.Owner(r):
 		return access.Key{}, nil
-	case secret == "":
+	case len(given) == 0:
 		return access.Key{}, problem.New(problem.InvalidKey, "The request has no API key, and one is required here. mlxbar keys create NAME makes one; send it as Authorization: Bearer or X-Api-Key.")
 	}
 	return access.Key{}, problem.New(problem.InvalidKey, "The API key is not one that this mlxbar gave out, or it was taken back.")

@@ -27,6 +27,11 @@ func (h *house) key(l access.Limits) (access.Key, string) {
 
 func bearer(secret string) func(*http.Request) { return header("Authorization", "Bearer "+secret) }
 
+// both are the headers of Claude Code where a person has a key of Anthropic's in the environment.
+func both(authorization, apiKey string) func(*http.Request) {
+	return func(r *http.Request) { bearer(authorization)(r); header("X-Api-Key", apiKey)(r) }
+}
+
 func TestAKeyIsRequired(t *testing.T) {
 	h := guarded(t, true)
 	_, secret := h.key(access.Limits{})
@@ -42,6 +47,9 @@ func TestAKeyIsRequired(t *testing.T) {
 		{"a wrong scheme", "POST", chatPath, header("Authorization", "Basic "+secret), 401, "gave out"},
 		{"as OpenAI's clients send it", "POST", chatPath, bearer(secret), 200, ""},
 		{"as Anthropic's clients send it", "POST", chatPath, header("X-Api-Key", secret), 200, ""},
+		{"beside one of another place", "POST", chatPath, both(secret, "sk-ant-elsewhere"), 200, ""},
+		{"and the other way round", "POST", chatPath, both("sk-elsewhere", secret), 200, ""},
+		{"two of other places", "POST", chatPath, both("sk-elsewhere", "sk-ant-elsewhere"), 401, "gave out"},
 		{"none for the models", "GET", "/v1/models", nil, 401, "has no API key"},
 		{"one for the models", "GET", "/v1/models", bearer(secret), 200, ""},
 		{"none for one model", "GET", "/v1/models/ok", nil, 401, "has no API key"},

@@ -40,8 +40,8 @@ func TestEveryToolCanAsk(t *testing.T) {
 		}
 		ids[r.RequestID] = r.Endpoint
 	}
-	for _, id := range []string{"claude-code", "codex", "opencode"} {
-		if r := h.check(id, "tools", ""); !r.OK || r.ToolCalled == nil || !*r.ToolCalled || len(r.Notes) > 0 {
+	for id, model := range map[string]string{"claude-code": "agent", "codex": "agent", "opencode": "tools"} {
+		if r := h.check(id, model, ""); !r.OK || r.ToolCalled == nil || !*r.ToolCalled || len(r.Notes) > 0 {
 			t.Errorf("%s and a model that calls tools: %+v", id, r)
 		}
 	}

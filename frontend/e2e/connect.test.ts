@@ -84,7 +84,7 @@ describe('a check', () => {
   it('says what a provider that is not there means', async () => {
     await open('claude-code', unreachable);
     await check().click();
-    await stage.page.getByText("Nothing answers at the provider's address.").waitFor();
+    await stage.page.getByText("Is the provider's address right, and does that server run?").waitFor();
   });
 
   it('forgets what it found when the model or the tool is another', async () => {
