@@ -44,6 +44,7 @@ describe('the whole in a sentence', () => {
     expect(headline(report({ providers: two }))).toBe(
       '$1.24 to openai, 312 requests, 1.2M tokens; an unknown cost to claude, 1 request, 10 tokens. Nothing else left this machine.',
     );
+    expect(headline(report({ providers: two.slice(1) }))).toBe('An unknown cost to claude, 1 request, 10 tokens. Nothing else left this machine.');
     expect(headline(report({ providers: two.slice(2) }))).toBe('Nothing left this machine.');
   });
 
@@ -54,7 +55,7 @@ describe('the whole in a sentence', () => {
     ];
     const left = sum({ requests: 312, failed: 2, repeated: 2 });
     expect(headline(report({ providers, left }))).toMatch(/Nothing else left this machine\. 312 requests in all: what was sent on from one provider to another counts at each\.$/);
-    expect(endedNote(left)).toBe('2 failed, 2 sent on to another provider');
+    expect(endedNote(left)).toBe('2 failed, 2 sent on');
     expect(endedNote(sum({ failed: 3 }))).toBe('3 failed');
     expect(endedNote(undefined)).toBe('');
   });

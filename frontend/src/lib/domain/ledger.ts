@@ -17,7 +17,7 @@ export const costNote = (s: LedgerSum): string => (s.unpriced > 0 ? `${whole.for
 
 /** How many failed, and how many of them all were sent on to another provider: those count at each, and once in the sum. */
 export const endedNote = (s: LedgerSum | undefined): string =>
-  [s?.failed ? `${whole.format(s.failed)} failed` : '', s?.repeated ? `${whole.format(s.repeated)} sent on to another provider` : ''].filter(Boolean).join(', ');
+  [s?.failed ? `${whole.format(s.failed)} failed` : '', s?.repeated ? `${whole.format(s.repeated)} sent on` : ''].filter(Boolean).join(', ');
 
 /** $1.24 to openai, 312 requests, 1.2M tokens */
 function toProvider(provider: string, s: LedgerSum): string {
@@ -30,7 +30,8 @@ export function headline(l: Ledger): string {
   const away = l.providers.filter((p) => p.left);
   if (away.length === 0) return 'Nothing left this machine.';
   const twice = l.left.repeated > 0 ? ` ${requests(l.left.requests)} in all: what was sent on from one provider to another counts at each.` : '';
-  return `${away.map((p) => toProvider(p.provider, p)).join('; ')}. Nothing else left this machine.${twice}`;
+  const to = away.map((p) => toProvider(p.provider, p)).join('; ');
+  return `${to.charAt(0).toUpperCase()}${to.slice(1)}. Nothing else left this machine.${twice}`;
 }
 
 /** What the requests of this machine would have cost elsewhere. */
