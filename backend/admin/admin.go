@@ -89,8 +89,9 @@ type Config struct {
 	Benchmarks *archive.Archive
 	Jobs       Jobs
 	Checker    Checker
-	// Hub has models to download; Downloads fetches them.
+	// Hub has models to download; Downloads fetches them. HubToken is where the token for it is kept.
 	Hub       Hub
+	HubToken  HubToken
 	Downloads Downloads
 	// Status is the server's state at this moment.
 	Status func() Status
@@ -129,6 +130,7 @@ func Register(mux problem.Mux, c Config) *API {
 	a.registerBenchmarks()
 	a.registerConnect()
 	a.registerDownloads()
+	a.registerHubToken()
 	a.registerLive()
 	return a
 }

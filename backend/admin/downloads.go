@@ -17,6 +17,8 @@ import (
 type Hub interface {
 	Search(ctx context.Context, query, format string, limit int) ([]hub.Found, error)
 	Repo(ctx context.Context, name, revision string) (*hub.Repo, error)
+	// Account is whose token the Hub is sent.
+	Account(ctx context.Context) (string, error)
 }
 
 // Downloads brings models from the Hub into the models folder.
@@ -90,7 +92,7 @@ func (a *API) registerDownloads() {
 	})
 	huma.Register(a.huma, post("/api/downloads/{id}/resume", "Have a download go on that was paused, failed or waits", http.StatusOK), func(_ context.Context, in *downloadInput) (*downloadOutput, error) {
 		j, err := a.Downloads.Resume(in.ID)
-		return &downloadOutput{j}, a.downloadFault(err)
+		return &downloadOutput{j}, downloadProblem(err)
 	})
 	huma.Register(a.huma, change(http.MethodDelete, "/api/downloads/{id}", "Cancel a download and remove what there is of it, or take a finished one off the list"), func(_ context.Context, in *downloadInput) (*struct{}, error) {
 		return nil, downloadProblem(a.Downloads.Cancel(in.ID))
@@ -101,13 +103,13 @@ func (a *API) registerDownloads() {
 
 func (a *API) addDownload(ctx context.Context, in *struct{ Body DownloadRequest }) (*downloadOutput, error) {
 	j, err := a.Downloads.Add(ctx, download.Request{Repo: in.Body.Repo, File: in.Body.File, Revision: in.Body.Revision})
-	return &downloadOutput{j}, a.downloadFault(err)
+	return &downloadOutput{j}, downloadProblem(err)
 }
 
 // local refuses what would ask the Hub while nothing may leave this machine.
 func (a *API) local() error {
 	if a.Settings.Current().LocalOnly {
-		return problem.New(problem.LocalOnly, "local_only lets nothing leave this machine, not even the names of models to fetch; turn it off in Settings for as long as that takes.")
+		return downloadProblem(hub.ErrLocalOnly)
 	}
 	return nil
 }
@@ -137,16 +139,6 @@ func (a *API) listHub(ctx context.Context, in *hubFilesInput) (*hubFilesOutput, 
 	return &hubFilesOutput{HubFiles{Repo: repo.Name, Commit: repo.Commit, License: repo.License, Gated: repo.Gated, Offers: repo.Offers()}}, nil
 }
 
-// downloadFault is downloadProblem for what begins a download, which local_only refuses.
-func (a *API) downloadFault(err error) error {
-	if err != nil {
-		if refused := a.local(); refused != nil {
-			return refused
-		}
-	}
-	return downloadProblem(err)
-}
-
 func downloadProblem(err error) error {
 	var name *hub.NameError
 	var choice *hub.ChoiceError
@@ -162,6 +154,8 @@ func downloadProblem(err error) error {
 		return problem.New(problem.Conflict, upper(exists.Error())).Because(err)
 	case errors.As(err, &space):
 		return problem.New(problem.DiskFull, upper(space.Error())).Because(err)
+	case errors.Is(err, hub.ErrLocalOnly):
+		return problem.New(problem.LocalOnly, upper(hub.ErrLocalOnly.Error()))
 	case errors.Is(err, download.ErrNotFound):
 		return problem.New(problem.NotFound, "There is no download of this id.")
 	case errors.Is(err, download.ErrState):

@@ -55,11 +55,19 @@ type house struct {
 	live      *live.Hub
 	running   *activity.Requests
 	hub       *fakehub.Server
+	withToken bool // the Hub is sent the token that a keychain of the test's own has
 	api       *admin.API
 	log       *testkit.Output
 	jobs      *jobs
 	shutdowns atomic.Int64
 	dir       string
+}
+
+func (h *house) hubToken(ctx context.Context) (string, error) {
+	if !h.withToken {
+		return "", nil
+	}
+	return hub.Token(ctx)
 }
 
 // checker finds every tool well, but for one model.
@@ -168,7 +176,7 @@ func newHouse(t *testing.T, change ...func(*admin.Config)) *house {
 	h.hub.Add("maker/Small-GGUF", "small-Q4_K_M.gguf", make([]byte, 5000))
 	h.hub.Add("maker/Gated-GGUF", "gated.gguf", make([]byte, 5000))
 	h.hub.Gate("maker/Gated-GGUF", "hf_secret")
-	client, err := hub.New(hub.Options{Endpoint: h.hub.URL})
+	client, err := hub.New(hub.Options{Endpoint: h.hub.URL, Token: h.hubToken})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +192,7 @@ func newHouse(t *testing.T, change ...func(*admin.Config)) *house {
 	way := gateway.New(gateway.Config{Settings: set.Current, Credentials: kept, Version: "test"})
 	config := admin.Config{
 		Token: token, Version: "test", Settings: set, Recorder: h.recorder, Records: audit.NewStore(h.db), Engines: engines{}, Library: library{}, Trash: trash{},
-		Benchmarks: archive.New(h.db), Jobs: h.jobs, Checker: checker{}, Hub: client, Downloads: downloads, Prices: prices.Open(filepath.Join(dir, "prices.json"), nil),
+		Benchmarks: archive.New(h.db), Jobs: h.jobs, Checker: checker{}, Hub: client, HubToken: hub.Tokens{}, Downloads: downloads, Prices: prices.Open(filepath.Join(dir, "prices.json"), nil),
 		Router: routing.NewRouter(), Keys: keys, Credentials: kept, Providers: way, Requests: h.running, Live: h.live, Logger: log, Shutdown: func() { h.shutdowns.Add(1) },
 		Status: func() admin.Status {
 			return admin.Status{Version: "test", State: admin.StateRunning, URL: h.url, Audit: admin.HealthOf(h.recorder.Err()), Engines: engines{}.States()}

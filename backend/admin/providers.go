@@ -38,14 +38,14 @@ type Provider struct {
 	BaseURL        string      `json:"base_url"`
 	APIKeyEnv      string      `json:"api_key_env" doc:"The environment variable that holds its key; empty for none."`
 	APIKeyKeychain string      `json:"api_key_keychain" doc:"What the keychain keeps its key under; empty for none."`
-	Key            ProviderKey `json:"key"`
+	Key            SecretState `json:"key"`
 	Leaves         bool        `json:"leaves" doc:"What goes there leaves this machine."`
 	Open           []OpenModel `json:"open" nullable:"false" doc:"Models of it that failed too often and are left alone for a while."`
 }
 
-// ProviderKey is where a provider's key comes from, and whether it is there.
-type ProviderKey struct {
-	Source string `json:"source" enum:"none,variable,keychain" doc:"none: it is asked without a key."`
+// SecretState is where a key or token comes from, and whether it is there.
+type SecretState struct {
+	Source string `json:"source" enum:"none,variable,keychain" doc:"none: nothing is sent."`
 	State  string `json:"state" enum:"none,variable-set,variable-not-set,in-keychain,not-in-keychain,keychain-locked,no-keychain,keychain-unreadable"`
 	Detail string `json:"detail" doc:"What is the matter and what to do; empty when all is well."`
 }
@@ -68,11 +68,11 @@ type providerInput struct {
 
 type providerOutput struct{ Body Provider }
 
-// SecretKey is a provider's key on its way into the keychain. Members that it does not have are not complained
+// SecretKey is a provider's key, or the Hub's token, on its way into the keychain. Members that it does not have are not complained
 // of by name: what stands there may be a key in the wrong place.
 type SecretKey struct {
 	_   struct{} `additionalProperties:"true"`
-	Key string   `json:"key" writeOnly:"true" doc:"1 to 2000 printable ASCII characters without blanks."`
+	Key string   `json:"key" writeOnly:"true" doc:"1 to 2000 printable ASCII characters without blanks; of the Hub's token at most 500."`
 }
 
 type setKeyInput struct {
@@ -141,7 +141,7 @@ func (a *API) provider(ctx context.Context, p *settings.Provider) Provider {
 func DescribeProvider(ctx context.Context, keys Credentials, p *settings.Provider) Provider {
 	out := Provider{Name: p.Name, Kind: string(p.Kind), BaseURL: p.BaseURL, APIKeyEnv: p.APIKeyEnv, APIKeyKeychain: p.APIKeyKeychain, Leaves: !p.OnThisMachine(), Open: []OpenModel{}}
 	state, detail := keys.State(ctx, p)
-	out.Key = ProviderKey{Source: "none", State: string(state), Detail: detail}
+	out.Key = SecretState{Source: "none", State: string(state), Detail: detail}
 	switch {
 	case p.APIKeyEnv != "":
 		out.Key.Source = "variable"
@@ -215,10 +215,16 @@ func credentialProblem(err error) error {
 		return problem.New(problem.Conflict, variable.Error())
 	case errors.Is(err, keychain.ErrNone):
 		return problem.New(problem.KeychainUnavailable, "There is no keychain in the server's session; name a variable of the server's environment in the provider's api_key_env instead.").Because(err)
-	case errors.Is(err, context.DeadlineExceeded):
-		return problem.New(problem.KeychainUnavailable, "The keychain did not answer; it may wait for its password on the screen.").Because(err)
-	case errors.Is(err, credentials.ErrKeychain):
-		return problem.New(problem.KeychainUnavailable, "The keychain did not do it; unlock it and try again.").Because(err)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, credentials.ErrKeychain):
+		return keychainProblem(err)
 	}
 	return err
+}
+
+// keychainProblem says what a keychain that is there did not do.
+func keychainProblem(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return problem.New(problem.KeychainUnavailable, "The keychain did not answer; it may wait for its password on the screen.").Because(err)
+	}
+	return problem.New(problem.KeychainUnavailable, "The keychain did not do it; unlock it and try again.").Because(err)
 }

@@ -62,7 +62,7 @@ func TestAProvidersKeyFromItsSettingToItsRemoval(t *testing.T) {
 	up := testkit.NewUpstream(t, upstream.Key(someKey))
 	h := newHouse(t)
 	h.providers("far " + up.URL)
-	if p := h.provider("far"); p.Key != (admin.ProviderKey{Source: "none", State: "none"}) || p.Leaves {
+	if p := h.provider("far"); p.Key != (admin.SecretState{Source: "none", State: "none"}) || p.Leaves {
 		t.Errorf("%+v", p)
 	}
 	if got := h.test("far"); got.OK || got.Problem.Kind != string(problem.UpstreamKey) || !strings.Contains(got.Problem.Detail, "none is set") {

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -24,6 +25,10 @@ const (
 	OutOfRange   Kind = "out-of-range"  // the file has no such place
 	Unencrypted  Kind = "not-encrypted" // a token would travel in clear text
 )
+
+// ErrLocalOnly says why the Hub is not asked: what a person looks for there and takes from there leaves this machine as a
+// question does, though no prompt goes with it.
+var ErrLocalOnly = errors.New("nothing may leave this machine (local_only), not even the names of models to fetch; turn it off in Settings for as long as that takes")
 
 // Error is what the Hub, or the way there, had against a request. Its text holds no address and no token, and nothing
 // that the server wrote.

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"os"
 	"sync"
 
@@ -12,15 +11,11 @@ import (
 	"mlxbar/backend/settings"
 )
 
-// ErrLocalOnly says why nothing is fetched from the Hub: what a person looks for there and takes from there leaves this
-// machine as a question does, though no prompt goes with it.
-var ErrLocalOnly = errors.New("nothing may leave this machine (local_only), not even the names of models to fetch; turn it off in Settings for as long as the download takes")
-
 // DownloadLimits are what the settings say of downloads.
 func DownloadLimits(set settings.Settings) download.Limits {
 	l := download.Limits{Parallel: set.Downloads.Parallel, BytesPerSecond: int64(set.Downloads.MaxKBPerSecond) * 1000}
 	if set.LocalOnly {
-		l.Refused = ErrLocalOnly
+		l.Refused = hub.ErrLocalOnly
 	}
 	return l
 }

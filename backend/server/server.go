@@ -169,7 +169,7 @@ func (s *Server) openHTTP(context.Context) error {
 	s.gateway.Register(mux)
 	s.admin = admin.Register(mux, admin.Config{
 		Token: s.token, Version: Version, Settings: s.settings, Recorder: s.recorder, Records: s.records, Prices: s.prices, Engines: s.runners(),
-		Library: s.models, Trash: s.trash, Router: router, Keys: s.keys, Credentials: s.credentials, Providers: s.gateway, Neighbours: nearby.Usual, Requests: s.requests, Live: s.hub, Benchmarks: s.benchmarks, Jobs: s.jobs, Checker: s.checker(), Hub: s.hfHub, Downloads: s.downloads, Status: s.status, Shutdown: s.Shutdown, Logger: s.log,
+		Library: s.models, Trash: s.trash, Router: router, Keys: s.keys, Credentials: s.credentials, Providers: s.gateway, Neighbours: nearby.Usual, Requests: s.requests, Live: s.hub, Benchmarks: s.benchmarks, Jobs: s.jobs, Checker: s.checker(), Hub: s.hfHub, HubToken: hub.Tokens{}, Downloads: s.downloads, Status: s.status, Shutdown: s.Shutdown, Logger: s.log,
 	})
 	registerPages(mux)
 	if err := s.registerMetrics(mux); err != nil {

@@ -90,7 +90,9 @@ Only models whose makers ask for it need one. It is read from a prompt that does
 			if err := hub.CheckToken(token); err != nil {
 				return fmt.Errorf("what was read %w", err)
 			}
-			return keepToken(c, hub.TokenName, token, "The token is in the keychain and counts from now on.")
+			return keepToken(c, hub.TokenName, "The token is in the keychain and counts from now on.", func(ctx context.Context) error {
+				return hub.Tokens{}.Set(ctx, token)
+			})
 		},
 	}
 }
@@ -101,7 +103,7 @@ func modelsLogout() *cobra.Command {
 		Short: "Remove the Hub's token from the keychain",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return removeToken(c, hub.TokenName, "The token is removed.")
+			return removeToken(c, hub.TokenName, "The token is removed.", hub.Tokens{}.Remove)
 		},
 	}
 }

@@ -72,18 +72,27 @@ func login(c *cobra.Command) error {
 	if err := telemetry.CheckToken(token); err != nil {
 		return err
 	}
-	return keepToken(c, keychain.LogfireToken, token, "The token is in the keychain. Programs of mlxbar that run already take it up when they are started again.")
+	return keepToken(c, keychain.LogfireToken, "The token is in the keychain. Programs of mlxbar that run already take it up when they are started again.", func(ctx context.Context) error {
+		return keychain.Set(ctx, keychain.LogfireToken, token)
+	})
 }
 
 func logout(c *cobra.Command) error {
-	return removeToken(c, keychain.LogfireToken, "The token is removed. Programs of mlxbar that run already send telemetry until they end.")
+	said := "The token is removed. Programs of mlxbar that run already send telemetry until they end."
+	return removeToken(c, keychain.LogfireToken, said, func(ctx context.Context) (bool, error) {
+		err := keychain.Delete(ctx, keychain.LogfireToken)
+		if errors.Is(err, keychain.ErrNotFound) {
+			return false, nil
+		}
+		return err == nil, err
+	})
 }
 
 // keepToken puts a token into the keychain under the name of the variable that stands over it, and says so.
-func keepToken(c *cobra.Command, name, token, said string) error {
+func keepToken(c *cobra.Command, name, said string, keep func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(c.Context(), loginPatience)
 	defer cancel()
-	if err := keychain.Set(ctx, name, token); err != nil {
+	if err := keep(ctx); err != nil {
 		return orVariable(err, name)
 	}
 	fmt.Fprintln(c.OutOrStdout(), said)
@@ -94,16 +103,15 @@ func keepToken(c *cobra.Command, name, token, said string) error {
 }
 
 // removeToken takes a token out of the keychain, and says so.
-func removeToken(c *cobra.Command, name, said string) error {
+func removeToken(c *cobra.Command, name, said string, remove func(context.Context) (bool, error)) error {
 	ctx, cancel := context.WithTimeout(c.Context(), loginPatience)
 	defer cancel()
-	err := keychain.Delete(ctx, name)
-	switch {
-	case errors.Is(err, keychain.ErrNotFound):
-		fmt.Fprintln(c.OutOrStdout(), "The keychain held no token.")
-		return nil
-	case err != nil:
+	removed, err := remove(ctx)
+	if err != nil {
 		return orVariable(err, name)
+	}
+	if !removed {
+		said = "The keychain held no token."
 	}
 	fmt.Fprintln(c.OutOrStdout(), said)
 	return nil

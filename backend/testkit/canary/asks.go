@@ -69,6 +69,8 @@ var refused = []struct{ method, path, body string }{
 	{"PUT", "/api/providers/far/key", `{"key": "SETTING\n"}`},
 	{"PUT", "/api/providers/far/key", `{"SETTING": ["SETTING"]}`},
 	{"PUT", "/api/providers/SETTING/key", `{"key": "SETTING"}`},
+	{"PUT", "/api/hub/token", `{"key": "SETTING and a blank"}`},
+	{"PUT", "/api/hub/token", `{"SETTING": ["SETTING"]}`},
 	{"POST", "/api/providers/SETTING/test", ""},
 }
 

@@ -130,6 +130,20 @@ func (s *Server) Gate(repo, token string) {
 	s.gated[repo], s.token = true, token
 }
 
+// Account is the name that the token of gated repositories belongs to.
+const Account = "somebody"
+
+func (s *Server) account(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	token := s.token
+	s.mu.Unlock()
+	if token == "" || r.Header.Get("Authorization") != "Bearer "+token {
+		refuse(w, Fault{Status: 401})
+		return
+	}
+	json.NewEncoder(w).Encode(map[string]string{"type": "user", "name": Account})
+}
+
 // Fail says what happens to the next downloads of a file, one after the other; those after them go well.
 func (s *Server) Fail(file string, faults ...Fault) {
 	s.mu.Lock()
@@ -173,6 +187,10 @@ func (s *Server) hub(w http.ResponseWriter, r *http.Request) {
 		default:
 			refuse(w, Fault{Status: 404, Code: "RepoNotFound"})
 		}
+		return
+	}
+	if r.URL.Path == "/api/whoami-v2" {
+		s.account(w, r)
 		return
 	}
 	repo, file, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/resolve/")

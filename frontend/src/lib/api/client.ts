@@ -23,6 +23,7 @@ import type {
   ExportFormat,
   HubFiles,
   HubFound,
+  HubTokenTest,
   KeyRemoval,
   KeyRequest,
   Ledger,
@@ -36,6 +37,7 @@ import type {
   RemovedModel,
   Restored,
   RoutePlan,
+  SecretState,
   Settings,
   Status,
 } from './types';
@@ -114,6 +116,18 @@ export const searchHub = async (q: string, format: string, signal: AbortSignal):
 
 /** What there is to download of a repository of the Hub. */
 export const getHubFiles = (repo: string): Promise<HubFiles> => json(`/api/hub/files?${new URLSearchParams({ repo })}`);
+
+/** Where the token is that the Hub is asked with. */
+export const getHubToken = (): Promise<SecretState> => json('/api/hub/token');
+
+/** Puts the Hub's token into the keychain. */
+export const setHubToken = (key: string): Promise<SecretState> => json('/api/hub/token', send('PUT', { key }));
+
+/** Takes it out of the keychain. It cannot be had back; it is sent though the page is being left. */
+export const removeHubToken = async (): Promise<void> => void (await request('/api/hub/token', { ...send('DELETE'), keepalive: true }));
+
+/** Asks the Hub whose token it is. */
+export const testHubToken = (): Promise<HubTokenTest> => json('/api/hub/token/test', send('POST'));
 
 export const getSettings = (): Promise<Settings> => json('/api/settings');
 

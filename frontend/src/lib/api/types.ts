@@ -74,4 +74,9 @@ export type KeyRequest = Schemas['KeyRequest'];
 export type ProviderState = Schemas['Provider'];
 export type NearbyServer = Schemas['NearbyServer'];
 export type ProviderTest = Schemas['ProviderTest'];
+
+/** Where a key or token is, and whether it is there. */
+export type SecretState = Schemas['SecretState'];
+
+export type HubTokenTest = Schemas['HubTokenTest'];
 export type KeyRemoval = Schemas['KeyRemoval'];

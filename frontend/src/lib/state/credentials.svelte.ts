@@ -4,10 +4,9 @@ import { getProviders, removeProviderKey, setProviderKey, testProvider } from '.
 import { sentence } from '../api/problem';
 import type { ProviderState, ProviderTest } from '../api/types';
 import type { Provider } from '../domain/routes';
+import { Leaving } from './leaving.svelte';
 import { settings } from './settings.svelte';
 import { toasts } from './toast.svelte';
-
-const undoTime = 10_000;
 
 class Credentials {
   /** The saved providers, as they are now. */
@@ -16,15 +15,8 @@ class Credentials {
   /** How each answered to its last test here, by name; null while it is asked. */
   tests = $state.raw<ReadonlyMap<string, ProviderTest | string | null>>(new Map());
   /** The providers whose key goes when the time to undo that is over. */
-  going = $state.raw<ReadonlyMap<string, ReturnType<typeof setTimeout>>>(new Map());
+  going = new Leaving((name) => this.#remove(name));
   #asked = 0;
-
-  constructor() {
-    // Who leaves the page does not undo any more.
-    addEventListener('pagehide', () => {
-      for (const name of this.going.keys()) void this.#remove(name);
-    });
-  }
 
   of = (name: string): ProviderState | undefined => this.providers.find((p) => p.name === name);
 
@@ -41,7 +33,7 @@ class Credentials {
   }
 
   async set(name: string, key: string): Promise<void> {
-    this.#stay(name); // what it was told to forget, it has anew
+    this.going.stay(name); // what it was told to forget, it has anew
     await settings.along(() => setProviderKey(name, key)); // the page reads where keys are whenever the settings were
     this.#forgetTest(name);
   }
@@ -56,12 +48,9 @@ class Credentials {
     await this.load(); // a test may have found the keychain open
   }
 
-  /** Removes a provider's key, in a while: the keychain does not give it back, so what can be undone is not done yet. */
+  /** Removes a provider's key, in a while. */
   remove(name: string): void {
-    this.#stay(name);
-    const timer = setTimeout(() => void this.#remove(name), undoTime);
-    this.going = new Map([...this.going, [name, timer]]);
-    toasts.show({ text: `The key of ${name} goes out of the keychain.`, action: { label: 'Undo', run: () => this.#stay(name) }, until: new Date(Date.now() + undoTime) });
+    this.going.begin(name, `The key of ${name} goes out of the keychain.`);
   }
 
   /** Offers to remove the keys of providers that are in the settings no longer. */
@@ -78,7 +67,6 @@ class Credentials {
   }
 
   async #remove(name: string): Promise<void> {
-    this.#stay(name);
     try {
       const { users } = await settings.along(() => removeProviderKey(name));
       this.#forgetTest(name);
@@ -87,11 +75,6 @@ class Credentials {
       toasts.show({ text: `The key of ${name} was not removed: ${sentence(error)}`, tone: 'bad' });
       await this.load();
     }
-  }
-
-  #stay(name: string): void {
-    clearTimeout(this.going.get(name));
-    this.going = new Map([...this.going].filter(([n]) => n !== name));
   }
 
   #tested(name: string, how: ProviderTest | string | null): void {
