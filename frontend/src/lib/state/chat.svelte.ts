@@ -8,6 +8,7 @@ import { explain } from '../domain/errors';
 import { bodyOf, faultsOf, noOptions, optionAt, type Faults, type OptionName } from '../domain/options';
 import { messagesFor, type AnsweredBy, type AnswerState, type Fault, type Message, type Said, type Turn } from '../domain/talk';
 import { transcript, transcriptName, type TranscriptFormat } from '../domain/transcript';
+import { server } from './server.svelte';
 import { toasts } from './toast.svelte';
 
 const explainTries = 10;
@@ -226,3 +227,5 @@ class Chat {
 }
 
 export const chat = new Chat();
+
+server.onLogout(() => chat.forget());

@@ -10,6 +10,7 @@ import { toasts } from './toast.svelte';
 vi.mock('../api/chat', () => ({ ask: vi.fn() }));
 vi.mock('../api/client', () => ({ getRecord: vi.fn() }));
 vi.mock('../api/save', () => ({ saveFile: vi.fn() }));
+vi.mock('./server.svelte', () => ({ server: { onLogout: vi.fn() } }));
 
 /** A model that says what a test has it say. */
 class Model {

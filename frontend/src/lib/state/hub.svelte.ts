@@ -75,9 +75,4 @@ class Hub {
 
 export const hub = new Hub();
 
-// Who logs out leaves nothing of it to the next one at this browser.
-$effect.root(() => {
-  $effect(() => {
-    if (server.phase === 'locked') hub.forget();
-  });
-});
+server.onLogout(() => hub.forget());

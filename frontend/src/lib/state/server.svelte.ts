@@ -30,7 +30,7 @@ class Server {
   /** Counts what was told of the server's state: an answer that was asked for before that is out of date. */
   #tellings = 0;
   #unlisten: (() => void) | null = null;
-  #logout: () => void = () => undefined;
+  readonly #logouts: (() => void)[] = [];
   readonly #requests = new Set<(record: AuditRecord) => void>();
   readonly #exports = new Set<(how: ExportEvent | null) => void>();
   readonly #activities = new Set<(activity: ActivityEvent) => void>();
@@ -74,9 +74,9 @@ class Server {
     return () => this.#exports.delete(heard);
   }
 
-  /** Calls heard when somebody logs out: what is theirs alone is not for the next one. */
+  /** Calls heard whenever somebody logs out: what is theirs alone is not for the next one at this browser. */
   onLogout(heard: () => void): void {
-    this.#logout = heard;
+    this.#logouts.push(heard);
   }
 
   /** Begins to follow the server. Called once, by the application. */
@@ -152,7 +152,7 @@ class Server {
 
   async logout(): Promise<void> {
     await logout();
-    this.#logout();
+    for (const heard of this.#logouts) heard();
     this.#lock();
   }
 
