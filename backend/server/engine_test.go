@@ -38,7 +38,7 @@ func TestChangedEngineSettingsReachTheEngine(t *testing.T) {
 		t.Helper()
 		h.text(h.request("POST", "/v1/completions", `{"model": "`+models.StarterName+`", "prompt": "Hello", "max_tokens": 4}`), 200)
 	}
-	h.text(h.request("PATCH", "/api/settings", `{"engines": {"preload": ["`+models.StarterName+`"]}}`), 200)
+	h.text(h.request("PATCH", "/api/settings", `{"models": {"each": [{"name": "`+models.StarterName+`", "preload": true}]}}`), 200)
 	first := ready(0)
 	ask()
 	h.text(h.request("PATCH", "/api/settings", `{"timeouts": {"idle": "1m"}}`), 200) // none of the engine's

@@ -69,9 +69,9 @@ func (s *Server) need(m models.Model) engine.Need {
 
 // toPreload is the models that are to be loaded at the start.
 func toPreload(set settings.Settings) []string {
-	names := slices.Clone(set.Engines.Preload)
+	var names []string
 	for _, each := range set.Models.Each {
-		if each.Preload && !slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, each.Name) }) {
+		if each.Preload {
 			names = append(names, each.Name)
 		}
 	}

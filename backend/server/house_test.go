@@ -72,7 +72,7 @@ func newHouse(t *testing.T, upstream string) *house {
 // settingsFor gives a settings.json with one provider for all models, and more
 // members if there are any.
 func settingsFor(upstream, more string) string {
-	return fmt.Sprintf(`{"version": 1, %s
+	return fmt.Sprintf(`{"version": 2, %s
 		"providers": [{"name": "far", "kind": "openai", "base_url": %q, "api_key_env": %q}],
 		"routes": [{"model": "*", "targets": [{"provider": "far"}]}]}`, more, upstream, keyEnv)
 }

@@ -22,7 +22,7 @@ func TestSettingsOfSingleModels(t *testing.T) {
 	h := newHouse(t, testkit.NewUpstream(t).URL)
 	h.paths = datadir.At(testkit.Prepared(t))
 	h.opts.DataDir = h.paths.Root
-	h.writeSettings(`{"version": 1, "models": {"each": [{"name": "` + models.StarterName + `", "preload": true, "pin": true, "context_size": 512, "parallel": 1}]}}`)
+	h.writeSettings(`{"version": 2, "models": {"each": [{"name": "` + models.StarterName + `", "preload": true, "pin": true, "context_size": 512, "parallel": 1}]}}`)
 	h.start()
 	state := func() gjson.Result { return gjson.Get(h.text(h.request("GET", "/api/engines", ""), 200), "engines.0") }
 	ready := func(but int64) int64 {
@@ -112,7 +112,7 @@ func TestTheQueueForAModelHasABound(t *testing.T) {
 	if err := os.WriteFile(never, []byte("#!/bin/sh\nexec sleep 600\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	h.writeSettings(`{"version": 1, "engines": {"queue": 1, "llamacpp": {"command": "` + never + `"}}}`)
+	h.writeSettings(`{"version": 2, "engines": {"queue": 1, "llamacpp": {"command": "` + never + `"}}}`)
 	h.start()
 	ctx, leave := context.WithCancel(t.Context())
 	waited := make(chan struct{})

@@ -10,7 +10,7 @@ import (
 )
 
 // Version is the layout of settings.json that this program writes.
-const Version = 1
+const Version = 2
 
 // schemaRef is where an editor finds the schema of a file that mlxbar wrote.
 const schemaRef = "./settings.schema.json"

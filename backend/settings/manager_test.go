@@ -129,7 +129,7 @@ func TestAPatch(t *testing.T) {
 		{`{}`, "15m 2m []", ""},
 		{`{"timeouts": {"chat": "16m", "idle": "0s"}}`, "15m 2m []", "timeouts.idle"},
 		{`{"timeouts": "16m"}`, "15m 2m []", "timeouts"},
-		{`{"version": 2}`, "15m 2m []", ErrNewer.Error()},
+		{`{"version": 3}`, "15m 2m []", ErrNewer.Error()},
 		{`[]`, "15m 2m []", "object"},
 	} {
 		_, err := m.Patch([]byte(c.patch))

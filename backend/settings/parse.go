@@ -50,37 +50,6 @@ func covered(faults []FieldError, location string) bool {
 	})
 }
 
-// upgrades[i] turns a document of version i+1 into one of version i+2.
-var upgrades []func(doc map[string]any) error
-
-// upgrade brings doc to the newest version by steps, of which there is one per
-// older version.
-func upgrade(doc map[string]any, steps []func(map[string]any) error) error {
-	newest := len(steps) + 1
-	v, there := doc["version"]
-	if !there {
-		return nil // the default is the newest
-	}
-	number, ok := v.(json.Number)
-	if !ok {
-		return nil // a fault that decoding finds
-	}
-	version, ok := wholeNumber(number)
-	switch {
-	case !ok || version < 1:
-		return nil // likewise
-	case version > int64(newest):
-		return fmt.Errorf("%w (version %d; this one knows %d)", ErrNewer, version, newest)
-	}
-	for _, step := range steps[version-1:] {
-		if err := step(doc); err != nil {
-			return fmt.Errorf("upgrade the settings from version %d: %w", version, err)
-		}
-	}
-	doc["version"] = json.Number(strconv.Itoa(newest))
-	return nil
-}
-
 // maxDocument is far more than settings need and little enough to read at once.
 const maxDocument = 1 << 20
 
@@ -198,7 +167,7 @@ func (c *checker) decodeObject(at string, object map[string]any, v reflect.Value
 		field, ok := fields[key]
 		if !ok {
 			// Its value is not repeated: it may be a key that somebody put here.
-			c.fault(join(at, key), nil, "%s", unknownField(key, sortedKeys(fields)))
+			c.fault(join(at, key), nil, "%s", unknownField(join(at, key), key, sortedKeys(fields)))
 			continue
 		}
 		faults := len(c.faults)

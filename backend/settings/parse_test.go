@@ -20,7 +20,7 @@ var files = []struct {
 	onlyWe     bool // the schema lets it through
 }{
 	{name: "empty", text: `{}`},
-	{name: "a schema", text: `{"$schema": "./settings.schema.json", "version": 1}`},
+	{name: "a schema", text: `{"$schema": "./settings.schema.json", "version": 2}`},
 	{name: "a few fields", text: `{"server": {"addr": "localhost:0"}, "timeouts": {"chat": "1h30m"}}`},
 	{name: "ends of ranges", text: `{"server": {"max_body_mb": 1024}, "timeouts": {"chat": "120m", "embeddings": "60s", "connect": "1s"},
 		"engines": {"llamacpp": {"parallel": 64, "threads": 512, "context_size": 1048576}}, "audit": {"retention_days": 1, "max_size_mb": 16, "durability": "strict"}}`},
@@ -35,7 +35,7 @@ var files = []struct {
 		{"name": "near", "kind": "openai", "base_url": "http://127.0.0.1:1/v1", "api_key_keychain": "open-ai"}]}`},
 	{name: "origins", text: `{"server": {"allowed_origins": ["http://localhost:3000", "https://a.example", "app://obsidian.md", "chrome-extension://abc"]}}`},
 	{name: "IPv6", text: `{"server": {"addr": "[::1]:65535"}}`},
-	{name: "models to load", text: `{"engines": {"preload": ["smollm2-135m-instruct"]}}`},
+	{name: "models to load", text: `{"models": {"each": [{"name": "smollm2-135m-instruct", "preload": true}]}}`},
 
 	{name: "no object", text: `[]`, want: map[string]string{"": "must be a JSON object"}},
 	{name: "nothing", text: ``, want: map[string]string{"": "ends too early"}},
@@ -49,14 +49,14 @@ var files = []struct {
 	{name: "something else", text: `{"colour": "red"}`, want: map[string]string{"colour": "there is $schema, audit"}},
 	{name: "unknown deep down", text: `{"routes": [{"model": "a", "targets": [{"provider": "p", "wieght": 1}]}], "providers": [{"name": "p", "kind": "openai", "base_url": "http://h"}]}`,
 		want: map[string]string{"routes[0].targets[0].wieght": "is unknown"}},
-	{name: "types", text: `{"version": "1", "server": [], "timeouts": {"chat": 15}, "engines": {"preload": "a", "llamacpp": {"parallel": 1.5, "threads": true}}, "providers": {}, "audit": {"durability": null}}`,
+	{name: "types", text: `{"version": "1", "server": [], "timeouts": {"chat": 15}, "models": {"folders": "a"}, "engines": {"llamacpp": {"parallel": 1.5, "threads": true}}, "providers": {}, "audit": {"durability": null}}`,
 		want: map[string]string{
-			"version": "whole number, not a string", "server": "an object, not a list", "timeouts.chat": `such as "15m"`, "engines.preload": "a list, not a string",
+			"version": "whole number, not a string", "server": "an object, not a list", "timeouts.chat": `such as "15m"`, "models.folders": "a list, not a string",
 			"engines.llamacpp.parallel": "not a fraction", "engines.llamacpp.threads": "not a boolean", "providers": "a list, not an object", "audit.durability": "null (leave the field out",
 		}},
 	{name: "a type in a list", text: `{"server": {"allowed_origins": ["http://a", 5]}}`, want: map[string]string{"server.allowed_origins[1]": "a string, not a number"}},
 	{name: "no duration", text: `{"timeouts": {"idle": "soon"}}`, want: map[string]string{"timeouts.idle": "must be a duration"}},
-	{name: "version nought", text: `{"version": 0}`, want: map[string]string{"version": "must be 1"}},
+	{name: "version nought", text: `{"version": 0}`, want: map[string]string{"version": "must be 2"}},
 	{name: "a name for an address", text: `{"server": {"addr": "my-mac.local:10242"}}`, want: map[string]string{"server.addr": "an IP address or localhost"}},
 	{name: "no host", text: `{"server": {"addr": ":10242"}}`, want: map[string]string{"server.addr": "0.0.0.0:10242 for every address"}},
 	{name: "no IPv4", text: `{"server": {"addr": "192.168.1.256:80"}}`, want: map[string]string{"server.addr": "an IP address"}, onlyWe: true},
@@ -103,7 +103,8 @@ var files = []struct {
 			"models.each[3].arguments[1]": "whole number from 0 to 1000", "models.each[4].arguments[1]": "must be one of", "models.each[5].arguments[1]": "stands there twice",
 			"models.each[6].arguments[0]": "needs draft",
 		}, onlyWe: true},
-	{name: "a model without a name", text: `{"engines": {"preload": [" "]}}`, want: map[string]string{"engines.preload[0]": "empty"}},
+	{name: "a model without a name", text: `{"models": {"each": [{"name": " ", "preload": true}]}}`, want: map[string]string{"models.each[0].name": "empty"}},
+	{name: "a field that has moved", text: `{"engines": {"preload": ["a"]}}`, want: map[string]string{"engines.preload": "preload in models.each"}},
 	{name: "providers", text: `{"providers": [{"name": "A b", "kind": "claude", "base_url": "ftp://x", "api_key_env": "MY-KEY"}, {"name": "llamacpp", "kind": "openai", "base_url": "https://u:p@h"}, {}]}`,
 		want: map[string]string{
 			"providers[0].name": "a-z, 0-9 and -", "providers[0].kind": "must be openai or anthropic", "providers[0].base_url": "http or https", "providers[0].api_key_env": "not the key itself",
@@ -229,7 +230,7 @@ func TestFaultsDoNotRepeatSecrets(t *testing.T) {
 }
 
 func TestANewerFileIsNotRead(t *testing.T) {
-	if _, err := Parse([]byte(`{"version": 2, "unheard_of": true}`)); !errors.Is(err, ErrNewer) {
+	if _, err := Parse([]byte(`{"version": 3, "unheard_of": true}`)); !errors.Is(err, ErrNewer) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -258,6 +259,33 @@ func TestOlderFilesAreUpgradedStepByStep(t *testing.T) {
 	}
 }
 
+// A file of version 1 names the models to load at the start in engines.preload. What it says stays said, and what cannot be read is a fault.
+func TestModelsToLoadMoveToTheirEntries(t *testing.T) {
+	s, err := Parse([]byte(`{"version": 1, "engines": {"preload": ["a", "B", "a"], "queue": 7}, "models": {"folders": ["/m"], "each": [{"name": "b", "pin": true}, {"name": "c", "preload": true}]}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []ModelSettings{{Name: "b", Pin: true, Preload: true}, {Name: "c", Preload: true}, {Name: "a", Preload: true}}
+	if diff := cmp.Diff(want, s.Models.Each); diff != "" || s.Engines.Queue != 7 || len(s.Models.Folders) != 1 || s.Version != Version {
+		t.Errorf("%s\n%+v", diff, s)
+	}
+	if s, err := Parse([]byte(`{"version": 1, "engines": {"preload": ["a"]}}`)); err != nil || len(s.Models.Each) != 1 {
+		t.Errorf("%+v, %v", s.Models, err)
+	}
+	if s, err := Parse([]byte(`{"version": 1, "engines": {"preload": []}}`)); err != nil || len(s.Models.Each) != 0 {
+		t.Errorf("%+v, %v", s.Models, err)
+	}
+	for _, text := range []string{`{"preload": "a"}`, `{"preload": ["a", 5]}`, `{"preload": [" "]}`} {
+		var invalid *Invalid
+		if _, err := Parse([]byte(`{"version": 1, "engines": ` + text + `}`)); !errors.As(err, &invalid) || invalid.Fields[0].Location != "engines.preload" || !strings.Contains(invalid.Fields[0].Detail, "preload in models.each") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	if _, err := Parse([]byte(`{"version": 1, "engines": {"preload": ["a"]}, "models": {"each": {}}}`)); err == nil {
+		t.Error("entries that are no list are none to move to")
+	}
+}
+
 // anySettings draws valid settings.
 func anySettings(t *rapid.T) Settings {
 	s := Defaults()
@@ -265,10 +293,9 @@ func anySettings(t *rapid.T) Settings {
 	s.Server.MaxBodyMB = rapid.IntRange(1, 1024).Draw(t, "body")
 	s.Timeouts.Chat = Duration(rapid.Int64Range(60e9, 7200e9).Draw(t, "chat"))
 	s.Timeouts.Connect = Duration(rapid.Int64Range(1e9, 120e9).Draw(t, "connect"))
-	s.Engines.Preload = rapid.SliceOf(rapid.StringMatching(`[ -~äß]*[a-z]`)).Draw(t, "preload")
 	s.Engines.LlamaCPP.Command = rapid.SampledFrom([]string{"", "/bin/llama-server"}).Draw(t, "command")
 	for i, name := range rapid.SliceOfNDistinct(rapid.StringMatching(`[a-z0-9/.-]{1,8}`), 0, 4, rapid.ID).Draw(t, "each") {
-		s.Models.Each = append(s.Models.Each, ModelSettings{Name: name, Pin: i%2 == 0, ContextSize: rapid.SampledFrom([]int{0, 128, 1 << 20}).Draw(t, "context"),
+		s.Models.Each = append(s.Models.Each, ModelSettings{Name: name, Pin: i%2 == 0, Preload: i%3 == 0, ContextSize: rapid.SampledFrom([]int{0, 128, 1 << 20}).Draw(t, "context"),
 			Arguments: rapid.SampledFrom([][]string{nil, {"--flash-attn", "off", "--swa-full"}}).Draw(t, "arguments")})
 	}
 	s.Models.Folders = rapid.SliceOf(rapid.StringMatching(`(/|~/)[ -~äß]*`)).Draw(t, "folders")

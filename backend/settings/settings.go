@@ -15,7 +15,7 @@ import (
 // Settings is the whole of settings.json. A field that stands here has an effect.
 type Settings struct {
 	Schema    string     `json:"$schema,omitempty" doc:"The JSON Schema of this file, for editors."`
-	Version   int        `json:"version" doc:"The version of this file's layout." default:"1"`
+	Version   int        `json:"version" doc:"The version of this file's layout." default:"2"`
 	Server    Server     `json:"server" doc:"The address that tools speak to."`
 	Timeouts  Timeouts   `json:"timeouts" doc:"How long one request may take, on this machine or at a provider."`
 	Engines   Engines    `json:"engines" doc:"The engines that run models on this machine."`
@@ -59,7 +59,6 @@ type Timeouts struct {
 
 // Engines configures local inference.
 type Engines struct {
-	Preload           []string `json:"preload" doc:"Models to load when the server starts; others load on their first request." rule:"text"`
 	MemoryPercent     int      `json:"memory_percent" doc:"How much of what the machine can give models may take together, in per cent (10 to 95). To make room, the model that was used least lately is unloaded once it has answered." default:"75" min:"10" max:"95"`
 	IdleUnloadMinutes int      `json:"idle_unload_minutes" doc:"A model that nobody has asked for so many minutes is unloaded; 0 is never (0 to 1440)." default:"0" min:"0" max:"1440"`
 	Queue             int      `json:"queue" doc:"Requests that may wait for a model to be loaded; more are refused for the time being (1 to 4096)." default:"64" min:"1" max:"4096"`

@@ -9,7 +9,10 @@ import (
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // unknownField says what to write instead of a field that does not exist.
-func unknownField(key string, right []string) string {
+func unknownField(at, key string, right []string) string {
+	if where, was := moved[at]; was {
+		return where
+	}
 	best, distance := "", 3 // up to two slips are a misspelling
 	for _, name := range right {
 		if d := edits(strings.ToLower(key), name); d < distance && d < len(name) {

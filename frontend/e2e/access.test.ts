@@ -112,7 +112,7 @@ describe('the keyboard alone', () => {
     expect(await walk(page, 100)).toEqual(
       expect.arrayContaining([
         'Search settings', 'Address', 'Allowed web origins', 'Largest request', 'Chat', 'Chat, minutes', 'Embeddings, minutes', 'Connect', 'Connect, unit',
-        'First token', 'Idle', 'Load at start', 'Context size', 'Parallel requests', 'Threads', 'Nothing leaves this machine', 'gone', 'Test gone', 'Remove gone', 'Add Ollama', unreachable, `Move ${unreachable}`, 'Add a route', 'Where would a model go?',
+        'First token', 'Idle', 'Context size', 'Parallel requests', 'Threads', 'Nothing leaves this machine', 'gone', 'Test gone', 'Remove gone', 'Add Ollama', unreachable, `Move ${unreachable}`, 'Add a route', 'Where would a model go?',
         'Require an API key', 'Make a key', 'Keep records for', 'Largest database', 'Batched',
         'Model', 'Backend', 'Status', 'Export CSV', 'Export JSONL', 'General', 'Audit Logs', 'Command palette',
       ]),

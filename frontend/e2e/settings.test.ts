@@ -14,7 +14,7 @@ beforeEach(async () => {
 const initial = {
   server: { addr: null, allowed_origins: [], max_body_mb: 64 },
   timeouts: null,
-  engines: { preload: [], llamacpp: null },
+  engines: { llamacpp: null },
   audit: null,
   telemetry: null,
 };
@@ -31,7 +31,7 @@ const advanced = () => stage.page.getByRole('button', { name: /^Advanced/ });
 interface Stored {
   server: Record<string, unknown>;
   timeouts: Record<string, string>;
-  engines: { preload: string[]; llamacpp: Record<string, number> };
+  engines: { llamacpp: Record<string, number> };
   audit: Record<string, unknown>;
 }
 const stored = async () => (await (await stage.server.api('/api/settings')).json()) as Stored;

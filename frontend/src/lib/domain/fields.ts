@@ -60,7 +60,6 @@ export const sections: readonly SectionSpec[] = [
     title: 'Engines',
     fields: [
       { path: 'models.folders', label: 'Model folders', kind: 'list', placeholder: '~/.cache/huggingface/hub' },
-      { path: 'engines.preload', label: 'Load at start', kind: 'list', placeholder: 'A model’s name' },
       { path: 'engines.memory_percent', label: 'Memory for models', kind: 'number', unit: '% of the machine' },
       { path: 'engines.idle_unload_minutes', label: 'Unload when idle', kind: 'number', unit: 'minutes', note: '0 is never.' },
       { path: 'engines.queue', label: 'Longest queue', kind: 'number', unit: 'requests' },
