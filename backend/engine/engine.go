@@ -85,6 +85,7 @@ type Status struct {
 	Detail      string `json:"detail"`
 	PID         int    `json:"pid"`
 	MemoryBytes uint64 `json:"memory_bytes"`
+	Charged     int64  `json:"charged_bytes" doc:"What counts of it against the limit of memory, also while it is loaded: the estimate, or what it holds where that is more."`
 	InFlight    int    `json:"in_flight" doc:"Requests that it was given and has not answered to their end."`
 	Slots       int    `json:"slots" doc:"How many it answers at once; 0 while nothing is loaded, or where that is not known."`
 	Waiting     int    `json:"waiting" doc:"Those in flight that are more than that: they wait inside it."`

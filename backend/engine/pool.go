@@ -206,14 +206,12 @@ func (p *Pool) Restart(ctx context.Context, changed func(model string) bool) {
 // States gives the status of every model that was asked for, by name.
 func (p *Pool) States() []Status {
 	p.mu.Lock()
+	p.measure()
 	all := make([]Status, 0, len(p.slots))
 	for _, s := range p.slots {
 		all = append(all, s.status())
 	}
 	p.mu.Unlock()
-	for i := range all {
-		all[i].MemoryBytes = resident(all[i].PID)
-	}
 	slices.SortFunc(all, func(a, b Status) int { return strings.Compare(a.Model, b.Model) })
 	return all
 }

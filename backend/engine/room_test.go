@@ -304,6 +304,9 @@ func TestWhatIsMeasuredCounts(t *testing.T) {
 	if m := c.Memory(); held == 0 || m.UsedBytes < int64(held)/2 {
 		t.Errorf("%d bytes are held, and the memory is %+v", held, m)
 	}
+	if s := c.of("a"); s.Charged != int64(s.MemoryBytes) {
+		t.Errorf("against the limit it counts for %d of %d", s.Charged, s.MemoryBytes)
+	}
 	c.mu.Lock()
 	c.limits.Memory = gb
 	c.mu.Unlock()

@@ -294,14 +294,14 @@ func (s *slot) retire(run *incarnation) {
 	}
 }
 
-// status is the slot's part of States. The pool's mutex is held.
+// status is the slot's part of States, as it was last measured. The pool's mutex is held.
 func (s *slot) status() Status {
-	st := Status{Model: s.name, Engine: s.engine.Name(), State: s.state, Detail: s.detail, Pinned: s.pool.pinned(s), Queued: len(s.waiters)}
+	st := Status{Model: s.name, Engine: s.engine.Name(), State: s.state, Detail: s.detail, Pinned: s.pool.pinned(s), Queued: len(s.waiters), Charged: s.charge()}
 	if !s.used.IsZero() {
 		st.LastUsed = s.used.UTC().Format(time.RFC3339)
 	}
 	if s.run != nil {
-		st.PID, st.InFlight, st.Slots = s.run.PID(), s.run.inFlight, s.run.spec.Slots
+		st.PID, st.InFlight, st.Slots, st.MemoryBytes = s.run.PID(), s.run.inFlight, s.run.spec.Slots, uint64(s.run.held)
 		if st.Slots > 0 {
 			st.Waiting = max(0, st.InFlight-st.Slots)
 		}

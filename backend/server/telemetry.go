@@ -77,6 +77,7 @@ func (s *Server) registerMetrics(mux problem.Mux) error {
 		}
 	}))
 	return s.instruments.Observe(instruments.Sources{
-		InFlight: s.gateway.InFlight, Waiting: s.gateway.Waiting, Engines: s.pool.States, Backlog: s.recorder.Backlog, StartedAt: processStart(),
+		InFlight: s.gateway.InFlight, Waiting: s.gateway.Waiting, Engines: s.pool.States, Backlog: s.recorder.Backlog,
+		MemoryLimit: func() int64 { return s.pool.Memory().LimitBytes }, StartedAt: processStart(),
 	})
 }

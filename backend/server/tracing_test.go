@@ -237,7 +237,7 @@ func TestALoadIsPartOfTheRequestThatCausedIt(t *testing.T) {
 	hold(t, load, map[string]string{"gen_ai.request.model": models.StarterName, "mlxbar.engine": "llamacpp", "mlxbar.result": "ready", "error.type": ""})
 	hold(t, request, map[string]string{"gen_ai.operation.name": "text_completion", "gen_ai.provider.name": "llamacpp", "mlxbar.backend": "LOCAL", "gen_ai.usage.output_tokens": "4"})
 	families := h.scraped()
-	for _, name := range []string{"mlxbar_engine_memory_bytes", "mlxbar_engine_in_flight", "mlxbar_engine_loads_total", "mlxbar_engine_load_duration_seconds"} {
+	for _, name := range []string{"mlxbar_engine_memory_bytes", "mlxbar_engine_memory_used_bytes", "mlxbar_engine_memory_limit_bytes", "mlxbar_engine_in_flight", "mlxbar_engine_loads_total", "mlxbar_engine_load_duration_seconds"} {
 		if families[name] == nil {
 			t.Errorf("/metrics has no %s", name)
 		}

@@ -17,6 +17,7 @@ import (
 type Sources struct {
 	InFlight, Waiting func() int64
 	Engines           func() []engine.Status
+	MemoryLimit       func() int64 // what engines may take together, 0 for no limit
 	// Backlog is the audit's: how many events are not on the disk, and since when.
 	Backlog   func() (events int, since time.Time)
 	StartedAt time.Time
@@ -46,6 +47,12 @@ func (s *Set) Observe(from Sources) error {
 			o.Observe(float64(n))
 			return nil
 		}),
+		s.gauge(memoryLimit, func(_ context.Context, o metric.Float64Observer) error {
+			if limit := from.MemoryLimit(); limit > 0 {
+				o.Observe(float64(limit))
+			}
+			return nil
+		}),
 		s.engines(from.Engines), s.process(from.StartedAt), s.runtime(),
 	)
 }
@@ -62,6 +69,7 @@ func (s *Set) total(i Instrument, read metric.Float64Callback) error {
 
 func (s *Set) engines(all func() []engine.Status) error {
 	loaded := func(e engine.Status) bool { return e.PID != 0 }
+	charged := func(e engine.Status) bool { return e.Charged > 0 }
 	counted := func(e engine.Status) bool { return loaded(e) && e.Slots > 0 }
 	each := func(of func(engine.Status) bool, value func(engine.Status) float64) metric.Float64Callback {
 		return func(_ context.Context, o metric.Float64Observer) error {
@@ -75,6 +83,7 @@ func (s *Set) engines(all func() []engine.Status) error {
 	}
 	return errors.Join(
 		s.gauge(engineMemory, each(loaded, func(e engine.Status) float64 { return float64(e.MemoryBytes) })),
+		s.gauge(memoryUsed, each(charged, func(e engine.Status) float64 { return float64(e.Charged) })),
 		s.gauge(engineInFlight, each(loaded, func(e engine.Status) float64 { return float64(e.InFlight) })),
 		s.gauge(engineSlots, each(counted, func(e engine.Status) float64 { return float64(e.Slots) })),
 		s.gauge(engineWaiting, each(counted, func(e engine.Status) float64 { return float64(e.Waiting) })),

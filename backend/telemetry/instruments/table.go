@@ -62,6 +62,10 @@ var (
 
 	engineMemory = Instrument{"mlxbar.engine.memory", Gauge, "By",
 		"Resident memory of a loaded engine.", []string{keyEngine, keyRequestModel}, nil}
+	memoryUsed = Instrument{"mlxbar.engine.memory.used", Gauge, "By",
+		"What an engine that is loaded or being loaded counts for against the limit: its estimate, or what it holds where that is more.", []string{keyEngine, keyRequestModel}, nil}
+	memoryLimit = Instrument{"mlxbar.engine.memory.limit", Gauge, "By",
+		"What engines may take together; left out where nothing is limited.", nil, nil}
 	engineInFlight = Instrument{"mlxbar.engine.in_flight", Gauge, "{request}",
 		"Requests that a loaded engine was given, with those that wait inside it.", []string{keyEngine, keyRequestModel}, nil}
 	engineSlots = Instrument{"mlxbar.engine.slots", Gauge, "{request}",
@@ -104,7 +108,7 @@ var (
 func All() []Instrument {
 	return []Instrument{
 		requests, requestDuration, firstToken, perToken, tokenUsage, inFlight, waiting,
-		engineMemory, engineInFlight, engineSlots, engineWaiting, engineLoads, loadDuration, engineCrashes,
+		engineMemory, memoryUsed, memoryLimit, engineInFlight, engineSlots, engineWaiting, engineLoads, loadDuration, engineCrashes,
 		auditLag, auditQueue, batchRecords, batchDuration, batchFailures,
 		processMemory, processCPU, processUptime, goMemory, goAllocated, goroutines,
 	}

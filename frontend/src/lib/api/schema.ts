@@ -389,6 +389,51 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/hub/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the token is that the Hugging Face Hub is asked with */
+        get: operations["getApiHubToken"];
+        /**
+         * Keep the Hub's token in the keychain
+         * @description It counts from the next question to the Hub on, as one of `mlxbar models login` does. The system may ask for the keychain's password meanwhile.
+         */
+        put: operations["putApiHubToken"];
+        post?: never;
+        /**
+         * Remove the Hub's token from the keychain
+         * @description It cannot be had back: a page that offers to undo this waits before it asks.
+         */
+        delete: operations["deleteApiHubToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/hub/token/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask the Hub whose token it is sent, to see whether it takes it
+         * @description A Hub that does not take it is a test that was made: its answer has ok false.
+         */
+        post: operations["postApiHubTokenTest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/keys": {
         parameters: {
             query?: never;
@@ -1412,6 +1457,11 @@ export interface components {
             used_bytes: number;
         };
         EngineStatus: {
+            /**
+             * Format: int64
+             * @description What counts of it against the limit of memory, also while it is loaded: the estimate, or what it holds where that is more.
+             */
+            charged_bytes: number;
             detail: string;
             engine: string;
             /**
@@ -1509,6 +1559,19 @@ export interface components {
         };
         HubSearchOutputBody: {
             models: components["schemas"]["HubFound"][];
+        };
+        HubTokenRemoval: {
+            /** @description The keychain had it and has it no longer. It cannot be had back from mlxbar. */
+            removed: boolean;
+        };
+        HubTokenTest: {
+            /** @description Whose token it is; empty when it is not ok. */
+            account: string;
+            /** Format: double */
+            duration_ms: number;
+            ok: boolean;
+            /** @description What is the matter when it is not ok. */
+            problem?: components["schemas"]["TestProblem"];
         };
         KeyRemoval: {
             /** @description The keychain had it and has it no longer. It cannot be had back from mlxbar. */
@@ -1914,7 +1977,7 @@ export interface components {
             /** @description What the keychain keeps its key under; empty for none. */
             api_key_keychain: string;
             base_url: string;
-            key: components["schemas"]["ProviderKey"];
+            key: components["schemas"]["SecretState"];
             /** @enum {string} */
             kind: "openai" | "anthropic";
             /** @description What goes there leaves this machine. */
@@ -1922,17 +1985,6 @@ export interface components {
             name: string;
             /** @description Models of it that failed too often and are left alone for a while. */
             open: components["schemas"]["OpenModel"][];
-        };
-        ProviderKey: {
-            /** @description What is the matter and what to do; empty when all is well. */
-            detail: string;
-            /**
-             * @description none: it is asked without a key.
-             * @enum {string}
-             */
-            source: "none" | "variable" | "keychain";
-            /** @enum {string} */
-            state: "none" | "variable-set" | "variable-not-set" | "in-keychain" | "not-in-keychain" | "keychain-locked" | "no-keychain" | "keychain-unreadable";
         };
         ProviderTest: {
             /** Format: double */
@@ -2098,10 +2150,21 @@ export interface components {
             weight: number;
         };
         SecretKey: {
-            /** @description 1 to 2000 printable ASCII characters without blanks. */
+            /** @description 1 to 2000 printable ASCII characters without blanks; of the Hub's token at most 500. */
             key: string;
         } & {
             [key: string]: unknown;
+        };
+        SecretState: {
+            /** @description What is the matter and what to do; empty when all is well. */
+            detail: string;
+            /**
+             * @description none: nothing is sent.
+             * @enum {string}
+             */
+            source: "none" | "variable" | "keychain";
+            /** @enum {string} */
+            state: "none" | "variable-set" | "variable-not-set" | "in-keychain" | "not-in-keychain" | "keychain-locked" | "no-keychain" | "keychain-unreadable";
         };
         Status: {
             /** @description Host and port that the server listens on. */
@@ -2231,11 +2294,6 @@ export interface components {
                      */
                     enabled: "auto" | "on" | "off";
                 };
-                /**
-                 * @description Models to load when the server starts; others load on their first request.
-                 * @default []
-                 */
-                preload: string[];
                 /**
                  * @description Requests that may wait for a model to be loaded; more are refused for the time being (1 to 4096).
                  * @default 64
@@ -2395,10 +2453,10 @@ export interface components {
             };
             /**
              * @description The version of this file's layout.
-             * @default 1
+             * @default 2
              * @constant
              */
-            version: 1;
+            version: 2;
         };
         /**
          * Results of mlx-benchmark
@@ -3503,6 +3561,126 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HubSearchOutputBody"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    getApiHubToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretState"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    putApiHubToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecretKey"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretState"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    deleteApiHubToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HubTokenRemoval"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDocument"];
+                };
+            };
+        };
+    };
+    postApiHubTokenTest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HubTokenTest"];
                 };
             };
             /** @description Error */
