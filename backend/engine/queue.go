@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -8,8 +9,33 @@ import (
 	"mlxbar/backend/gateway/requestid"
 )
 
-// queueRetry is when who was turned away may ask again: about as long as a model of some gigabytes takes to load.
-const queueRetry = 5 * time.Second
+// Bounds of when who was turned away may ask again, and what is taken for a load while none is known: about what a model of some gigabytes takes.
+const (
+	retryLeast, retryMost = time.Second, time.Minute
+	usualLoad             = 5 * time.Second
+)
+
+// pace is how long queues took lately, from the first request in them to the answer for all.
+type pace struct{ mean time.Duration }
+
+// note takes in how long one took. What is recent counts most.
+func (p *pace) note(took time.Duration) {
+	if p.mean == 0 {
+		p.mean = took
+	}
+	p.mean = (p.mean + took) / 2
+}
+
+// left is how long a queue that began so long ago will take yet, with so many loads before its own. One that takes longer than the last ones
+// is believed to be half over.
+func (p pace) left(since time.Duration, ahead int) time.Duration {
+	load := cmp.Or(p.mean, usualLoad)
+	own := load - since
+	if own <= 0 {
+		own = since
+	}
+	return min(max(own+time.Duration(ahead)*load, retryLeast), retryMost)
+}
 
 // waiter is a request that waits for a model's engine. The pool's mutex guards it until done is closed.
 type waiter struct {
@@ -53,7 +79,7 @@ func (s *slot) lease(ctx context.Context) (*Lease, *waiter, error) {
 		return nil, nil, s.failure
 	}
 	if most := p.limits().Queue; most > 0 && len(s.waiters) >= most {
-		return nil, nil, &QueueFullError{Model: s.name, Waiting: len(s.waiters), RetryAfter: queueRetry}
+		return nil, nil, &QueueFullError{Model: s.name, Waiting: len(s.waiters), RetryAfter: s.pace.left(p.now().Sub(s.asked), s.ahead())}
 	}
 	w := &waiter{done: make(chan struct{})}
 	s.waiters = append(s.waiters, w)
@@ -61,15 +87,19 @@ func (s *slot) lease(ctx context.Context) (*Lease, *waiter, error) {
 		s.begin(context.WithoutCancel(ctx), 0)
 	}
 	s.takeTicket()
-	ahead := 0
-	for _, l := range p.line {
-		if l.ticket < s.ticket {
-			ahead++
-		}
-	}
-	p.cfg.Logger.InfoContext(ctx, "a request waits for a model", "request_id", requestid.From(ctx), "model", s.name, "place", len(s.waiters), "loads_ahead", ahead)
+	p.cfg.Logger.InfoContext(ctx, "a request waits for a model", "request_id", requestid.From(ctx), "model", s.name, "place", len(s.waiters), "loads_ahead", s.ahead())
 	p.changed()
 	return nil, w, nil
+}
+
+// ahead is how many loads that need room come before the slot's own. The pool's mutex is held.
+func (s *slot) ahead() (n int) {
+	for _, l := range s.pool.line {
+		if l.ticket < s.ticket {
+			n++
+		}
+	}
+	return n
 }
 
 // answers says whether a child is there that takes requests. The pool's mutex is held.
@@ -111,12 +141,15 @@ func (s *slot) release(run *incarnation) {
 func (s *slot) takeTicket() {
 	if s.ticket == 0 {
 		s.pool.tickets++
-		s.ticket = s.pool.tickets
+		s.ticket, s.asked = s.pool.tickets, s.pool.now()
 	}
 }
 
 // settle ends the waiting of all: with err, or with a lease each. The pool's mutex is held.
 func (s *slot) settle(err error) {
+	if err == nil && s.ticket != 0 {
+		s.pace.note(s.pool.now().Sub(s.asked))
+	}
 	for _, w := range s.waiters {
 		if w.err = err; err == nil {
 			w.lease = s.grant()

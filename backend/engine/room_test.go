@@ -282,8 +282,12 @@ func TestAQueueHasABound(t *testing.T) {
 	one, two := c.queue("a"), c.queue("a")
 	_, err := c.Acquire(t.Context(), "a")
 	var full *QueueFullError
-	if !errors.As(err, &full) || full.Waiting != 2 || full.RetryAfter <= 0 {
-		t.Errorf("the third gets %v", err)
+	if !errors.As(err, &full) || full.Waiting != 2 || full.RetryAfter != usualLoad {
+		t.Errorf("the third gets %+v", full)
+	}
+	c.later(3 * time.Second)
+	if _, err := c.Acquire(t.Context(), "a"); !errors.As(err, &full) || full.RetryAfter != usualLoad-3*time.Second {
+		t.Errorf("three seconds later one gets %+v", full)
 	}
 	other := c.queue("b") // has a queue of its own
 	open()
@@ -294,6 +298,33 @@ func TestAQueueHasABound(t *testing.T) {
 		t.Errorf("the status is %+v", s)
 	}
 	c.use("a")
+}
+
+// When who is turned away may come again follows from what loads took lately.
+func TestAQueuesPace(t *testing.T) {
+	for _, c := range []struct {
+		took  []time.Duration
+		since time.Duration
+		ahead int
+		want  time.Duration
+	}{
+		{nil, 0, 0, usualLoad},
+		{nil, 0, 2, 3 * usualLoad},
+		{[]time.Duration{20 * time.Second}, 5 * time.Second, 0, 15 * time.Second},
+		{[]time.Duration{20 * time.Second, 10 * time.Second}, 5 * time.Second, 0, 10 * time.Second},
+		{[]time.Duration{20 * time.Second}, 30 * time.Second, 0, 30 * time.Second}, // it may take as long again
+		{[]time.Duration{20 * time.Second}, 5 * time.Second, 4, retryMost},
+		{[]time.Duration{time.Millisecond}, 0, 0, retryLeast},
+		{[]time.Duration{time.Hour}, 0, 0, retryMost},
+	} {
+		var p pace
+		for _, took := range c.took {
+			p.note(took)
+		}
+		if got := p.left(c.since, c.ahead); got != c.want {
+			t.Errorf("%+v: %s", c, got)
+		}
+	}
 }
 
 // What a child holds counts when it is more than was expected.

@@ -29,6 +29,8 @@ type slot struct {
 
 	waiters []*waiter // for the load that runs or is to come, in the order in which they came
 	ticket  uint64    // of the first of them; 0 for none
+	asked   time.Time // when that was given
+	pace    pace      // of the queues that there were
 	used    time.Time // when a request last began or ended
 
 	deaths  []time.Time // unasked, within the window
