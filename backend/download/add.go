@@ -7,7 +7,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +15,8 @@ import (
 	"github.com/shirou/gopsutil/v4/disk"
 
 	"mlxbar/backend/hub"
+	"mlxbar/backend/split"
+	"mlxbar/backend/units"
 )
 
 // Request is what a person wants.
@@ -36,7 +37,7 @@ func (e *ExistsError) Error() string {
 type SpaceError struct{ Need, Free int64 }
 
 func (e *SpaceError) Error() string {
-	return fmt.Sprintf("the disk has %.1f GB free and %.1f GB are needed with what else is being downloaded and 0.5 GB to spare", float64(e.Free)/1e9, float64(e.Need)/1e9)
+	return fmt.Sprintf("the disk has %s free and %s are needed with what else is being downloaded and 0.5 GB to spare", units.Bytes(e.Free), units.Bytes(e.Need))
 }
 
 // spare is what a download leaves free, for the database and the system.
@@ -207,13 +208,12 @@ func (s *state) targets() (names []string) {
 	return names
 }
 
-var ofMany = regexp.MustCompile(`-\d{5}-of-\d{5}$`)
-
 // modelName is what the library will call the model.
 func modelName(s *state) string {
 	name := s.targets()[0]
 	if s.Folder == "" {
-		name = ofMany.ReplaceAllString(strings.TrimSuffix(name, path.Ext(name)), "")
+		part, _ := split.Parse(name)
+		name = part.Base
 	}
 	return strings.ToLower(name)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mlxbar/backend/models"
+	"mlxbar/backend/units"
 )
 
 // Limits bound a pool; zero bounds nothing.
@@ -165,9 +166,9 @@ func (p *Pool) refusal(s *slot, need Need) error {
 	if limits.Memory <= 0 || need.Bytes <= limits.Memory-kept {
 		return nil
 	}
-	reason := fmt.Sprintf("It is expected to take %s, and models may take %s together, of the %s that this machine can give.", Size(need.Bytes), Size(limits.Memory), Size(limits.Machine))
+	reason := fmt.Sprintf("It is expected to take %s, and models may take %s together, of the %s that this machine can give.", units.Bytes(need.Bytes), units.Bytes(limits.Memory), units.Bytes(limits.Machine))
 	if need.Bytes <= limits.Memory {
-		reason = fmt.Sprintf("It is expected to take %s, and of the %s that models may take together, pinned ones that are loaded take %s.", Size(need.Bytes), Size(limits.Memory), Size(kept))
+		reason = fmt.Sprintf("It is expected to take %s, and of the %s that models may take together, pinned ones that are loaded take %s.", units.Bytes(need.Bytes), units.Bytes(limits.Memory), units.Bytes(kept))
 	}
 	if need.Advice != "" {
 		reason += " " + need.Advice
@@ -262,12 +263,4 @@ func (p *Pool) unloadIdle() {
 			s.evict("nobody asked for it", 0)
 		}
 	}
-}
-
-// Size is so many bytes as people read them.
-func Size(bytes int64) string {
-	if bytes < 1e9 {
-		return fmt.Sprintf("%d MB", (bytes+5e5)/1e6)
-	}
-	return fmt.Sprintf("%.1f GB", float64(bytes)/1e9)
 }

@@ -5,8 +5,9 @@ import (
 	"path"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
+
+	"mlxbar/backend/split"
 )
 
 // Offer is what can be downloaded of a repository as one model: a GGUF file, all parts of one that is split, or the
@@ -23,11 +24,8 @@ type Offer struct {
 	Files  []File `json:"-"`
 }
 
-var (
-	splitName = regexp.MustCompile(`^(.+)-(\d{5})-of-(\d{5})$`)
-	// quantisation finds what llama.cpp's tools call a file's quantisation, at the end of its name or of a folder's.
-	quantisation = regexp.MustCompile(`(?i)(?:^|[-_.])((?:UD-)?(?:I?Q[1-8](?:_[0-9A-Z]+)*|TQ[12]_0|MXFP4(?:_MOE)?|BF16|F16|F32|FP16|FP32))$`)
-)
+// quantisation finds what llama.cpp's tools call a file's quantisation, at the end of its name or of a folder's.
+var quantisation = regexp.MustCompile(`(?i)(?:^|[-_.])((?:UD-)?(?:I?Q[1-8](?:_[0-9A-Z]+)*|TQ[12]_0|MXFP4(?:_MOE)?|BF16|F16|F32|FP16|FP32))$`)
 
 // Offers gives what there is to download of r: GGUF files, or if there are none the folder of safetensors.
 func (r *Repo) Offers() []Offer {
@@ -36,19 +34,13 @@ func (r *Repo) Offers() []Offer {
 		if !isGGUF(f.Path) {
 			continue
 		}
-		base := strings.TrimSuffix(f.Path, path.Ext(f.Path))
+		part, isPart := split.Parse(f.Path)
 		o := Offer{File: f.Path, Format: GGUF, Parts: 1, SizeBytes: f.Size, Files: []File{f}}
-		if m := splitName.FindStringSubmatch(base); m != nil {
-			if m[2] != "00001" {
-				continue // counted with the first
-			}
-			base = m[1]
-			if !r.addParts(&o, base, path.Ext(f.Path), m[3]) {
-				continue // parts are missing at the Hub itself
-			}
+		if isPart && (part.Number != 1 || !r.addParts(&o, part)) {
+			continue // counted with the first, or parts are missing at the Hub itself
 		}
-		o.Quantisation = quantisationOf(base)
-		o.Projector = strings.Contains(strings.ToLower(path.Base(base)), "mmproj")
+		o.Quantisation = quantisationOf(part.Base)
+		o.Projector = strings.Contains(strings.ToLower(path.Base(part.Base)), "mmproj")
 		offers = append(offers, o)
 	}
 	if folder, ok := r.folder(); ok && len(offers) == 0 {
@@ -66,10 +58,9 @@ func (r *Repo) Offers() []Offer {
 func isGGUF(file string) bool { return strings.EqualFold(path.Ext(file), ".gguf") }
 
 // addParts adds the second part and those that follow.
-func (r *Repo) addParts(o *Offer, base, ext, total string) bool {
-	n, _ := strconv.Atoi(total) // five digits
-	for part := 2; part <= n; part++ {
-		i := slices.IndexFunc(r.Files, func(f File) bool { return f.Path == fmt.Sprintf("%s-%05d-of-%s%s", base, part, total, ext) })
+func (r *Repo) addParts(o *Offer, first split.Part) bool {
+	for n := 2; n <= first.Total; n++ {
+		i := slices.IndexFunc(r.Files, func(f File) bool { return f.Path == first.File(n) })
 		if i < 0 {
 			return false
 		}
@@ -77,7 +68,7 @@ func (r *Repo) addParts(o *Offer, base, ext, total string) bool {
 		o.SizeBytes += r.Files[i].Size
 		o.Parts++
 	}
-	return n > 0
+	return first.Total > 0
 }
 
 // quantisationOf reads it off a path without extension; some repositories keep each in a folder of its name.

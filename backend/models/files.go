@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"mlxbar/backend/split"
 )
 
 // ErrElsewhere says that a model is not mlxbar's to remove.
@@ -18,8 +20,8 @@ func FilesOf(dir, first string) ([]string, error) {
 	if err != nil || !filepath.IsLocal(rel) || rel == "." {
 		return nil, ErrElsewhere
 	}
-	of, split := parsePart(filepath.Base(first))
-	if !split {
+	of, isPart := split.Parse(filepath.Base(first))
+	if !isPart {
 		return []string{first}, nil
 	}
 	entries, err := os.ReadDir(filepath.Dir(first))
@@ -28,7 +30,7 @@ func FilesOf(dir, first string) ([]string, error) {
 	}
 	files := []string{}
 	for _, e := range entries {
-		if p, ok := parsePart(e.Name()); ok && p.base == of.base && p.total == of.total && strings.EqualFold(p.ext, of.ext) {
+		if p, ok := split.Parse(e.Name()); ok && p.Base == of.Base && p.Total == of.Total && strings.EqualFold(p.Ext, of.Ext) {
 			files = append(files, filepath.Join(filepath.Dir(first), e.Name()))
 		}
 	}

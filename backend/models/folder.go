@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"mlxbar/backend/split"
 )
 
 const (
@@ -33,7 +35,7 @@ type candidate struct {
 	file      string // "" for a folder with safetensors
 	name      string // before it is cleaned
 	publisher string
-	part      part
+	part      split.Part
 	names     []string // of the other files in dir
 }
 
@@ -150,12 +152,12 @@ func (w *walk) add(dir string, names []string, from origin) (whole bool) {
 		if !strings.EqualFold(filepath.Ext(file), ".gguf") {
 			continue
 		}
-		p, split := parsePart(file)
-		if split && p.number > 1 && slices.Contains(names, p.file(1)) {
+		p, isPart := split.Parse(file)
+		if isPart && p.Number > 1 && slices.Contains(names, p.File(1)) {
 			continue // counted with the first
 		}
 		g := c
-		g.file, g.name, g.part = file, p.name, p
+		g.file, g.name, g.part = file, CleanName(p.Base), p
 		w.candidates = append(w.candidates, g)
 	}
 	return whole

@@ -85,28 +85,28 @@ func (w *walk) gguf(c candidate, m *Model) (latest time.Time, err error) {
 	}
 	m.Size, m.Facts, latest = first.size, h.Facts, first.modified
 	switch {
-	case c.part.number > 1:
-		return latest, fmt.Errorf("its part 1 of %d is missing", c.part.total)
-	case h.splitCount > 1 && c.part.total != h.splitCount:
+	case c.part.Number > 1:
+		return latest, fmt.Errorf("its part 1 of %d is missing", c.part.Total)
+	case h.splitCount > 1 && c.part.Total != h.splitCount:
 		return latest, errors.New("it is one part of a split model and was renamed")
 	}
 	if err := w.arrived(c, c.file, first); err != nil {
 		return latest, err
 	}
-	for n := 2; n <= c.part.total; n++ {
-		file := c.part.file(n)
+	for n := 2; n <= c.part.Total; n++ {
+		file := c.part.File(n)
 		next, err := w.inspect(filepath.Join(c.dir, file), readGGUF)
 		if later := next.modified; later.After(latest) {
 			latest = later
 		}
 		if errors.Is(err, os.ErrNotExist) {
-			return latest, fmt.Errorf("its part %d of %d is missing", n, c.part.total)
+			return latest, fmt.Errorf("its part %d of %d is missing", n, c.part.Total)
 		}
 		if err == nil {
 			err = w.arrived(c, file, next)
 		}
 		if err != nil {
-			return latest, fmt.Errorf("its part %d of %d cannot be used: %w", n, c.part.total, err)
+			return latest, fmt.Errorf("its part %d of %d cannot be used: %w", n, c.part.Total, err)
 		}
 		m.Size += next.size
 		m.Facts.Parameters = sum(m.Facts.Parameters, next.found.(header).Parameters)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mlxbar/backend/download"
+	"mlxbar/backend/units"
 )
 
 // bar shows how far a download is: on a terminal as a bar, of the kind that mlx-benchmark draws, elsewhere as a line
@@ -35,7 +36,7 @@ func (b *bar) show(j download.Job) {
 		fmt.Fprintf(b.w, "\r%s\x1b[K", string(line[:min(len(line), barMost)]))
 		b.drawn = true
 	} else if j.Status != b.last && j.Status != download.Done && j.Status != download.Failed {
-		fmt.Fprintf(b.w, "%s: %s, %s of %s\n", j.Model, j.Status, sizeOf(j.DoneBytes), sizeOf(j.TotalBytes))
+		fmt.Fprintf(b.w, "%s: %s, %s of %s\n", j.Model, j.Status, units.Bytes(j.DoneBytes), units.Bytes(j.TotalBytes))
 	}
 	b.last = j.Status
 }
@@ -53,10 +54,10 @@ func barLine(j download.Job) string {
 	if j.TotalBytes > 0 {
 		part = int(min(j.DoneBytes*barWidth/j.TotalBytes, barWidth))
 	}
-	line := fmt.Sprintf("[%s%s] %s of %s", strings.Repeat("#", part), strings.Repeat(".", barWidth-part), sizeOf(j.DoneBytes), sizeOf(j.TotalBytes))
+	line := fmt.Sprintf("[%s%s] %s of %s", strings.Repeat("#", part), strings.Repeat(".", barWidth-part), units.Bytes(j.DoneBytes), units.Bytes(j.TotalBytes))
 	switch {
 	case j.Status == download.Downloading && j.BytesPerSecond > 0:
-		line += fmt.Sprintf("  %s/s", sizeOf(int64(j.BytesPerSecond)))
+		line += fmt.Sprintf("  %s/s", units.Bytes(int64(j.BytesPerSecond)))
 		if j.SecondsLeft != nil {
 			line += "  " + left(*j.SecondsLeft)
 		}
@@ -66,24 +67,6 @@ func barLine(j download.Job) string {
 		line += "  " + string(j.Status)
 	}
 	return line
-}
-
-// sizeOf is a size as people read it.
-func sizeOf(n int64) string {
-	const unit = 1000
-	if n < unit {
-		return fmt.Sprintf("%d B", n)
-	}
-	size, at := float64(n)/unit, 0
-	for size >= 999.5 && at < 3 {
-		size /= unit
-		at++
-	}
-	digits := 0
-	if size < 100 {
-		digits = 1
-	}
-	return fmt.Sprintf("%.*f %s", digits, size, []string{"kB", "MB", "GB", "TB"}[at])
 }
 
 // left is a time as people say it.

@@ -15,6 +15,7 @@ import (
 	"mlxbar/backend/models"
 	"mlxbar/backend/server"
 	"mlxbar/backend/settings"
+	"mlxbar/backend/units"
 )
 
 func modelsCommand(f *flags) *cobra.Command {
@@ -76,7 +77,7 @@ func writeModels(out io.Writer, list []models.Model, memory func(models.Model) s
 			context = strconv.Itoa(m.Facts.ContextLength)
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", m.Name, m.Format, m.Format.Engine(), cmp.Or(m.Facts.Architecture, "-"), count(m.Facts.Parameters),
-			cmp.Or(m.Facts.Quantization, "-"), context, cmp.Or(m.Facts.License, "-"), size(m.Size), memory(m))
+			cmp.Or(m.Facts.Quantization, "-"), context, cmp.Or(m.Facts.License, "-"), units.Bytes(m.Size), memory(m))
 	}
 	return w.Flush()
 }
@@ -84,7 +85,7 @@ func writeModels(out io.Writer, list []models.Model, memory func(models.Model) s
 // memoryOf is what a model is expected to take, its share of what this machine can give, and whether it may have that.
 func memoryOf(m models.Model, set settings.Settings, find func(string) (models.Model, error)) string {
 	need := memory.Of(m, set, find)
-	text := size(need.Bytes)
+	text := units.Bytes(need.Bytes)
 	if need.Tokens == 0 {
 		text = "over " + text
 	}
@@ -95,13 +96,6 @@ func memoryOf(m models.Model, set settings.Settings, find func(string) (models.M
 		}
 	}
 	return text
-}
-
-func size(bytes int64) string {
-	if bytes >= 10e9 {
-		return fmt.Sprintf("%.1f GB", float64(bytes)/1e9)
-	}
-	return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
 }
 
 func count(n int64) string {

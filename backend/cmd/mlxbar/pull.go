@@ -17,6 +17,7 @@ import (
 	"mlxbar/backend/download"
 	"mlxbar/backend/server"
 	"mlxbar/backend/settings"
+	"mlxbar/backend/units"
 )
 
 func modelsPull(f *flags) *cobra.Command {
@@ -87,7 +88,7 @@ func pull(c *cobra.Command, p puller, r download.Request) error {
 		switch j.Status {
 		case download.Done:
 			bar.clear()
-			fmt.Fprintf(c.OutOrStdout(), "%s is there (%s).\n", j.Model, sizeOf(j.TotalBytes))
+			fmt.Fprintf(c.OutOrStdout(), "%s is there (%s).\n", j.Model, units.Bytes(j.TotalBytes))
 			return nil
 		case download.Failed, download.Paused:
 			if j.Problem == "" {

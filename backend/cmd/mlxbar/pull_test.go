@@ -35,7 +35,7 @@ func newHub(t *testing.T) (*fake.Server, []byte) {
 func TestAModelIsPulledWithAndWithoutAServer(t *testing.T) {
 	s, content := newHub(t)
 	h := newHouse(t)
-	if said := h.good("models", "pull", pulled); !strings.Contains(said, "small-q4_k_m is there (32.0 kB)") {
+	if said := h.good("models", "pull", pulled); !strings.Contains(said, "small-q4_k_m is there (32 kB)") {
 		t.Error(said)
 	}
 	h.refused([]string{"models", "pull", pulled}, "small-Q4_K_M.gguf already", "models rm")
@@ -172,10 +172,10 @@ func TestAModelIsRemovedWithAllItsParts(t *testing.T) {
 func TestTheBarSaysHowFarItIs(t *testing.T) {
 	left := 75.0
 	for want, j := range map[string]download.Job{
-		"[##########..........] 1.5 GB of 3.0 GB  20.0 MB/s  1 min left": {Status: download.Downloading, TotalBytes: 3e9, DoneBytes: 1.5e9, BytesPerSecond: 20e6, SecondsLeft: &left},
-		"[....................] 0 B of 999 kB  queued":                   {Status: download.Queued, TotalBytes: 999_000},
-		"[####################] 5 B of 5 B  verifying":                   {Status: download.Verifying, TotalBytes: 5, DoneBytes: 5},
-		"[....................] 0 B of 5 B  waiting: it limits":          {Status: download.Waiting, TotalBytes: 5, Problem: "it limits"},
+		"[##########..........] 1.5 GB of 3.0 GB  20 MB/s  1 min left": {Status: download.Downloading, TotalBytes: 3e9, DoneBytes: 1.5e9, BytesPerSecond: 20e6, SecondsLeft: &left},
+		"[....................] 0 B of 999 kB  queued":                 {Status: download.Queued, TotalBytes: 999_000},
+		"[####################] 5 B of 5 B  verifying":                 {Status: download.Verifying, TotalBytes: 5, DoneBytes: 5},
+		"[....................] 0 B of 5 B  waiting: it limits":        {Status: download.Waiting, TotalBytes: 5, Problem: "it limits"},
 	} {
 		if got := barLine(j); got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -14,6 +14,7 @@ import (
 	"mlxbar/backend/desktop"
 	"mlxbar/backend/hub"
 	"mlxbar/backend/models"
+	"mlxbar/backend/units"
 )
 
 func modelsRemove(f *flags) *cobra.Command {
@@ -58,7 +59,7 @@ func removeModel(c *cobra.Command, paths datadir.Paths, name string) error {
 			return fmt.Errorf("remove %s: %w", m.Name, err)
 		}
 	}
-	fmt.Fprintf(c.OutOrStdout(), "%s is removed (%s).\n", m.Name, sizeOf(freed))
+	fmt.Fprintf(c.OutOrStdout(), "%s is removed (%s).\n", m.Name, units.Bytes(freed))
 	return nil
 }
 

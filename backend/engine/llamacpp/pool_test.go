@@ -18,6 +18,7 @@ import (
 	"mlxbar/backend/engine"
 	"mlxbar/backend/models"
 	"mlxbar/backend/testkit"
+	"mlxbar/backend/units"
 )
 
 // limits are those of a pool, which a test changes.
@@ -93,7 +94,7 @@ func TestTwoRealModelsTakeTurnsInLittleMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	need := r.Need(model).Bytes
-	t.Logf("expected to take %s, and held %s", engine.Size(need), engine.Size(used))
+	t.Logf("expected to take %s, and held %s", units.Bytes(need), units.Bytes(used))
 	l.set(func(l *limits) { l.now.Memory = used + need/2 }) // room for one and no two
 
 	// The second evicts the first, which is idle, and its memory is given back.
