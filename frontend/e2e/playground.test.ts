@@ -204,6 +204,19 @@ describe('two models', () => {
     expect((await answer('endless').boundingBox())?.y).toBe((await answer(starter).boundingBox())?.y);
   });
 
+  it('that are one and the same have buttons of their own', async () => {
+    const { page } = stage;
+    await open('echo', 'echo');
+    await say('Hello?');
+    for (const which of ['first', 'second']) await state(answer(`echo, ${which}`)).toBe('done');
+    const names = await page.getByRole('region', { name: 'Conversation' }).locator('article button, article a').evaluateAll((all) => all.map((e) => e.getAttribute('aria-label') ?? e.textContent));
+    expect(names.length).toBeGreaterThanOrEqual(6);
+    expect(new Set(names).size).toBe(names.length);
+    await button('Retry echo, second').click();
+    await state(answer('echo, second')).toBe('done');
+    expect(await answer('echo, first').count()).toBe(1);
+  });
+
   it('fail on their own, with title, detail and request id', async () => {
     await open(unreachable, 'echo');
     await say('Hello?');

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { said } from './talk.fixture';
-import { announcement, figures, messagesFor, origin, parted, type Said, type Turn } from './talk';
+import { announcement, calledAmong, figures, messagesFor, origin, parted, type Said, type Turn } from './talk';
 
 const turn = (prompt: string, ...answers: Said[]): Turn => ({ id: 1, prompt, answers });
 const roles = (before: Turn[], column: number, system = '') => messagesFor(before, column, system, 'Now?').map((m) => `${m.role}: ${m.content}`);
@@ -58,4 +58,9 @@ it('tells a screen reader how the answers stand, whatever their text', () => {
   expect(announcement(turn('Hi', said({ finish: 'length' }), said({ model: 'b', text: ' ' })))).toBe('a has answered, up to the limit of tokens. b answered with nothing.');
   expect(announcement(turn('Hi', said({ state: 'stopped' })))).toBe('a was stopped.');
   expect(announcement(undefined)).toBe('');
+});
+
+it('tells two answers of one model apart', () => {
+  expect([calledAmong([{ model: 'a' }], 0), calledAmong([{ model: 'a' }, { model: 'b' }], 1)]).toEqual(['a', 'b']);
+  expect([0, 1].map((column) => calledAmong([{ model: 'a' }, { model: 'a' }], column))).toEqual(['a, first', 'a, second']);
 });

@@ -52,6 +52,12 @@ export interface Turn<A extends Said = Said> {
   readonly answers: readonly A[];
 }
 
+/** What an answer is called beside the others of its turn: its model, and which one where both are of it. */
+export function calledAmong(answers: readonly Pick<Said, 'model'>[], column: number): string {
+  const { model = '' } = answers[column] ?? {};
+  return answers.filter((a) => a.model === model).length > 1 ? `${model}, ${column === 0 ? 'first' : 'second'}` : model;
+}
+
 /**
  * What the model of a column is sent: what it said itself, or the first one where it was not asked. A turn
  * that was not answered is left out, for many models refuse two questions in a row.
