@@ -90,10 +90,12 @@ func (s *Server) followEngineSettings() func() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	var work sync.WaitGroup
 	unveto := s.settings.Prepare(func(old, now settings.Settings) (func(), error) {
-		if old.Engines.LlamaCPP.Command == now.Engines.LlamaCPP.Command {
-			return nil, nil
+		if old.Engines.LlamaCPP.Command != now.Engines.LlamaCPP.Command {
+			if err := checkCommand(now.Engines.LlamaCPP.Command); err != nil {
+				return nil, err
+			}
 		}
-		return nil, checkCommand(now.Engines.LlamaCPP.Command)
+		return nil, s.checkModels(old, now)
 	})
 	unsubscribe := s.settings.Subscribe(func(old, now settings.Settings) {
 		if reflect.DeepEqual(old.Engines, now.Engines) && reflect.DeepEqual(old.Models, now.Models) {

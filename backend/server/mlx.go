@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 
 	"mlxbar/backend/engine"
 	"mlxbar/backend/engine/mlx"
@@ -11,10 +12,44 @@ import (
 )
 
 func (s *Server) mlx() engine.Engine {
-	return mlx.New(s.paths.Root, func(model string) mlx.Options {
+	return mlx.New(s.paths.Root, func(model string) (mlx.Options, error) {
 		set := s.settings.Current()
-		return mlx.Options{Off: !mlxOn(set), ContextSize: set.Tuned(model).ContextSize}
+		each := set.Models.Of(model)
+		o := mlx.Options{Off: !mlxOn(set), ContextSize: set.Tuned(model).ContextSize, Parallel: each.Parallel}
+		if field, _ := notOfMLX(each); field != "" { // as when it was set before the model came
+			return o, &engine.LoadError{Model: model, Reason: fmt.Sprintf("Its %s in models.each is not for the engine mlx, which has no such thing; take it out.", field)}
+		}
+		return o, nil
 	})
+}
+
+// notOfMLX is the field of what is set for a model that the engine mlx cannot do, and what is wrong with it; "" for none.
+func notOfMLX(each settings.ModelSettings) (field, wrong string) {
+	switch {
+	case each.Draft != "":
+		return "draft", "must be left out: this model is run by the engine mlx, which runs no draft model"
+	case len(each.Arguments) > 0:
+		return "arguments", "must be left out: they are llama-server's, and this model is run by the engine mlx"
+	}
+	return "", ""
+}
+
+// checkModels finds fault with what is newly set for a model whose engine cannot do it. A model that is not there is judged when it is loaded.
+func (s *Server) checkModels(old, now settings.Settings) error {
+	var faults []settings.FieldError
+	for i, each := range now.Models.Each {
+		field, wrong := notOfMLX(each)
+		if before, _ := notOfMLX(old.Models.Of(each.Name)); field == "" || field == before {
+			continue
+		}
+		if m, err := s.library.Find(each.Name); err == nil && m.Format == models.MLX {
+			faults = append(faults, settings.FieldError{Detail: wrong, Location: fmt.Sprintf("models.each[%d].%s", i, field)})
+		}
+	}
+	if len(faults) > 0 {
+		return &settings.Invalid{Fields: faults}
+	}
+	return nil
 }
 
 func mlxOn(set settings.Settings) bool { return set.Engines.MLX.Enabled.Or(mlx.Suits()) }

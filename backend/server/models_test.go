@@ -19,7 +19,7 @@ import (
 // the starter. Who looks for a model to ask must find it before.
 func TestTheStarterIsFoundBeforeItIsThere(t *testing.T) {
 	h := newHouse(t, "")
-	h.writeSettings(`{"version": 1}`)
+	h.writeSettings(`{"version": 2}`)
 	h.start()
 	if got := gjson.Get(h.text(h.request("GET", "/v1/models", ""), 200), "data.#.id").String(); got != `["`+models.StarterName+`"]` {
 		t.Errorf("/v1/models lists %s", got)
@@ -42,7 +42,7 @@ func TestAModelDroppedInAppears(t *testing.T) {
 	}
 	h := newHouse(t, "")
 	added := filepath.Join(t.TempDir(), "hub")
-	h.writeSettings(fmt.Sprintf(`{"version": 1, "models": {"folders": [%q]}}`, added))
+	h.writeSettings(fmt.Sprintf(`{"version": 2, "models": {"folders": [%q]}}`, added))
 	h.start()
 	live := h.listen("")
 	listed := func() string { return gjson.Get(h.text(h.request("GET", "/v1/models", ""), 200), "data.#.id").String() }
@@ -77,17 +77,32 @@ func TestAModelDroppedInAppears(t *testing.T) {
 	}
 }
 
+// What is set for a model that its engine cannot do is refused with the field, and not passed over; set before the model came, it is told by the load.
+func TestWhatMLXCannotDoIsRefused(t *testing.T) {
+	h := newHouse(t, "")
+	h.writeSettings(`{"version": 2, "engines": {"mlx": {"enabled": "on"}}, "models": {"each": [{"name": "early", "draft": "other"}]}}`)
+	for _, name := range []string{"tiny", "early"} {
+		h.mlxFolder(name)
+	}
+	h.start()
+	each := func(fields string) string {
+		return `{"models": {"each": [{"name": "early", "draft": "other"}, {"name": "TINY", ` + fields + `}]}}`
+	}
+	for fields, location := range map[string]string{`"draft": "other"`: "models.each[1].draft", `"arguments": ["--flash-attn", "on"]`: "models.each[1].arguments"} {
+		d := h.problem(h.request("PATCH", "/api/settings", each(fields)), problem.InvalidRequest)
+		if len(d.Errors) != 1 || d.Errors[0].Location != location || !strings.Contains(d.Errors[0].Detail, "engine mlx") {
+			t.Errorf("%s: %+v", fields, d.Errors)
+		}
+	}
+	h.text(h.request("PATCH", "/api/settings", each(`"parallel": 3, "context_size": 512`)), 200) // and what was there already is in nobody's way
+	h.text(h.request("PATCH", "/api/settings", `{"models": {"each": [{"name": "not-there", "draft": "other"}]}}`), 200)
+}
+
 // What no engine of this server runs is shown, with the engine that would, and is not offered.
 func TestAnMLXFolderIsShownAndNotOffered(t *testing.T) {
 	h := newHouse(t, "")
-	h.writeSettings(`{"version": 1, "engines": {"mlx": {"enabled": "off"}}}`)
-	folder := filepath.Join(h.paths.Models, "Tiny-4bit")
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	head := `{"w":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}`
-	h.write(filepath.Join(folder, "config.json"), `{"model_type": "llama", "architectures": ["LlamaForCausalLM"]}`)
-	h.write(filepath.Join(folder, "model.safetensors"), string(binary.LittleEndian.AppendUint64(nil, uint64(len(head))))+head+"0000")
+	h.writeSettings(`{"version": 2, "engines": {"mlx": {"enabled": "off"}}}`)
+	h.mlxFolder("Tiny-4bit")
 	h.start()
 	m := gjson.Get(h.text(h.request("GET", "/api/models", ""), 200), `models.#(name=="tiny-4bit")`)
 	if m.Get("format").Str != "mlx" || m.Get("engine").Str != "mlx" || m.Get("available").Bool() {
@@ -99,4 +114,16 @@ func TestAnMLXFolderIsShownAndNotOffered(t *testing.T) {
 	if d := h.problem(h.chat("tiny-4bit", false), problem.EngineUnavailable); !strings.Contains(d.Detail, "format mlx") {
 		t.Errorf("who asks for it reads %q", d.Detail)
 	}
+}
+
+// mlxFolder puts the smallest folder that is a model of the format mlx into the models folder.
+func (h *house) mlxFolder(name string) {
+	h.t.Helper()
+	folder := filepath.Join(h.paths.Models, name)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		h.t.Fatal(err)
+	}
+	head := `{"w":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}`
+	h.write(filepath.Join(folder, "config.json"), `{"model_type": "llama", "architectures": ["LlamaForCausalLM"]}`)
+	h.write(filepath.Join(folder, "model.safetensors"), string(binary.LittleEndian.AppendUint64(nil, uint64(len(head))))+head+"0000")
 }

@@ -80,9 +80,9 @@ type ModelSettings struct {
 	Pin         bool     `json:"pin,omitempty" doc:"Once loaded it stays: it is not unloaded to make room, nor because nobody asks for it."`
 	Preload     bool     `json:"preload,omitempty" doc:"It is loaded when the server starts."`
 	ContextSize int      `json:"context_size,omitempty" doc:"Tokens of context per slot, in place of engines.llamacpp.context_size (128 to 1048576)." min:"128" max:"1048576"`
-	Parallel    int      `json:"parallel,omitempty" doc:"Requests answered at once, in place of engines.llamacpp.parallel (1 to 64)." min:"1" max:"64"`
-	Draft       string   `json:"draft,omitempty" doc:"A small GGUF model of the same family that guesses ahead, so that this one answers faster." rule:"text"`
-	Arguments   []string `json:"arguments,omitempty" doc:"Further arguments of llama-server as it takes them, such as --flash-attn, on, --cache-type-k, q8_0." rule:"argument"`
+	Parallel    int      `json:"parallel,omitempty" doc:"Requests answered at once (1 to 64); left out it is engines.llamacpp.parallel, and of a model of the format mlx eight." min:"1" max:"64"`
+	Draft       string   `json:"draft,omitempty" doc:"A small GGUF model of the same family that guesses ahead, so that this one answers faster. Not for models of the format mlx." rule:"text"`
+	Arguments   []string `json:"arguments,omitempty" doc:"Further arguments of llama-server as it takes them, such as --flash-attn, on, --cache-type-k, q8_0. Not for models of the format mlx." rule:"argument"`
 }
 
 // Of is what is set for the model of that name; nothing but the name where nothing is.

@@ -30,7 +30,7 @@ const loading = 4 * time.Minute
 // canary is a word that no log may hold.
 const canary = "zqcanary"
 
-func asIs(string) Options { return Options{} }
+func asIs(string) (Options, error) { return Options{}, nil }
 
 // client keeps no connection, so that none outlives its test.
 var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: loading}
@@ -52,7 +52,7 @@ func newRig(t *testing.T, options ...Options) *rig {
 	r := &rig{t: t, dir: dir, model: testkit.AddMLX(t, filepath.Join(dir, "models"))}
 	r.Pool = engine.NewPool(engine.Config{
 		Library: models.NewLibrary(filepath.Join(dir, "models")),
-		Engines: map[models.Format]engine.Engine{models.MLX: New(dir, func(string) Options { return append(options, Options{})[0] })},
+		Engines: map[models.Format]engine.Engine{models.MLX: New(dir, func(string) (Options, error) { return append(options, Options{})[0], nil })},
 		LogDir:  filepath.Join(dir, "logs"), Logger: slog.New(slog.DiscardHandler),
 	})
 	t.Cleanup(func() {
@@ -372,7 +372,7 @@ func TestEachLaunchHasItsKey(t *testing.T) {
 func TestTheContextIsTheOneThatIsSet(t *testing.T) {
 	r := newRig(t)
 	for wanted, want := range map[int]string{0: "8192", 512: "512", 1 << 20: "8192"} {
-		spec, err := New(r.dir, func(string) Options { return Options{ContextSize: wanted} }).Launch(models.Model{Name: "m", Path: "/m", Facts: models.Facts{ContextLength: 8192}})
+		spec, err := New(r.dir, func(string) (Options, error) { return Options{ContextSize: wanted}, nil }).Launch(models.Model{Name: "m", Path: "/m", Facts: models.Facts{ContextLength: 8192}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -382,10 +382,33 @@ func TestTheContextIsTheOneThatIsSet(t *testing.T) {
 	}
 }
 
+// What is kept of prompts that were read before is as much as the estimate of its memory counts: the cache of one context.
+func TestSlotsAndWhatIsKeptAreBounded(t *testing.T) {
+	r := newRig(t)
+	for _, c := range []struct {
+		options Options
+		facts   models.Facts
+		slots   int
+		want    string
+	}{
+		{Options{}, models.Facts{ContextLength: 8192, CacheBytes: 1000}, 8, "--parallel 8 --kept 8448000"},
+		{Options{ContextSize: 500, Parallel: 2}, models.Facts{ContextLength: 8192, CacheBytes: 1000}, 2, "--parallel 2 --kept 768000"},
+		{Options{Parallel: 64}, models.Facts{}, 64, "--parallel 64 --kept 268435456"}, // of which nothing is known
+	} {
+		spec, err := New(r.dir, func(string) (Options, error) { return c.options, nil }).Launch(models.Model{Name: "m", Path: "/m", Facts: c.facts})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(spec.Args, " "); !strings.HasSuffix(got, c.want) || spec.Slots != c.slots {
+			t.Errorf("%+v gives %d slots and %s", c.options, spec.Slots, got)
+		}
+	}
+}
+
 // Off, nothing is installed, and who asks for a model reads how to switch it on.
 func TestAnEngineThatIsOffSaysSo(t *testing.T) {
 	dir := t.TempDir()
-	err := New(dir, func(string) Options { return Options{Off: true} }).Prepare(t.Context(), nil)
+	err := New(dir, func(string) (Options, error) { return Options{Off: true}, nil }).Prepare(t.Context(), nil)
 	if err == nil || !strings.Contains(err.Error(), "engines.mlx.enabled") {
 		t.Errorf("it says %v", err)
 	}

@@ -30,7 +30,6 @@ for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY
     os.environ[name] = "1"
 
 PATHS = ("/v1/chat/completions", "/v1/completions")
-CACHED = 4 << 30  # bytes of prompts that were read before, beside those being answered
 
 
 def arguments():
@@ -39,6 +38,7 @@ def arguments():
     parser.add_argument("--alias", required=True)
     parser.add_argument("--context", type=int, default=0)  # tokens that the model takes; 0 where that is not known
     parser.add_argument("--parallel", type=int, default=8)
+    parser.add_argument("--kept", type=int, default=256 << 20)  # bytes of prompts that were read before, with those being answered
     return parser.parse_args()
 
 
@@ -283,7 +283,7 @@ class Server(server.ThreadingHTTPServer):
 
 
 def run(_host, _port, provider):
-    generator = Generator(provider, LRUPromptCache(provider.cli_args.prompt_cache_size, CACHED))
+    generator = Generator(provider, LRUPromptCache(provider.cli_args.prompt_cache_size, options.kept))
     loaded.wait()  # or the end of the process
     fingerprint = server.get_system_fingerprint()
     httpd = Server(("127.0.0.1", 0), partial(Handler, generator, system_fingerprint=fingerprint))
@@ -297,5 +297,6 @@ def run(_host, _port, provider):
 server.ModelProvider, server.run = Provider, run
 # mlx_lm stops at 512 tokens where a request says nothing; the model's context is the end here, as it is elsewhere.
 sys.argv = ["mlx_lm.server", "--model", options.model, "--log-level", "ERROR", "--max-tokens", str(options.context or 1 << 17),
-            "--decode-concurrency", str(options.parallel), "--prompt-concurrency", str(options.parallel)]
+            "--decode-concurrency", str(options.parallel), "--prompt-concurrency", str(options.parallel),
+            "--prompt-cache-bytes", str(options.kept)]
 server.main()

@@ -2320,15 +2320,15 @@ export interface components {
                  * @default []
                  */
                 each: {
-                    /** @description Further arguments of llama-server as it takes them, such as --flash-attn, on, --cache-type-k, q8_0. */
+                    /** @description Further arguments of llama-server as it takes them, such as --flash-attn, on, --cache-type-k, q8_0. Not for models of the format mlx. */
                     arguments?: string[];
                     /** @description Tokens of context per slot, in place of engines.llamacpp.context_size (128 to 1048576). */
                     context_size?: number;
-                    /** @description A small GGUF model of the same family that guesses ahead, so that this one answers faster. */
+                    /** @description A small GGUF model of the same family that guesses ahead, so that this one answers faster. Not for models of the format mlx. */
                     draft?: string;
                     /** @description The model's name. */
                     name: string;
-                    /** @description Requests answered at once, in place of engines.llamacpp.parallel (1 to 64). */
+                    /** @description Requests answered at once (1 to 64); left out it is engines.llamacpp.parallel, and of a model of the format mlx eight. */
                     parallel?: number;
                     /** @description Once loaded it stays: it is not unloaded to make room, nor because nobody asks for it. */
                     pin?: boolean;
