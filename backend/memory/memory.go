@@ -3,18 +3,37 @@ package memory
 
 import (
 	"fmt"
+	"math"
 
 	"mlxbar/backend/models"
 	"mlxbar/backend/settings"
 )
 
 // Estimate is what a model is expected to take once it is loaded as it is set: its weights and its cache of keys
-// and values, and those of the model that drafts for it.
+// and values, those of the model that drafts for it, and its engine's program with the room that it computes in.
 type Estimate struct {
 	Bytes  int64
 	Tokens int64 // of context that Bytes counts, those of all requests at once; 0 where its files do not tell what one takes
 	// Advice is a sentence on how a model that is too large would fit; "" for others, and where there is no such way.
 	Advice string
+}
+
+// What an engine takes beside weights and cache, as it was measured with the starter model: docs/API.md says how. The room to compute in
+// is larger for a larger model, and then counts once it is held.
+const (
+	batch        = 1024   // tokens that llama.cpp computes at once
+	computeBytes = 32_000 // for each of them
+)
+
+// program is Python with the engine's libraries.
+var program = map[models.Format]int64{models.GGUF: 58_000_000, models.MLX: 190_000_000}
+
+// beside is what a model's engine takes beside weights and a cache for so many tokens.
+func beside(m models.Model, tokens int64) int64 {
+	if m.Format != models.GGUF {
+		return program[m.Format]
+	}
+	return program[m.Format] + computeBytes*min(max(tokens, 0), batch)
 }
 
 // Limit is how much models may take together, 0 when the system does not tell what there is.
@@ -32,11 +51,13 @@ func of(m models.Model, set settings.Settings, find func(name string) (models.Mo
 	m.Facts.CacheBytes = cached(m, each)
 	tokens := m.Tokens(tuned.ContextSize, tuned.Parallel)
 	bytes, known := m.Memory(tokens)
-	weights, token := m.Size, m.Facts.CacheBytes
+	more := beside(m, tokens)
+	bytes = min(bytes, math.MaxInt64-more) + more
+	weights, token := m.Size+more, m.Facts.CacheBytes
 	if each.Draft != "" {
 		if draft, err := find(each.Draft); err == nil {
-			more, _ := draft.Memory(tokens) // it follows the whole context
-			bytes, weights, token = bytes+more, weights+draft.Size, token+draft.Facts.CacheBytes
+			its, _ := draft.Memory(tokens) // it follows the whole context
+			bytes, weights, token = bytes+its, weights+draft.Size, token+draft.Facts.CacheBytes
 		}
 	}
 	e := Estimate{Bytes: bytes}

@@ -45,8 +45,8 @@ func TestTheEstimateFollowsWhatIsSet(t *testing.T) {
 				c.each.Name = "Large"
 			}
 			set.Models.Each = []settings.ModelSettings{c.each}
-			if got := of(c.model, set, find, 0); got != (Estimate{Bytes: c.bytes, Tokens: c.tokens}) {
-				t.Errorf("got %+v, want %d bytes and %d tokens", got, c.bytes, c.tokens)
+			if got := of(c.model, set, find, 0); got != (Estimate{Bytes: c.bytes + beside(c.model, c.tokens), Tokens: c.tokens}) {
+				t.Errorf("got %+v, want %d bytes beside the program and %d tokens", got, c.bytes, c.tokens)
 			}
 		})
 	}
@@ -62,8 +62,26 @@ func TestWhatIsTooLargeIsToldHowItWouldFit(t *testing.T) {
 		1001 * mb: "", // of what remains nobody has any use
 		500 * mb:  "",
 	} {
+		if limit > 0 {
+			limit += beside(m, batch)
+		}
 		if got := of(m, set, find, limit).Advice; got != want {
 			t.Errorf("of %d bytes: %q, want %q", limit, got, want)
+		}
+	}
+}
+
+// What was measured of the starter model: resident after a prompt that filled its context, on Linux.
+func TestTheEstimateIsNearWhatWasMeasured(t *testing.T) {
+	starter := models.Model{Name: "starter", Size: 98_362_432, Format: models.GGUF, Facts: models.Facts{ContextLength: 8192, CacheBytes: 30 * 3 * (64 + 64) * 2}}
+	for _, c := range []struct {
+		context, parallel int
+		held              int64
+	}{{128, 1, 162e6}, {512, 1, 179e6}, {2048, 1, 234e6}} {
+		set := settings.Defaults()
+		set.Models.Each = []settings.ModelSettings{{Name: "starter", ContextSize: c.context, Parallel: c.parallel}}
+		if got := of(starter, set, find, 0).Bytes; got < c.held*95/100 || got > c.held*105/100 {
+			t.Errorf("%d tokens for each of %d: %d, and %d were held", c.context, c.parallel, got, c.held)
 		}
 	}
 }
