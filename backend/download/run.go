@@ -64,7 +64,7 @@ func sentence(err error) string {
 	case errors.As(err, &fromHub):
 		return fromHub.Error()
 	case errors.Is(err, syscall.ENOSPC):
-		return "The disk is full. Make room and resume; what is there stays."
+		return "The disk is full. Make room and try again; what is there stays."
 	case errors.As(err, &space):
 		return space.Error()
 	case errors.As(err, &exists):

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"gopkg.in/natefinch/lumberjack.v2"
@@ -142,8 +143,13 @@ func (s *slot) failed(ctx context.Context, reason string, err error) error {
 	if errors.As(err, &setup) {
 		return &LoadError{Model: s.name, Reason: setup.Problem, Cause: setup.Cause}
 	}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		reason = diskFull
+	}
 	return &LoadError{Model: s.name, Reason: reason, Cause: err}
 }
+
+const diskFull = "The disk is full, so that what starts the engine could not be written to it. Make room and load the model again."
 
 const maxLogName = 120
 

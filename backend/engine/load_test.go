@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -161,6 +163,14 @@ func TestWhatFailsALoadIsToldInASentence(t *testing.T) {
 			_, err := r.Acquire(t.Context(), modelName)
 			expectLoadError(t, err, c.want)
 		})
+	}
+}
+
+func TestALoadOnAFullDiskSaysSo(t *testing.T) {
+	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT} {
+		r := newRig(t, &fakeEngine{refuses: fmt.Errorf("launch: %w", &os.PathError{Op: "write", Path: "/private/place", Err: full})}, nil)
+		_, err := r.Acquire(t.Context(), modelName)
+		expectLoadError(t, err, "The disk is full, so that what starts the engine could not be written to it. Make room and load the model again.")
 	}
 }
 

@@ -42,6 +42,7 @@ type fakeEngine struct {
 	name    string                  // what follows "fake" in it
 	script  func(launch int) script // of the n-th launch, from 1
 	spec    func(*Spec)
+	refuses error // of every launch
 
 	mu       sync.Mutex
 	launches int
@@ -64,6 +65,9 @@ func (e *fakeEngine) Launch(models.Model) (Spec, error) {
 	var s script
 	if e.script != nil {
 		s = e.script(n)
+	}
+	if e.refuses != nil {
+		return Spec{}, e.refuses
 	}
 	spec := childSpec(s)
 	if e.spec != nil {
