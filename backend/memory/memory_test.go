@@ -77,7 +77,7 @@ func TestTheEstimateIsNearWhatWasMeasured(t *testing.T) {
 	for _, c := range []struct {
 		context, parallel int
 		held              int64
-	}{{128, 1, 162e6}, {512, 1, 179e6}, {2048, 1, 234e6}} {
+	}{{128, 1, 162e6}, {512, 1, 179e6}, {2048, 1, 234e6}, {2048, 4, 372e6}} {
 		set := settings.Defaults()
 		set.Models.Each = []settings.ModelSettings{{Name: "starter", ContextSize: c.context, Parallel: c.parallel}}
 		if got := of(starter, set, find, 0).Bytes; got < c.held*95/100 || got > c.held*105/100 {
