@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"path/filepath"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -26,6 +27,7 @@ type Model struct {
 	Folder        string        `json:"folder" doc:"The folder that it was found in: the models folder, or one of models.folders. Empty while it is not on disk."`
 	ReadOnly      bool          `json:"read_only" doc:"It lies in a folder that is never written to."`
 	Copies        int           `json:"copies" doc:"How many more of the same were found."`
+	Projector     string        `json:"projector" doc:"The file beside it (mmproj) with which it takes pictures or sound; empty when there is none, and it reads text alone." example:"mmproj-F16.gguf"`
 	MemoryBytes   int64         `json:"memory_bytes" doc:"What it is expected to take once it is loaded: its weights, and keys and values for memory_tokens, those of its draft model included."`
 	MemoryTokens  int64         `json:"memory_tokens" doc:"Tokens of context that memory_bytes counts, those of all requests at once; 0 where its files do not tell what a token takes, and memory_bytes is the weights alone."`
 	MemoryShare   float64       `json:"memory_share" doc:"memory_bytes as a share of what the machine can give to models; 0 where that is not known."`
@@ -166,7 +168,7 @@ func (a *API) describeModel(m models.Model, memory engine.Memory) Model {
 	entry := Model{
 		Name: m.Name, SizeBytes: m.Size, Format: m.Format, Architecture: m.Facts.Architecture, Parameters: m.Facts.Parameters,
 		Quantization: m.Facts.Quantization, ContextLength: m.Facts.ContextLength, License: m.Facts.License,
-		Folder: m.Folder, Copies: m.Copies, Engine: a.Engines.EngineOf(m.Format), State: engine.Idle, Fits: true,
+		Folder: m.Folder, Copies: m.Copies, Projector: base(m.Projector), Engine: a.Engines.EngineOf(m.Format), State: engine.Idle, Fits: true,
 	}
 	if entry.Available = entry.Engine != ""; !entry.Available {
 		entry.Engine = m.Format.Engine()
@@ -178,6 +180,14 @@ func (a *API) describeModel(m models.Model, memory engine.Memory) Model {
 		entry.Fits = need.Bytes <= memory.LimitBytes
 	}
 	return entry
+}
+
+// base is the last part of a path; "" of none.
+func base(path string) string {
+	if path == "" {
+		return ""
+	}
+	return filepath.Base(path)
 }
 
 func engineProblem(err error, name string) error {

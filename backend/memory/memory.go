@@ -53,7 +53,7 @@ func of(m models.Model, set settings.Settings, find func(name string) (models.Mo
 	bytes, known := m.Memory(tokens)
 	more := beside(m, tokens)
 	bytes = min(bytes, math.MaxInt64-more) + more
-	weights, token := m.Size+more, m.Facts.CacheBytes
+	weights, token := m.Weights()+more, m.Facts.CacheBytes
 	if each.Draft != "" {
 		if draft, err := find(each.Draft); err == nil {
 			its, _ := draft.Memory(tokens) // it follows the whole context

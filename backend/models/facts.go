@@ -34,15 +34,18 @@ func (m Model) Tokens(contextSize, parallel int) int64 {
 	return int64(contextSize) * int64(max(parallel, 1))
 }
 
-// Memory is what a model takes once it is loaded with a cache for so many tokens: its weights
+// Memory is what a model takes once it is loaded with a cache for so many tokens: its weights, those of its projector
 // and that cache. What else an engine reserves, such as buffers for computing, is not in it.
 // ok is false when the files do not tell what a token takes.
 func (m Model) Memory(tokens int64) (bytes int64, ok bool) {
 	if m.Facts.CacheBytes <= 0 || tokens <= 0 || tokens > math.MaxInt64/m.Facts.CacheBytes {
-		return m.Size, false
+		return m.Weights(), false
 	}
-	return sum(m.Size, m.Facts.CacheBytes*tokens), true
+	return sum(m.Weights(), m.Facts.CacheBytes*tokens), true
 }
+
+// Weights is the size of all that is read into memory, its projector included.
+func (m Model) Weights() int64 { return sum(m.Size, m.ProjectorSize) }
 
 // metadata is what matters here of a GGUF file's keys.
 type metadata struct {
@@ -58,6 +61,7 @@ type metadata struct {
 var wanted = []string{
 	"context_length", "pooling_type", "block_count", "embedding_length", "full_attention_interval",
 	"attention.head_count", "attention.head_count_kv", "attention.key_length", "attention.value_length",
+	"vision.projection_dim", "audio.projection_dim",
 }
 
 func (m *metadata) take(key string, v value) error {
@@ -115,6 +119,16 @@ func (m *metadata) cacheBytes() int64 {
 		c.key, c.value = cmp.Or(c.key, each), cmp.Or(c.value, each)
 	}
 	return c.bytes()
+}
+
+// width is how many numbers stand for a token before the first layer, or come out of a projector.
+func (m *metadata) width() int {
+	for _, key := range []string{"embedding_length", "vision.projection_dim", "audio.projection_dim"} {
+		if n := m.number(key); n > 0 {
+			return int(min(n, math.MaxInt32))
+		}
+	}
+	return 0
 }
 
 // number is a key's single number, 0 when it is not there.

@@ -15,6 +15,7 @@ type header struct {
 	Facts
 	splitCount int   // files that the model is split over; 0 when it is not
 	minSize    int64 // of the whole file, by its tensors' places
+	width      int   // of what a model reads for a token, or of what a projector makes; 0 when it does not tell
 }
 
 // Limits of what is believed of a file, so that a damaged one costs no memory.
@@ -82,7 +83,7 @@ func (g *gguf) header() (header, error) {
 	if err != nil {
 		return header{}, err
 	}
-	h := header{Facts: m.facts(t), splitCount: m.splitCount, minSize: g.pos}
+	h := header{Facts: m.facts(t), splitCount: m.splitCount, minSize: g.pos, width: m.width()}
 	start := (g.pos + m.alignment - 1) / m.alignment * m.alignment
 	if t.end > math.MaxInt64-start {
 		return header{}, errors.New("its tensors are of impossible sizes")

@@ -111,6 +111,7 @@ func (w *walk) gguf(c candidate, m *Model) (latest time.Time, err error) {
 		m.Size += next.size
 		m.Facts.Parameters = sum(m.Facts.Parameters, next.found.(header).Parameters)
 	}
+	m.Projector, m.ProjectorSize = w.projector(c, h.width)
 	return latest, nil
 }
 

@@ -43,6 +43,9 @@ type Model struct {
 	Facts  Facts
 	Folder string // the library's folder that it lies in; "" while it is only offered
 	Copies int    // how many more of the same lie in the library
+
+	Projector     string // the file beside a GGUF that gives it eyes or ears; "" without one
+	ProjectorSize int64
 }
 
 // ErrUnknown says that the library has no model of that name.

@@ -52,11 +52,7 @@ func NewTrash(l *Library) *Trash { return &Trash{library: l, wake: make(chan str
 // Remove takes the model of that name out of the library, or what is broken under that name, and gives until when it can
 // be had back.
 func (t *Trash) Remove(name string, broken bool, now time.Time) (time.Time, error) {
-	path, err := t.find(CleanName(name), broken)
-	if err != nil {
-		return time.Time{}, err
-	}
-	files, err := FilesOf(t.library.dir, path)
+	files, err := t.find(CleanName(name), broken)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -78,32 +74,32 @@ func (t *Trash) Remove(name string, broken bool, now time.Time) (time.Time, erro
 	return r.until, nil
 }
 
-func (t *Trash) find(name string, broken bool) (string, error) {
+func (t *Trash) find(name string, broken bool) ([]string, error) {
 	all, err := t.library.Contents()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	found := []string{}
+	found := []Model{}
 	if broken {
 		for _, b := range all.Broken {
 			if b.Name == name && b.Folder == t.library.dir {
-				found = append(found, b.Path)
+				found = append(found, Model{Path: b.Path})
 			}
 		}
 	} else {
 		for _, m := range all.Models {
 			if m.Name == name {
-				found = append(found, m.Path)
+				found = append(found, m)
 			}
 		}
 	}
 	switch len(found) {
 	case 0:
-		return "", fmt.Errorf("%w: %q", ErrUnknown, name)
+		return nil, fmt.Errorf("%w: %q", ErrUnknown, name)
 	case 1:
-		return found[0], nil
+		return all.FilesOf(t.library.dir, found[0])
 	}
-	return "", ErrAmbiguous
+	return nil, ErrAmbiguous
 }
 
 // Restore brings back what was removed last under a name. Nothing that is there by now is written over.

@@ -33,7 +33,8 @@ func modelsRemove(f *flags) *cobra.Command {
 }
 
 func removeModel(c *cobra.Command, paths datadir.Paths, name string) error {
-	m, err := models.NewLibrary(paths.Models).Find(name)
+	library := models.NewLibrary(paths.Models)
+	m, err := library.Find(name)
 	var broken *models.BrokenError
 	switch {
 	case errors.As(err, &broken):
@@ -41,7 +42,11 @@ func removeModel(c *cobra.Command, paths datadir.Paths, name string) error {
 	case err != nil:
 		return err
 	}
-	files, err := models.FilesOf(paths.Models, m.Path)
+	all, err := library.Contents()
+	if err != nil {
+		return err
+	}
+	files, err := all.FilesOf(paths.Models, m)
 	if err != nil {
 		return err
 	}

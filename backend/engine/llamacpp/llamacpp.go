@@ -57,6 +57,9 @@ func New(dataDir string, options func(model string) (Options, error)) *Engine {
 // Name is "llamacpp".
 func (e *Engine) Name() string { return Name }
 
+// Scope says that llama.cpp gets the pictures that a request names by their addresses, whatever these are.
+func (e *Engine) Scope() engine.Scope { return engine.Scope{Fetches: true} }
+
 // Prepare makes the Python environment, which a llama-server of the user's own does without.
 func (e *Engine) Prepare(ctx context.Context, report func(string)) error {
 	if o, err := e.options(""); err == nil && o.Command != "" {
@@ -115,6 +118,9 @@ func arguments(model models.Model, o Options) []string {
 	}
 	if o.Draft != "" {
 		args = append(args, "--draft", o.Draft)
+	}
+	if model.Projector != "" {
+		args = append(args, "--mmproj", model.Projector)
 	}
 	pooling := "mean"
 	if model.Facts.HasPooling {

@@ -62,6 +62,9 @@ func saysOnlyOurWords(line string) bool {
 
 // explanations turn the words of a failed load into a sentence of our own.
 var explanations = []struct{ sign, sentence string }{
+	{"mismatch between text model", "The projector beside the model (mmproj) is another model's: it makes what this one cannot read."},
+	{"unknown projector type", "This version of llama.cpp does not know the projector beside the model (mmproj)."},
+	{"failed to load multimodal model", "The projector beside the model (mmproj) cannot be used; the engine's log says why."},
 	{"unknown model architecture", "This version of llama.cpp does not know the model's architecture."},
 	{"is not within the file bounds", "The model's file is damaged: a part of it is missing."},
 	{"corrupted or incomplete", "The model's file is damaged: a part of it is missing."},

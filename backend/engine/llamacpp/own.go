@@ -86,6 +86,9 @@ func ownArguments(model models.Model, o Options) []string {
 	if o.Draft != "" {
 		args = append(args, "--model-draft", o.Draft)
 	}
+	if model.Projector != "" {
+		args = append(args, "--mmproj", model.Projector)
+	}
 	return append(args, o.Arguments...)
 }
 

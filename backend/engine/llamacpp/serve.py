@@ -31,6 +31,7 @@ def arguments():
     parser.add_argument("--batch", type=int, default=1024)
     parser.add_argument("--pooling", choices=["mean", "model"], default="mean")
     parser.add_argument("--draft", default="")
+    parser.add_argument("--mmproj", default="")
     # What a person may add, called as llama-server calls it; the settings let nothing else through.
     parser.add_argument("--cache-reuse", type=int, default=0)
     parser.add_argument("--cache-type-k", default="f16")
@@ -49,6 +50,7 @@ def parameters(options, key, identity):
 
     p = xllamacpp.CommonParams()
     p.model.path = options.model
+    p.mmproj.path = options.mmproj  # and no media_path: it reads no file that a request names
     p.model_alias = {options.alias}
     p.model_tags = {identity}
     p.offline = True

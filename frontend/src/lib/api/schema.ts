@@ -1827,6 +1827,11 @@ export interface components {
             name: string;
             /** Format: int64 */
             parameters: number;
+            /**
+             * @description The file beside it (mmproj) with which it takes pictures or sound; empty when there is none, and it reads text alone.
+             * @example mmproj-F16.gguf
+             */
+            projector: string;
             /** @example Q4_K_M */
             quantization: string;
             /** @description It lies in a folder that is never written to. */

@@ -69,6 +69,7 @@ export function factsOf({ model: m }: Entry): [name: string, value: string][] {
     ['Quantisation', m.quantization || unknown],
     ['Context', m.context_length > 0 ? `${tokens(m.context_length)} tokens` : unknown],
     ['Size', m.size_bytes > 0 ? bytes(m.size_bytes) : unknown],
+    ['Projector', m.projector || 'none: it reads text alone'],
     ['Licence', m.license || unknown],
     ['Estimated memory', m.memory_bytes > 0 ? memoryWords(m) : unknown],
     ['Fits', fitWords(m)],
