@@ -8,6 +8,7 @@ type Scope struct {
 	Endpoints           []string // the paths that it answers; nil is all
 	TextOnly            bool     // it takes no pictures, sound or files
 	Freely              bool     // it holds an answer to no schema, grammar or choice of tool, and gives one
+	Fetches             bool     // it would get a picture that a request names by its address, so it is given none such
 	TellsUsageWhenAsked bool     // of a stream, as OpenAI's API does
 }
 

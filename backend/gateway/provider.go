@@ -115,6 +115,21 @@ func (x *exchange) converted(t *target, to spoken, base, model string, near bool
 	return nil
 }
 
+// inResponses is what the fields of a chat are called in the Responses that it was made of.
+var inResponses = map[string]string{"body.messages": "body.input", "body.response_format": "body.text.format", "body.max_tokens": "body.max_output_tokens"}
+
+// asWritten has a refusal name the field that the client wrote, where t was asked in another protocol.
+func (x *exchange) asWritten(t target, err error) error {
+	if e, ok := errors.AsType[*problem.Error](err); ok && t.conversion != nil && x.endpoint.dialect == responseDialect {
+		for i, f := range e.Fields {
+			if name, ok := inResponses[f.Location]; ok {
+				e.Fields[i].Location = name
+			}
+		}
+	}
+	return err
+}
+
 // askUsage has a provider tell the tokens of a stream, for the record, where the client did not ask for them.
 // The event that tells them is then kept from the client.
 func askUsage(t *target) error {

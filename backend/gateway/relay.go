@@ -90,7 +90,7 @@ func (r *relay) stop() {
 // answer returns an error only while nothing is written to the client.
 func (r *relay) answer(ctx context.Context, resp *http.Response) error {
 	if resp.StatusCode != http.StatusOK {
-		return r.target.refused(ctx, resp)
+		return r.x.asWritten(r.target, r.target.refused(ctx, resp))
 	}
 	r.head = resp.Header
 	media := resp.Header.Get("Content-Type")

@@ -29,7 +29,12 @@ func (x *exchange) noEndpoint(by string, l engine.Scope) error {
 // keepTo has t asked for no more than its engine does, and for the usage of a stream where that has to be asked for.
 func (x *exchange) keepTo(t *target, by string, l engine.Scope) error {
 	if err := beyond(by, l, t.body); err != nil {
-		return err
+		return x.asWritten(*t, err)
+	}
+	if l.Fetches {
+		if err := addressed(x.body); err != nil { // as the client wrote it, so that the field is its own
+			return err
+		}
 	}
 	if l.TellsUsageWhenAsked && x.request.Stream && t.conversion == nil {
 		return askUsage(t)

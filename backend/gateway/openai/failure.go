@@ -73,6 +73,7 @@ func contextExceeded(name string, e gjson.Result) *problem.Error {
 var (
 	inputTooLarge = regexp.MustCompile(`^input \((\d{1,10}) tokens\) is too large to process\..*batch size: (\d{1,10})\)$`)
 	noSuchInput   = regexp.MustCompile(`^(image|audio|video) input is not supported`)
+	unreadable    = regexp.MustCompile(`^(Failed to load image or audio file|Invalid base64 value)$`)
 	unparsed      = regexp.MustCompile(`^Failed to parse (tools|messages): `)
 	wrongField    = regexp.MustCompile(`^Field '([a-z_]{1,32})': `)
 )
@@ -85,6 +86,9 @@ func mistaken(name, message string) *problem.Error {
 	}
 	if m := noSuchInput.FindStringSubmatch(message); m != nil {
 		return refusedField("messages", fmt.Sprintf("%s refused the request: the model takes no %s.", name, m[1]))
+	}
+	if unreadable.MatchString(message) {
+		return refusedField("messages", name+" refused the request: a picture or sound in it cannot be read.")
 	}
 	for _, sign := range []*regexp.Regexp{unparsed, wrongField} {
 		if m := sign.FindStringSubmatch(message); m != nil {

@@ -221,6 +221,7 @@ func TestAMistakeThatLlamaCPPTellsInASentenceIsTheClients(t *testing.T) {
 	}{
 		{500, "input (3001 tokens) is too large to process. increase the physical batch size (current batch size: 1024)", problem.ContextExceeded, "3001 tokens, and the model takes 1024", ""},
 		{500, "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj", problem.UpstreamRefused, "takes no image", "body.messages"},
+		{500, "Failed to load image or audio file", problem.UpstreamRefused, "cannot be read", "body.messages"},
 		{500, "Failed to parse tools: Expected 'tools' to be an array, got 5; tools = canary", problem.UpstreamRefused, "the value of tools", "body.tools"},
 		{400, "Field 'temperature': type must be number, but is canary", problem.UpstreamRefused, "the value of temperature", "body.temperature"},
 	} {
