@@ -130,6 +130,9 @@ type Spec struct {
 	// Identity is what the answer at Health holds of this one child, such as a word that it alone was
 	// given: another program at its address cannot know it. "" where it can be given none.
 	Identity string
+	// MayBeNameless says that a child may not know Identity, such as an older version: it is asked for
+	// it only if it told it when it was ready.
+	MayBeNameless bool
 	// Turning is a path under the base URL that is answered between two steps of the work on tokens,
 	// without a place among them, so that it answers 200 only while that work goes on. "" is Health.
 	Turning string

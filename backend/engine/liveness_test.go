@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -151,6 +152,20 @@ func TestAStartWithAStrangersAnswerFails(t *testing.T) {
 	r := newRig(t, &fakeEngine{spec: func(s *Spec) { s.Identity = "somebody else" }}, nil)
 	_, err := r.Acquire(t.Context(), modelName)
 	expectLoadError(t, err, "Another program answers at the engine's address.")
+}
+
+// An older version of a program that somebody named cannot tell who it is, and is known by its key.
+func TestAChildThatCannotTellItsNameIsKnownByItsKey(t *testing.T) {
+	spec := childSpec(script{})
+	spec.Identity, spec.MayBeNameless = "somebody else", true
+	p, lease, _ := readyChild(t, spec)
+	if err := p.known(t.Context(), lease.BaseURL); err != nil {
+		t.Errorf("it is not known: %v", err)
+	}
+	p.spec.APIKey += "x"
+	if err := p.known(t.Context(), lease.BaseURL); !errors.Is(err, errStranger) {
+		t.Errorf("with another key it is known: %v", err)
+	}
 }
 
 // While tokens flow nothing is asked at all, and what would not answer then is well.

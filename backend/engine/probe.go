@@ -16,6 +16,8 @@ const maxProbe = 1 << 20
 var (
 	// errStranger says that what answers at a child's address is not that child.
 	errStranger = errors.New("another program answers at its address")
+	// errNameless says that it takes the child's key and does not tell the child's name.
+	errNameless = fmt.Errorf("%w: it does not know the engine's name", errStranger)
 	// errEmpty says that a child answered without what it is there for.
 	errEmpty = errors.New("it answered, but with no token")
 )
@@ -74,7 +76,7 @@ func (p *process) known(ctx context.Context, baseURL string) error {
 	case status != http.StatusOK:
 		return fmt.Errorf("health: status %d", status)
 	case !bytes.Contains(answer, []byte(p.spec.Identity)):
-		return fmt.Errorf("%w: it does not know the engine's name", errStranger)
+		return errNameless
 	}
 	return nil
 }

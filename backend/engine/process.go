@@ -142,6 +142,10 @@ func (p *process) waitReady(ctx context.Context, deadline time.Duration) (baseUR
 		if err == nil {
 			return baseURL, nil
 		}
+		if errors.Is(err, errNameless) && p.spec.MayBeNameless {
+			p.spec.Identity = ""
+			return baseURL, nil
+		}
 		if errors.Is(err, errStranger) {
 			return "", err
 		}

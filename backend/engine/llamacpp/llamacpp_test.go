@@ -41,9 +41,27 @@ func TestArgumentsOfALlamaServerOfOnesOwn(t *testing.T) {
 	embedder := models.Model{Name: "e", Path: "/e.gguf", Facts: models.Facts{HasPooling: true, ContextLength: 2048}}
 	options := Options{ContextSize: 1024, Parallel: 2, Threads: 3, Draft: "/d.gguf", Arguments: []string{"--swa-full"}}
 	want := strings.Fields("--model /e.gguf --alias e --host 127.0.0.1 --port 0 --ctx-size 2048 --parallel 2 --batch-size 1024 --ubatch-size 1024" +
-		" --threads-http 126 --embeddings --threads 3 --model-draft /d.gguf --swa-full")
+		" --threads-http 126 --threads 3 --model-draft /d.gguf --swa-full")
 	if diff := cmp.Diff(want, ownArguments(embedder, options)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestTheEnvironmentOfALlamaServerOfOnesOwn(t *testing.T) {
+	embedder := models.Model{Facts: models.Facts{HasPooling: true}}
+	for name, c := range map[string]struct {
+		model      models.Model
+		options    Options
+		has, lacks string
+	}{
+		"chat":                        {models.Model{}, Options{}, "LLAMA_ARG_POOLING=mean", "LLAMA_ARG_SPEC_TYPE"},
+		"an embedder pools by itself": {embedder, Options{}, "LLAMA_ARG_EMBEDDINGS=1", "LLAMA_ARG_POOLING"},
+		"a draft":                     {models.Model{}, Options{Draft: "/d.gguf"}, "LLAMA_ARG_SPEC_TYPE=draft-simple", "/d.gguf"},
+		"its name":                    {models.Model{}, Options{}, "LLAMA_MEDIA_MARKER=<__media_word__>", "LLAMA_API_KEY"},
+	} {
+		if got := strings.Join(ownEnviron(c.model, c.options, "word"), "\n") + "\n"; !strings.Contains(got, c.has+"\n") || strings.Contains(got, c.lacks) {
+			t.Errorf("%s: %s", name, got)
+		}
 	}
 }
 

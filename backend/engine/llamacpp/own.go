@@ -21,7 +21,12 @@ exec 3<&0 </dev/null
 (
 	trap '' TERM
 	while IFS= read -r line <&3; do :; done
-	kill -TERM $$ && sleep 2 && kill -KILL $$
+	kill -TERM $$ || exit 0
+	for tenth in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		sleep 0.1
+		kill -0 $$ || exit 0
+	done
+	kill -KILL $$
 ) >/dev/null 2>&1 &
 exec 3<&-
 exec "$@"`
@@ -47,16 +52,19 @@ func launchOwn(model models.Model, o Options) (engine.Spec, error) {
 	if why := Unusable(o.Command); why != "" {
 		return engine.Spec{}, &engine.LoadError{Model: model.Name, Reason: "The llama-server of engines.llamacpp.command cannot be run: " + why + "."}
 	}
-	key := rand.Text()
+	key, identity := rand.Text(), rand.Text()
 	return engine.Spec{
 		Command: "/bin/sh",
 		Args:    append([]string{"-c", guarded, "llama-server", o.Command}, ownArguments(model, o)...),
-		Env:     append(script.Environ(os.Environ()), ownEnviron...),
+		Env:     append(script.Environ(os.Environ()), ownEnviron(model, o, identity)...),
 		Stdin:   []byte(key + "\n"),
 		APIKey:  key,
 		Ready:   parseListening,
 		Slots:   slots(o),
 		Health:  "/props", // which asks for the key, and answers once the model is loaded
+		// The word that stands for a picture in a prompt, which versions since 2026 tell there.
+		Identity: identity, MayBeNameless: true,
+		Turning: "/metrics",
 		Token:   question(model),
 		LogLine: loggable,
 		Explain: explain,
@@ -65,9 +73,23 @@ func launchOwn(model models.Model, o Options) (engine.Spec, error) {
 
 // ownEnviron is what the script says of the rest. As arguments they would stop a version that calls them otherwise;
 // variables that one does not know do nothing.
-var ownEnviron = []string{
-	"LLAMA_ARG_OFFLINE=1", "LLAMA_ARG_UI=0", "LLAMA_ARG_WEBUI=0", "LLAMA_ARG_NO_WEBUI=1", "LLAMA_ARG_ENDPOINT_SLOTS=0", "LLAMA_ARG_NO_ENDPOINT_SLOTS=1",
+func ownEnviron(model models.Model, o Options, identity string) []string {
+	environ := []string{
+		"LLAMA_ARG_OFFLINE=1", "LLAMA_ARG_UI=0", "LLAMA_ARG_WEBUI=0", "LLAMA_ARG_NO_WEBUI=1", "LLAMA_ARG_ENDPOINT_SLOTS=0", "LLAMA_ARG_NO_ENDPOINT_SLOTS=1",
+		"LLAMA_ARG_ENDPOINT_METRICS=1", "LLAMA_ARG_CORS_ORIGINS=" + noOrigin, "LLAMA_ARG_CORS_CREDENTIALS=0", "LLAMA_ARG_SSE_PING_INTERVAL=604800", "LLAMA_ARG_CACHE_RAM=1024",
+		"LLAMA_ARG_EMBEDDINGS=1", "LLAMA_MEDIA_MARKER=<__media_" + identity + "__>",
+	}
+	if o.Draft != "" { // which versions since 2026 have to be told beside the model that drafts
+		environ = append(environ, "LLAMA_ARG_SPEC_TYPE=draft-simple")
+	}
+	if !model.Facts.HasPooling {
+		environ = append(environ, "LLAMA_ARG_POOLING=mean")
+	}
+	return environ
 }
+
+// noOrigin is what the script calls NO_ORIGIN.
+const noOrigin = "https://engine.mlxbar.invalid"
 
 // ownArguments are those of llama-server for what the script is told otherwise.
 func ownArguments(model models.Model, o Options) []string {
@@ -76,9 +98,6 @@ func ownArguments(model models.Model, o Options) []string {
 		"--model", model.Path, "--alias", model.Name, "--host", "127.0.0.1", "--port", "0",
 		"--ctx-size", strconv.Itoa(o.ContextSize * slots(o)), "--parallel", strconv.Itoa(slots(o)), "--batch-size", size, "--ubatch-size", size,
 		"--threads-http", strconv.Itoa(slots(o) + 124),
-	}
-	if model.Facts.HasPooling {
-		args = append(args, "--embeddings")
 	}
 	if o.Threads > 0 {
 		args = append(args, "--threads", strconv.Itoa(o.Threads))

@@ -213,6 +213,12 @@ func TestALlamaServerOfOnesOwn(t *testing.T) {
 	if res := send(t, lease, "/v1/completions", completion); res.StatusCode != 200 {
 		t.Errorf("it answers %s: %s", res.Status, text(t, res))
 	}
+	if res := send(t, lease, "/v1/embeddings", `{"input":"a"}`); res.StatusCode != 200 {
+		t.Errorf("for an embedding it answers %s: %s", res.Status, text(t, res))
+	}
+	if res := send(t, lease, "/metrics", "", "Origin", "http://localhost:3000"); res.StatusCode != 200 || res.Header.Get("Access-Control-Allow-Origin") != noOrigin {
+		t.Errorf("whether its work goes on it answers %s, to %q", res.Status, res.Header.Get("Access-Control-Allow-Origin"))
+	}
 	if res := send(t, &engine.Lease{BaseURL: lease.BaseURL, APIKey: "another"}, "/v1/completions", completion); res.StatusCode != 401 {
 		t.Errorf("without its key it answers %s", res.Status)
 	}
@@ -266,7 +272,7 @@ func TestALlamaServerOfOnesOwnEndsWithItsStdin(t *testing.T) {
 	lines := bufio.NewScanner(said)
 	for asked := false; lines.Scan(); { // the engine below says it, too
 		if base, ok := spec.Ready(lines.Bytes()); ok && !asked {
-			asked = answersProps(t, base, spec.APIKey)
+			asked = answersProps(t, base, spec)
 			in.Close()
 		}
 	}
@@ -277,11 +283,11 @@ func TestALlamaServerOfOnesOwnEndsWithItsStdin(t *testing.T) {
 }
 
 // answersProps asks a server as the pool does.
-func answersProps(t *testing.T, base, key string) bool {
+func answersProps(t *testing.T, base string, spec engine.Spec) bool {
 	t.Helper()
-	res := send(t, &engine.Lease{BaseURL: base, APIKey: key}, "/props", "")
-	if res.StatusCode != 200 {
-		t.Errorf("it answers %s", res.Status)
+	res := send(t, &engine.Lease{BaseURL: base, APIKey: spec.APIKey}, spec.Health, "")
+	if props := text(t, res); res.StatusCode != 200 || !strings.Contains(props, spec.Identity) {
+		t.Errorf("it answers %s without its name: %s", res.Status, props)
 	}
 	return true
 }
