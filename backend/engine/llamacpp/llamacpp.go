@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 
 	"mlxbar/backend/engine"
 	"mlxbar/backend/engine/runtime"
@@ -91,7 +92,7 @@ func (e *Engine) Launch(model models.Model) (engine.Spec, error) {
 		Command: env.Python,
 		// -I: neither the environment nor the current folder adds to what is imported.
 		Args:   append([]string{"-I", "-u", path}, arguments(model, options)...),
-		Env:    script.Environ(os.Environ()),
+		Env:    yielding(script.Environ(os.Environ())),
 		Stdin:  []byte(key + "\n" + identity + "\n"),
 		APIKey: key,
 		Ready:  script.Ready,
@@ -144,3 +145,19 @@ func batch(model models.Model, o Options) int {
 	n := slots(o)
 	return (size + n - 1) / n * n
 }
+
+// yielding has threads that wait for each other give up their processor soon. Where llama.cpp is made with OpenMP, as on Linux, they
+// look for longer than a process's turn lasts before they sleep. Where another engine loads or answers beside them, each of the hundreds
+// of such waits of a token then costs a turn, and a stream stands still for seconds. With the number that libgomp itself takes where
+// threads are more than processors, a token comes as fast on a machine that is theirs alone (docs/PERFORMANCE.md). A person's own choice counts.
+func yielding(env []string) []string {
+	for _, entry := range env {
+		if strings.HasPrefix(entry, spinCount+"=") || strings.HasPrefix(entry, "OMP_WAIT_POLICY=") {
+			return env
+		}
+	}
+	return append(env, spinCount+"=1000")
+}
+
+// spinCount is how often libgomp looks before a thread sleeps.
+const spinCount = "GOMP_SPINCOUNT"

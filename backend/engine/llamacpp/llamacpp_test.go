@@ -1,6 +1,7 @@
 package llamacpp
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -104,5 +105,19 @@ func TestWordsOfAFailedLoadBecomeASentence(t *testing.T) {
 	}
 	if got := explain(nil); got != "" {
 		t.Errorf("nothing is explained by %q", got)
+	}
+}
+
+// Threads that wait do not keep another engine from its turn, unless a person would have it otherwise.
+func TestWaitingThreadsGiveWay(t *testing.T) {
+	for _, c := range []struct{ env, want []string }{
+		{nil, []string{"GOMP_SPINCOUNT=1000"}},
+		{[]string{"PATH=/bin"}, []string{"PATH=/bin", "GOMP_SPINCOUNT=1000"}},
+		{[]string{"GOMP_SPINCOUNT=7"}, []string{"GOMP_SPINCOUNT=7"}},
+		{[]string{"OMP_WAIT_POLICY=active"}, []string{"OMP_WAIT_POLICY=active"}},
+	} {
+		if got := yielding(c.env); !slices.Equal(got, c.want) {
+			t.Errorf("%q becomes %q", c.env, got)
+		}
 	}
 }
