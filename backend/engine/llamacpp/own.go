@@ -62,7 +62,7 @@ func launchOwn(model models.Model, o Options) (engine.Spec, error) {
 		Ready:   parseListening,
 		Slots:   slots(o),
 		Health:  "/props", // which asks for the key, and answers once the model is loaded
-		// The word that stands for a picture in a prompt, which versions since 2026 tell there.
+		// The word that stands for a picture in a prompt, which newer versions tell there.
 		Identity: identity, MayBeNameless: true,
 		Turning: "/metrics",
 		Token:   question(model),
@@ -79,7 +79,7 @@ func ownEnviron(model models.Model, o Options, identity string) []string {
 		"LLAMA_ARG_ENDPOINT_METRICS=1", "LLAMA_ARG_CORS_ORIGINS=" + noOrigin, "LLAMA_ARG_CORS_CREDENTIALS=0", "LLAMA_ARG_SSE_PING_INTERVAL=604800", "LLAMA_ARG_CACHE_RAM=1024",
 		"LLAMA_ARG_EMBEDDINGS=1", "LLAMA_MEDIA_MARKER=<__media_" + identity + "__>",
 	}
-	if o.Draft != "" { // which versions since 2026 have to be told beside the model that drafts
+	if o.Draft != "" { // which newer versions have to be told beside the model that drafts
 		environ = append(environ, "LLAMA_ARG_SPEC_TYPE=draft-simple")
 	}
 	if !model.Facts.HasPooling {

@@ -184,7 +184,7 @@ func TestTheRealEngineTakesADraftAndWhatAPersonAdds(t *testing.T) {
 }
 
 // ownServer writes a program that takes llama-server's arguments and environment and says what it says, with the
-// engine of the wheel behind it: a stand-in for the binary, which this machine does not have.
+// engine of the wheel behind it: a stand-in for the binary, which set-up does not bring.
 func ownServer(t *testing.T, r *rig) string {
 	t.Helper()
 	runtimes, err := filepath.Glob(filepath.Join(r.dir, "runtimes", "llamacpp-*", "bin", "python"))

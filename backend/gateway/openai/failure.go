@@ -24,7 +24,9 @@ func ParseFailure(name string, status int, body []byte) *problem.Error {
 	if p := mistaken(name, e.Get("message").Str); p != nil {
 		return p
 	}
-	if status >= 400 && status < 500 && code == "model_not_found" || status == http.StatusNotFound && e.Get("param").Str == "model" {
+	// Ollama names no field, and what it does not find is always a model.
+	noModel := code == "model_not_found" || status == http.StatusNotFound && (e.Get("param").Str == "model" || kind == "not_found_error")
+	if status >= 400 && status < 500 && noModel {
 		return problem.Newf(problem.ModelNotFound, "%s has no model of that name, or none for this key (%d).", name, status)
 	}
 	switch {

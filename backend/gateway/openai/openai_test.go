@@ -239,3 +239,14 @@ func TestAMistakeThatLlamaCPPTellsInASentenceIsTheClients(t *testing.T) {
 		t.Errorf("a quoted sentence made %+v", e)
 	}
 }
+
+// Ollama calls a model that it does not have by a kind alone; a path that it does not have it answers with text.
+func TestAModelThatOllamaDoesNotHaveIsNamedAsThat(t *testing.T) {
+	e := ParseFailure("Provider ollama", 404, []byte(`{"error":{"message":"model \"canary\" not found","type":"not_found_error","param":null,"code":null}}`))
+	if e.Kind != problem.ModelNotFound || strings.Contains(e.Error(), "canary") {
+		t.Errorf("got %+v", e)
+	}
+	if e := ParseFailure("Provider ollama", 404, []byte("404 page not found")); e.Kind != problem.UpstreamRefused {
+		t.Errorf("a path gives %+v", e)
+	}
+}
