@@ -9,17 +9,17 @@ import (
 
 // projector finds the file that gives a GGUF model eyes or ears: one of the architecture clip, whose name holds mmproj, in
 // the model's own folder. It is the model's if it has the same name but for that word and the quantisation, or if
-// it names no model, the folder has no other one, and it makes what that model reads. One that is not whole is none yet.
+// it names no model and this is the only one in the folder that reads what it makes. One that is not whole is none yet.
 func (w *walk) projector(c candidate, width int) (path string, size int64) {
-	own, others, best := stem(c.file), false, ""
-	candidates := []string{}
+	own, best := stem(c.file), ""
+	candidates, others := []string{}, []string{}
 	for _, name := range c.names {
 		switch {
 		case !strings.EqualFold(filepath.Ext(name), ".gguf"):
 		case isProjector(name):
 			candidates = append(candidates, name)
 		case stem(name) != own:
-			others = true
+			others = append(others, name)
 		}
 	}
 	slices.SortFunc(candidates, func(a, b string) int { return strings.Compare(rank(a), rank(b)) })
@@ -33,7 +33,7 @@ func (w *walk) projector(c candidate, width int) (path string, size int64) {
 			continue
 		}
 		h := is.found.(header)
-		if h.Architecture != "clip" || of == "" && (others || h.width != width) {
+		if h.Architecture != "clip" || of == "" && (h.width != width || w.reads(c, others, width)) {
 			continue
 		}
 		if best == "" || of == own && stem(best) != own {
@@ -44,6 +44,14 @@ func (w *walk) projector(c candidate, width int) (path string, size int64) {
 		return "", 0
 	}
 	return filepath.Join(c.dir, best), size
+}
+
+// reads says whether one of the files is a model that reads vectors of that length.
+func (w *walk) reads(c candidate, files []string, width int) bool {
+	return slices.ContainsFunc(files, func(name string) bool {
+		is, err := w.inspect(filepath.Join(c.dir, name), readGGUF)
+		return err == nil && is.found.(header).width == width
+	})
 }
 
 func isProjector(file string) bool { return strings.Contains(strings.ToLower(file), "mmproj") }

@@ -18,6 +18,7 @@ func eyes(width uint32) []byte {
 // A projector is its model's by name; one without a name is the only model's that reads what it makes.
 func TestWhoseAProjectorIs(t *testing.T) {
 	model := smallModel(func(g *ggufFile) { g.uintKey("llama.embedding_length", 64) })
+	narrow := smallModel(func(g *ggufFile) { g.uintKey("llama.embedding_length", 32) })
 	fits, other := eyes(64), eyes(32)
 	for name, c := range map[string]struct {
 		files map[string][]byte
@@ -27,6 +28,7 @@ func TestWhoseAProjectorIs(t *testing.T) {
 		"with the word at the end":     {map[string][]byte{"cat.Q8_0.gguf": model, "dog.gguf": model, "cat.mmproj-Q8_0.gguf": other}, map[string]string{"cat.q8_0": "cat.mmproj-Q8_0.gguf", "dog": ""}},
 		"of all that a model comes in": {map[string][]byte{"cat-Q4_0.gguf": model, "cat-IQ2_XXS.gguf": model, "mmproj-model-f16.gguf": fits}, map[string]string{"cat-q4_0": "mmproj-model-f16.gguf", "cat-iq2_xxs": "mmproj-model-f16.gguf"}},
 		"of no one of several":         {map[string][]byte{"cat.gguf": model, "dog.gguf": model, "mmproj-F16.gguf": fits}, map[string]string{"cat": "", "dog": ""}},
+		"of the one that reads it":     {map[string][]byte{"cat.gguf": model, "dog.gguf": narrow, "mmproj-F16.gguf": fits}, map[string]string{"cat": "mmproj-F16.gguf", "dog": ""}},
 		"not what makes another width": {map[string][]byte{"cat.gguf": model, "mmproj-F16.gguf": other}, map[string]string{"cat": ""}},
 		"in half precision":            {map[string][]byte{"cat.gguf": model, "mmproj-BF16.gguf": fits, "mmproj-F16.gguf": fits, "mmproj-F32.gguf": fits}, map[string]string{"cat": "mmproj-F16.gguf"}},
 		"rather one that names it":     {map[string][]byte{"cat.gguf": model, "mmproj-F16.gguf": fits, "mmproj-cat-Q8_0.gguf": fits}, map[string]string{"cat": "mmproj-cat-Q8_0.gguf"}},
