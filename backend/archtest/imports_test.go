@@ -58,7 +58,7 @@ var mayImport = map[string]string{
 	"gateway/identity":      "settings",
 	"gateway/prefix":        "gateway/wire",
 	"gateway/listing":       "gateway/identity settings",
-	"gateway/openai":        "gateway/problem gateway/wire",
+	"gateway/openai":        "gateway/problem gateway/turn gateway/wire",
 	"gateway/routing":       "settings gateway/problem",
 	"access":                "storage gateway/routing",
 	"hub":                   "keychain loopback split",

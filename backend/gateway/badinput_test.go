@@ -41,10 +41,11 @@ var badInput = []struct {
 	{"cut-clean", problem.UpstreamMalformed, problem.UpstreamCut, problem.UpstreamCut},
 	{"unicode", none, none, none},
 	{"packets-7", none, none, none},
+	{"tools", none, none, none},
+	{"parallel", none, none, none},
+	{"twins", problem.UpstreamMalformed, problem.UpstreamMalformed, problem.UpstreamMalformed},
+	{"no-json", problem.UpstreamMalformed, problem.UpstreamMalformed, problem.UpstreamMalformed},
 }
-
-// Calls of tools are passed on as they came, and converted only if the other protocol can say them.
-var badCalls = []string{"twins", "no-json"}
 
 // deaf are upstreams that never come to an end; each limit is for what it names.
 var deaf = []string{"endless=1ms", "pings=5ms", "hang"}
@@ -62,11 +63,6 @@ func TestWhatAnUpstreamDoesWrongIsAClearProblem(t *testing.T) {
 				for _, c := range badInput {
 					h.comesTo(t, path, of+c.script, false, c.whole)
 					h.comesTo(t, path, of+c.script, true, map[bool]problem.Kind{true: c.passed, false: c.converted}[passed])
-				}
-				for _, script := range badCalls {
-					for _, stream := range []bool{false, true} {
-						h.comesTo(t, path, of+script, stream, map[bool]problem.Kind{true: none, false: problem.UpstreamMalformed}[passed])
-					}
 				}
 			})
 		}

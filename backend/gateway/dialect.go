@@ -25,6 +25,8 @@ type dialect struct {
 	failed   func(body []byte) bool
 	reported func(name string, data []byte) *problem.Error
 	observe  func() observer
+	// follow tells the tool calls of a whole answer; ok is false if one is wrong. nil where there are none.
+	follow func(c *turn.Calls, body []byte) (ok bool)
 	// fail appends the event that ends a broken stream of it.
 	fail func(dst []byte, e *problem.Error, path, requestID string) []byte
 }
@@ -33,6 +35,8 @@ type dialect struct {
 type observer interface {
 	Observe(data []byte) openai.EventKind
 	seen() seen
+	// follow has it tell the answer's tool calls.
+	follow(c *turn.Calls)
 }
 
 // seen is what an observer knows so far.
@@ -71,7 +75,11 @@ func anthropicAt(e anthropic.Endpoint) *dialect {
 
 // The dialects that are spoken at more than one place.
 var (
-	chatDialect       = openAI(openai.Chat)
+	chatDialect = func() *dialect {
+		d := openAI(openai.Chat)
+		d.follow = openai.FollowAnswer
+		return d
+	}()
 	completionDialect = openAI(openai.Completions)
 	countDialect      = func() *dialect {
 		d := anthropicAt(anthropic.CountTokens)
@@ -82,10 +90,14 @@ var (
 		}
 		return d
 	}()
-	messagesDialect = anthropicAt(anthropic.Messages)
+	messagesDialect = func() *dialect {
+		d := anthropicAt(anthropic.Messages)
+		d.follow = anthropic.FollowAnswer
+		return d
+	}()
 	responseDialect = func() *dialect {
 		d := openAI(openai.Responses)
-		d.answer, d.reported = responses.ParseAnswer, responses.ParseReported
+		d.answer, d.reported, d.follow = responses.ParseAnswer, responses.ParseReported, responses.FollowAnswer
 		d.observe, d.fail = func() observer { return &responseStream{} }, failResponses
 		return d
 	}()
@@ -95,9 +107,13 @@ type openAIStream struct{ openai.Stream }
 
 func (s *openAIStream) seen() seen { return seen{s.Usage, s.Finished, s.Tokens} }
 
+func (s *openAIStream) follow(c *turn.Calls) { s.Calls = c }
+
 type responseStream struct{ responses.Stream }
 
 func (s *responseStream) seen() seen { return seen{s.Usage, s.Finished, s.Tokens} }
+
+func (s *responseStream) follow(c *turn.Calls) { s.Calls = c }
 
 type anthropicStream struct{ of anthropic.Stream }
 
@@ -105,11 +121,14 @@ type anthropicStream struct{ of anthropic.Stream }
 var eventKinds = map[anthropic.EventKind]openai.EventKind{
 	anthropic.Other: openai.Other, anthropic.Token: openai.Token, anthropic.Done: openai.Done,
 	anthropic.Failure: openai.Failure, anthropic.Malformed: openai.Malformed, anthropic.Ping: openai.Ping,
+	anthropic.Miscalled: openai.Miscalled,
 }
 
 func (s *anthropicStream) Observe(data []byte) openai.EventKind {
 	return eventKinds[s.of.Observe(data)]
 }
+
+func (s *anthropicStream) follow(c *turn.Calls) { s.of.Calls = c }
 
 func (s *anthropicStream) seen() seen {
 	return seen{usageOf(s.of.Usage()), s.of.Finished, s.of.Tokens}

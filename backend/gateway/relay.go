@@ -49,6 +49,7 @@ type relay struct {
 	// started is set at the first token; the timer's goroutine reads it.
 	started atomic.Bool
 	stream  observer        // nil until a stream has begun
+	calls   turn.Calls      // of a stream that is not converted
 	convert *turn.Converter // nil unless the stream is converted
 	fed     int64           // bytes of events that were converted
 	status  int             // the upstream's, 0 while there is none
@@ -135,6 +136,11 @@ func (r *relay) whole(ctx context.Context, resp *http.Response) error {
 		if body, fault = c.Answer(body); fault != nil {
 			return fault
 		}
+	} else if r.target.follow != nil {
+		r.calls.Limit = maxAnswer
+		if !r.target.follow(&r.calls, body) {
+			return r.miscalled()
+		}
 	}
 	r.beat()
 	r.x.use(&r.target, usage)
@@ -156,6 +162,9 @@ func (r *relay) events(ctx context.Context, body io.Reader) error {
 	r.stream = r.target.observe()
 	if c := r.target.conversion; c != nil {
 		r.convert = c.NewStream()
+	} else if r.target.follow != nil {
+		r.calls.Limit = r.x.convertible
+		r.stream.follow(&r.calls)
 	}
 	control := http.NewResponseController(r.x.w)
 	var converted []byte // one event's, in memory that the next one uses again
@@ -253,6 +262,8 @@ func (r *relay) observe(ctx context.Context, data []byte) (done bool, fault erro
 		return false, r.target.reported(r.target.name, data)
 	case openai.Malformed:
 		return false, problem.Newf(problem.UpstreamMalformed, "%s sent an event that is not of its protocol.", r.target.name)
+	case openai.Miscalled:
+		return false, r.miscalled()
 	case openai.Token:
 		if r.started.CompareAndSwap(false, true) {
 			if r.x.share != nil && !r.x.share.Stop() { // its time was over a moment ago, and another target is to answer
@@ -271,6 +282,11 @@ func (r *relay) observe(ctx context.Context, data []byte) (done bool, fault erro
 		}
 	}
 	return false, nil
+}
+
+// miscalled is the problem of tool calls that no client can follow. Converters find the same.
+func (r *relay) miscalled() error {
+	return problem.Newf(problem.UpstreamMalformed, "%s %s.", r.target.name, r.calls.Wrong)
 }
 
 // end is the end of the upstream's stream without its last event. If it said before why the

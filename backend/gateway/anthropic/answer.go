@@ -69,7 +69,7 @@ func EncodeAnswer(a *turn.Answer, r turn.Reply) ([]byte, *problem.Error) {
 			w.Obj().Key("type").Str("redacted_thinking").Key("data").Str(b.Signature).EndObj()
 		case turn.ToolCall:
 			input := strings.TrimSpace(b.Arguments)
-			if !wire.ValidString(input) || !strings.HasPrefix(input, "{") {
+			if !turn.IsObject(input) {
 				return nil, problem.New(problem.UpstreamMalformed, "The model called a tool with arguments that are no JSON object; they may have been cut off by max_tokens.")
 			}
 			b = r.Names.Restore(b)

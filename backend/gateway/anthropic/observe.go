@@ -48,15 +48,18 @@ const (
 	Failure                    // the upstream reports an error
 	Malformed                  // no JSON object where one belongs
 	Ping                       // forward it; it only says that the upstream is still there
+	Miscalled                  // a tool call is wrong; turn.Calls says what
 )
 
 // Stream follows one streamed answer.
 type Stream struct {
-	Finished bool  // a stop_reason was seen; message_stop still ends the stream
-	Tokens   int64 // events that carry some; several tokens in one are usual
+	Calls    *turn.Calls // follows its tool calls; nil if nobody asks
+	Finished bool        // a stop_reason was seen; message_stop still ends the stream
+	Tokens   int64       // events that carry some; several tokens in one are usual
 	counted  turn.Usage
 	headless bool // it began without message_start
 	begun    bool
+	calling  bool // a tool was called
 }
 
 // Usage is what the stream has said of its tokens so far.
@@ -83,19 +86,25 @@ func (s *Stream) Observe(data []byte) EventKind {
 		s.begun, s.headless = true, lacksStart(data)
 	}
 	if bytes.HasPrefix(data, deltaType) {
-		s.Tokens++
-		return Token
+		return s.token(data)
 	}
 	root := gjson.Parse(wire.View(data))
 	switch root.Get("type").Str {
 	case "content_block_delta":
-		s.Tokens++
-		return Token
+		return s.token(data)
+	case "content_block_start":
+		if !s.begin(root) {
+			return Miscalled
+		}
 	case "message_start":
 		s.counted = addUsage(s.counted, root.Get("message.usage"))
 	case "message_delta":
 		s.counted = addUsage(s.counted, root.Get("usage"))
-		s.Finished = s.Finished || root.Get("delta.stop_reason").Type == gjson.String
+		reason := root.Get("delta.stop_reason")
+		if reason.Type == gjson.String && s.calling && !s.Calls.EndAll(cut(reason.Str)) {
+			return Miscalled
+		}
+		s.Finished = s.Finished || reason.Type == gjson.String
 	case "message_stop":
 		return Done
 	case "error":
@@ -104,6 +113,15 @@ func (s *Stream) Observe(data []byte) EventKind {
 		return Ping
 	}
 	return Other
+}
+
+// token counts a part of a block.
+func (s *Stream) token(data []byte) EventKind {
+	if s.calling && !s.more(data) {
+		return Miscalled
+	}
+	s.Tokens++
+	return Token
 }
 
 // lacksStart says whether a stream that begins with data has left out its message_start.

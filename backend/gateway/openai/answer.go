@@ -5,6 +5,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"mlxbar/backend/gateway/turn"
 	"mlxbar/backend/gateway/wire"
 )
 
@@ -93,10 +94,12 @@ const (
 	Failure                    // the upstream reports an error
 	Malformed                  // no JSON object where one belongs
 	Ping                       // forward it; it only says that the upstream is still there
+	Miscalled                  // a tool call is wrong; turn.Calls says what
 )
 
 // Stream follows one streamed answer.
 type Stream struct {
+	Calls    *turn.Calls // follows its tool calls; nil if nobody asks
 	Usage    Usage
 	Finished bool  // a finish_reason was seen: the answer is whole even without [DONE]
 	Tokens   int64 // events that carry some; servers that send several in one are rare
@@ -107,10 +110,8 @@ var (
 	doneData   = []byte("[DONE]")
 	errorKey   = []byte(`"error"`)
 	usageKey   = []byte(`"usage"`)
-	usageNull  = []byte(`"usage":null`)
 	timingsKey = []byte(`"timings"`)
 	finishKey  = []byte(`"finish_reason"`)
-	finishNull = []byte(`"finish_reason":null`)
 )
 
 // Observe takes the data of the next event. Most events are tokens in mid-stream
@@ -121,6 +122,9 @@ func (s *Stream) Observe(data []byte) EventKind {
 	}
 	data = bytes.TrimSpace(data)
 	if bytes.Equal(data, doneData) {
+		if s.Calls != nil && !s.Calls.EndAll(false) {
+			return Miscalled
+		}
 		return Done
 	}
 	if !wire.Valid(data) || data[0] != '{' {
@@ -130,9 +134,11 @@ func (s *Stream) Observe(data []byte) EventKind {
 		return Failure
 	}
 	// With include_usage every event but the last has a usage that is null.
-	counts := bytes.Contains(data, usageKey) && !bytes.Contains(data, usageNull) || bytes.Contains(data, timingsKey)
-	finishes := !s.Finished && bytes.Contains(data, finishKey) && !bytes.Contains(data, finishNull)
-	if s.started && !counts && !finishes {
+	counts := tells(data, usageKey, false) || bytes.Contains(data, timingsKey)
+	calls := s.Calls != nil && tells(data, callsKey, true)
+	waits := s.Calls != nil && s.Calls.Any()
+	finishes := (!s.Finished || waits) && tells(data, finishKey, waits)
+	if s.started && !counts && !finishes && !calls {
 		s.Tokens++
 		return Token
 	}
@@ -141,7 +147,10 @@ func (s *Stream) Observe(data []byte) EventKind {
 		s.Usage.read(root)
 	}
 	if finishes {
-		s.Finished = finished(root)
+		s.Finished = s.Finished || finished(root)
+	}
+	if (calls || waits) && !followCalls(s.Calls, root, "delta") {
+		return Miscalled
 	}
 	if hasContent(root) {
 		s.Tokens++

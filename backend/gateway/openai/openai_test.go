@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"mlxbar/backend/gateway/problem"
+	"mlxbar/backend/gateway/turn"
 )
 
 func TestARequestIsReadAsFarAsAGatewayMust(t *testing.T) {
@@ -204,7 +205,7 @@ func TestAContextThatIsTooSmallIsSaidInNumbers(t *testing.T) {
 
 func BenchmarkObserveToken(b *testing.B) {
 	data := []byte(`{"choices":[{"finish_reason":null,"index":0,"delta":{"content":" glad"}}],"created":1795495167,"id":"chatcmpl-yn8mqDu6lYUdzM3X0mkpxG2ilIfuxCSt","model":"smollm2-135m-instruct","object":"chat.completion.chunk"}`)
-	s := Stream{started: true}
+	s := Stream{started: true, Calls: &turn.Calls{Limit: 1 << 20}}
 	for b.Loop() {
 		if s.Observe(data) != Token {
 			b.Fatal("no token")

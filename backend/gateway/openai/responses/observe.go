@@ -7,6 +7,7 @@ import (
 
 	"mlxbar/backend/gateway/openai"
 	"mlxbar/backend/gateway/problem"
+	"mlxbar/backend/gateway/turn"
 	"mlxbar/backend/gateway/wire"
 )
 
@@ -39,6 +40,7 @@ func usageOf(v gjson.Result) (u openai.Usage) {
 
 // Stream follows one streamed answer that is passed on as it comes.
 type Stream struct {
+	Calls    *turn.Calls // follows its tool calls; nil if nobody asks
 	Usage    openai.Usage
 	Finished bool // the response is whole, or ended where its limit is
 	Tokens   int64
@@ -64,7 +66,14 @@ func (s *Stream) Observe(data []byte) openai.EventKind {
 	}
 	root := gjson.Parse(wire.View(data))
 	switch kind := root.Get("type").Str; kind {
+	case "response.output_item.added", "response.output_item.done":
+		if !s.follow(root, kind == "response.output_item.done") {
+			return openai.Miscalled
+		}
 	case "response.completed", "response.incomplete":
+		if !s.end(root.Get("response"), kind == "response.incomplete") {
+			return openai.Miscalled
+		}
 		s.Usage, s.Finished = usageOf(root.Get("response.usage")), true
 		return openai.Done
 	case "response.failed", "error":
