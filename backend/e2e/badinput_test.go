@@ -22,6 +22,7 @@ import (
 var badUpstreams = map[string]audit.Status{
 	"html": audit.Failed, "empty": audit.Failed, "redirect": audit.Failed, "malformed-json": audit.Failed, "malformed-sse": audit.Failed,
 	"cut": audit.Failed, "cut-clean": audit.Failed, "error-event": audit.Failed, "huge-event-10240": audit.Success, "huge-event-17000": audit.Failed,
+	"twins": audit.Failed, "no-json": audit.Failed,
 }
 
 // silent ones say nothing more, but that they are there; they have to have a limit.

@@ -141,6 +141,8 @@ var rows = []row{
 	{script: "status-529", check: raises(529), problem: problem.UpstreamOverloaded},
 	{script: "html", check: raises(502), problem: problem.UpstreamMalformed},
 	{script: "redirect", check: raises(502), problem: problem.UpstreamMalformed},
+	{script: "twins", question: question{Tools: true}, check: breaks, problem: problem.UpstreamMalformed},
+	{script: "no-json", question: question{Tools: true}, check: breaks, problem: problem.UpstreamMalformed},
 	{script: "cut", check: breaks, problem: problem.UpstreamCut},
 	{script: "error-event", check: breaks, problem: problem.UpstreamFailed, streamed: true},
 	{script: "slow-idle=60s", question: question{LeaveAfter: 1}, check: leaves, problem: problem.Cancelled, streamed: true},

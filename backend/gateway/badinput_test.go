@@ -71,6 +71,36 @@ func TestWhatAnUpstreamDoesWrongIsAClearProblem(t *testing.T) {
 	h.areRecorded(t)
 }
 
+// What a client has of a stream when a call turns out wrong came as it was sent, and what it then hears quotes nothing of it.
+func TestAStreamIsPassedOnAsItCameUpToAWrongCall(t *testing.T) {
+	h := bilingual(t)
+	for path, provider := range map[string]string{chatPath: "far", responsePath: "far", messagePath: "claude"} {
+		for script, says := range map[string]string{"twins": "called two tools under one id.", "no-json": "called a tool with arguments that are no JSON object."} {
+			model := provider + "/" + script
+			got := h.comesTo(t, path, model, true, problem.UpstreamMalformed)
+			asked := asks(path, model, true)
+			if path == chatPath { // the gateway asks for the usage, which each event tells then
+				asked = strings.Replace(asked, "{", `{"stream_options":{"include_usage":true},`, 1)
+			}
+			resp, err := http.Post(h.upstream.URL+strings.TrimPrefix(path, "/v1"), "application/json", strings.NewReader(asked))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sent, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			cut := strings.LastIndex(strings.TrimRight(got, "\n"), "\n\n") + 2
+			if err != nil || !strings.HasPrefix(string(sent), got[:cut]) || cut < 100 {
+				t.Errorf("%s %s, %v: got %s\nof %s", path, script, err, got[:cut], sent)
+			}
+			if !strings.Contains(got[cut:], says) || strings.Contains(got[cut:], upstream.Marker) || strings.Contains(got[cut:], "upstream1") {
+				t.Errorf("%s %s ends with %s", path, script, got[cut:])
+			}
+		}
+	}
+	h.nothingRuns(t)
+	h.areRecorded(t)
+}
+
 // An event may be large, as one with a picture in it is; no more of it is kept than the limit.
 func TestAHugeEventIsPassedOnUpToALimit(t *testing.T) {
 	h := bilingual(t)

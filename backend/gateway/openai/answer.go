@@ -107,11 +107,8 @@ type Stream struct {
 }
 
 var (
-	doneData   = []byte("[DONE]")
-	errorKey   = []byte(`"error"`)
-	usageKey   = []byte(`"usage"`)
-	timingsKey = []byte(`"timings"`)
-	finishKey  = []byte(`"finish_reason"`)
+	doneData = []byte("[DONE]")
+	errorKey = []byte(`"error"`)
 )
 
 // Observe takes the data of the next event. Most events are tokens in mid-stream
@@ -130,14 +127,16 @@ func (s *Stream) Observe(data []byte) EventKind {
 	if !wire.Valid(data) || data[0] != '{' {
 		return Malformed
 	}
-	if ReportsFailure(data) {
+	m := mentioned(data)
+	if m&mentionsError != 0 && ReportsFailure(data) {
 		return Failure
 	}
-	// With include_usage every event but the last has a usage that is null.
-	counts := tells(data, usageKey, false) || bytes.Contains(data, timingsKey)
-	calls := s.Calls != nil && tells(data, callsKey, true)
-	waits := s.Calls != nil && s.Calls.Any()
-	finishes := (!s.Finished || waits) && tells(data, finishKey, waits)
+	counts := m&(mentionsUsage|mentionsTimings) != 0
+	calls, waits := false, false
+	if s.Calls != nil {
+		calls, waits = m&mentionsCalls != 0, s.Calls.Any()
+	}
+	finishes := (!s.Finished || waits) && m&mentionsFinish != 0
 	if s.started && !counts && !finishes && !calls {
 		s.Tokens++
 		return Token

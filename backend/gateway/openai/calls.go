@@ -13,7 +13,7 @@ var callsKey = []byte(`"tool_calls"`)
 
 // FollowAnswer tells c the tool calls of a whole chat completion; ok is false if one is wrong.
 func FollowAnswer(c *turn.Calls, body []byte) (ok bool) {
-	if !tells(body, callsKey, true) {
+	if !bytes.Contains(body, callsKey) {
 		return true
 	}
 	return followCalls(c, gjson.Parse(wire.View(body)), "message") && c.EndAll(false)
@@ -49,23 +49,5 @@ func part(call gjson.Result) turn.Part {
 	return turn.Part{
 		Index: index.Int(), Indexed: index.Type == gjson.Number, ID: call.Get("id").Str, Named: name.Type == gjson.String && name.Str != "",
 		Free: call.Get("type").Str == "custom", Arguments: wire.Body(call.Get("function.arguments")),
-	}
-}
-
-// tells says whether data has a member of that name with something in it: neither null nor an empty array. Of several it
-// looks at the first alone, unless it is to look at all. A name in a text has other quotes.
-func tells(data, key []byte, all bool) bool {
-	for {
-		at := bytes.Index(data, key)
-		if at < 0 {
-			return false
-		}
-		data = data[at+len(key):]
-		value := bytes.TrimLeft(data, ": \t\r\n")
-		empty := bytes.HasPrefix(value, []byte("null")) ||
-			len(value) > 1 && value[0] == '[' && bytes.HasPrefix(bytes.TrimLeft(value[1:], " \t\r\n"), []byte("]"))
-		if !empty || !all {
-			return !empty
-		}
 	}
 }

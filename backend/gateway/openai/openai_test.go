@@ -159,6 +159,23 @@ func TestStreamKnowsItsFirstTokenAndItsEnd(t *testing.T) {
 	}
 }
 
+func TestWhatAnEventMentions(t *testing.T) {
+	for data, want := range map[string]mention{
+		`{"error":{},"usage":{},"timings":{},"finish_reason":"stop","tool_calls":[{}]}`: mentionsError | mentionsUsage | mentionsTimings | mentionsFinish | mentionsCalls,
+		`{"usage":null,"finish_reason" : null,"tool_calls":[ ],"error":null}`:           0,
+		`{"choices":[{"finish_reason":null},{"finish_reason": "stop"}]}`:                mentionsFinish,
+		`{"content":"\"usage\":{} \"tool_calls\":[1]","usages":1,"t":"\\"}`:             0,
+		`{"a":"","tool_calls":[1]}`: mentionsCalls,
+		`{"tool_calls"`:             mentionsCalls, // no JSON, which is found elsewhere
+		`{"`:                        0,
+		``:                          0,
+	} {
+		if got := mentioned([]byte(data)); got != want {
+			t.Errorf("%s mentions %05b, want %05b", data, got, want)
+		}
+	}
+}
+
 func TestStreamEventsThatAreNoTokens(t *testing.T) {
 	for data, want := range map[string]EventKind{
 		`{"error":{"message":"x"}}`:                            Failure,
@@ -203,13 +220,21 @@ func TestAContextThatIsTooSmallIsSaidInNumbers(t *testing.T) {
 	}
 }
 
+// BenchmarkObserveToken observes a token in mid-stream, as llama.cpp orders its members and as OpenAI does.
 func BenchmarkObserveToken(b *testing.B) {
-	data := []byte(`{"choices":[{"finish_reason":null,"index":0,"delta":{"content":" glad"}}],"created":1795495167,"id":"chatcmpl-yn8mqDu6lYUdzM3X0mkpxG2ilIfuxCSt","model":"smollm2-135m-instruct","object":"chat.completion.chunk"}`)
-	s := Stream{started: true, Calls: &turn.Calls{Limit: 1 << 20}}
-	for b.Loop() {
-		if s.Observe(data) != Token {
-			b.Fatal("no token")
-		}
+	for name, data := range map[string]string{
+		"llama.cpp": `{"choices":[{"finish_reason":null,"index":0,"delta":{"content":" glad"}}],"created":1795495167,"id":"chatcmpl-yn8mqDu6lYUdzM3X0mkpxG2ilIfuxCSt","model":"smollm2-135m-instruct","object":"chat.completion.chunk"}`,
+		"OpenAI":    `{"id":"chatcmpl-yn8mqDu6lYUdzM3X0mkpxG2ilIfuxCSt","object":"chat.completion.chunk","created":1795495167,"model":"smollm2-135m-instruct","choices":[{"index":0,"delta":{"content":" glad"},"finish_reason":null}],"usage":null}`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			s, event := Stream{started: true, Calls: &turn.Calls{Limit: 1 << 20}}, []byte(data)
+			for b.Loop() {
+				if s.Observe(event) != Token {
+					b.Fatal("no token")
+				}
+			}
+		})
 	}
 }
 
