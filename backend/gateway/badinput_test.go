@@ -23,7 +23,7 @@ import (
 )
 
 // What an upstream may do wrong, and what comes of it: in a whole answer, in a stream that is passed on, and in
-// one that is converted. None means that the answer is passed on, for its client can read it.
+// one that is converted. None means that the client gets the answer, for it can read it.
 const none = problem.Kind("")
 
 var badInput = []struct {

@@ -89,8 +89,8 @@ type Gateway struct {
 	inFlight atomic.Int64
 	waiting  atomic.Int64
 	lists    *listing.Book
-	// convertible is how much of a stream that is converted is taken: of one that is passed on nothing is kept, but
-	// some protocols end with the whole answer.
+	// convertible is how much of a stream that is converted is taken: of one that is passed on nothing is kept but the
+	// arguments of tool calls, which may be as large, while some protocols end with the whole answer.
 	convertible int64
 	lacking     sync.Map // addresses of endpoints that providers do not have
 	prefixes    *prefix.Watch
