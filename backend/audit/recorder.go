@@ -21,7 +21,7 @@ type Options struct {
 	Strict bool
 	// Queue is how many events may wait for the disk; 0 means 4096.
 	Queue int
-	// Batch is how many events are written without waiting for more; 0 means 512.
+	// Batch is how many events are written without waiting for more; 0 means 128.
 	Batch int
 	// Delay is how long the first event of a batch waits for others; 0 means 25 ms.
 	Delay time.Duration
@@ -43,7 +43,7 @@ func (o Options) withDefaults() Options {
 		o.Queue = 4096
 	}
 	if o.Batch <= 0 {
-		o.Batch = 512
+		o.Batch = 128
 	}
 	o.Batch = min(o.Batch, o.Queue)
 	if o.Delay <= 0 {

@@ -10,6 +10,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -210,6 +213,7 @@ func (s *Server) serve(ctx context.Context) error {
 		fmt.Fprintf(s.opts.Stdout, "log in at %s\n", s.admin.LoginLink())
 	}
 	s.pool.Preload(toPreload(s.settings.Current()))
+	settleMemory()
 
 	select {
 	case err := <-s.failed:
@@ -221,6 +225,17 @@ func (s *Server) serve(ctx context.Context) error {
 	err := s.drain(cancel)
 	s.serves.Wait() // no goroutine of them is left
 	return errors.Join(moved, err)
+}
+
+// settleMemory is for after the start, which takes more memory than the requests that follow: what it leaves behind is given
+// back, some of it by the second collection only. Under load a collection is then put off until there is half as much again to collect as Go would
+// wait for: each holds up the requests of that moment. Who sets GOGC decides otherwise.
+func settleMemory() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(150)
+	}
+	runtime.GC()
+	debug.FreeOSMemory()
 }
 
 // drain takes no new requests, lets the running ones finish, and cancels those that take
