@@ -48,8 +48,7 @@ var packageGroups = []struct{ prefix, group string }{
 	{"go.opentelemetry.io", groupTelemetry},
 	{"github.com/prometheus", groupTelemetry},
 	{"log/slog", groupTelemetry},
-	{"mlxbar/backend/gateway/httpconn", groupNet}, // what net/http is to the bare proxy
-	{"mlxbar/backend/gateway/httpserver", groupNet},
+	{"mlxbar/backend/gateway/http", groupNet}, // httpconn, httphead and httpserver: what net/http is to the bare proxy
 	{"mlxbar", groupRelay},
 	{"net/http/httputil", groupRelay}, // what the bare proxy has in its place
 	{"main", groupRelay},

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"math"
+
+	"mlxbar/backend/gateway/httphead"
 )
 
 // Why a body in chunks cannot be read.
@@ -246,7 +248,7 @@ func (b *body) between(line []byte) error {
 		if b.trailer += len(line); b.trailer > maxHead {
 			return errTrailer
 		}
-		if _, _, ok := cutHeader(string(line)); !ok {
+		if _, _, ok := httphead.Field(string(line)); !ok {
 			return errHeaderLine
 		}
 	}

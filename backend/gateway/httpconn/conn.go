@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"syscall"
 	"time"
+
+	"mlxbar/backend/gateway/httphead"
 )
 
 const bufferSize = 4 << 10
@@ -119,7 +121,7 @@ func (cn *conn) head() (h head, err error) {
 // answer begins.
 func (cn *conn) wholeHead(first bool) (int, error) {
 	for scanned := 0; ; {
-		if n := endOfHead(cn.buf[cn.start:cn.end], scanned); n > 0 {
+		if n := httphead.End(cn.buf[cn.start:cn.end], scanned); n > 0 {
 			return n, nil
 		}
 		scanned = cn.end - cn.start

@@ -1,12 +1,12 @@
 package httpconn
 
 import (
-	"bytes"
 	"errors"
 	"net/http"
-	"net/textproto"
 	"strconv"
 	"strings"
+
+	"mlxbar/backend/gateway/httphead"
 )
 
 const (
@@ -38,63 +38,18 @@ type head struct {
 	close   bool // the connection ends with the answer
 }
 
-// endOfHead is where the head at the start of b ends, 0 while it is not all there. What
-// is before scanned has been looked at.
-func endOfHead(b []byte, scanned int) int {
-	for i := max(0, scanned-2); ; {
-		n := bytes.IndexByte(b[i:], '\n')
-		if n < 0 {
-			return 0
-		}
-		i += n + 1
-		switch rest := b[i:]; {
-		case len(rest) > 0 && rest[0] == '\n':
-			return i + 1
-		case len(rest) > 1 && rest[0] == '\r' && rest[1] == '\n':
-			return i + 2
-		}
-	}
-}
-
 // parseHead reads a whole head.
 func parseHead(b []byte) (h head, err error) {
 	text := string(b) // what is kept of it are pieces of this one copy
-	line, text := cutLine(text)
+	line, text := httphead.CutLine(text)
 	if !h.statusLine(line) {
 		return h, errStatusLine
 	}
-	n := strings.Count(text, "\n")
-	h.header = make(http.Header, n)
-	values := make([]string, 0, n) // one piece of memory for all
-	for {
-		if line, text = cutLine(text); line == "" {
-			break
-		}
-		name, value, ok := cutHeader(line)
-		if !ok {
-			return h, errHeaderLine
-		}
-		name = textproto.CanonicalMIMEHeaderKey(name)
-		if before, again := h.header[name]; again {
-			h.header[name] = append(before, value)
-			continue
-		}
-		values = append(values, value)
-		h.header[name] = values[len(values)-1 : len(values) : len(values)]
+	var ok bool
+	if h.header, ok = httphead.Fields(text); !ok {
+		return h, errHeaderLine
 	}
 	return h, h.framing()
-}
-
-func cutLine(s string) (line, rest string) {
-	line, rest, _ = strings.Cut(s, "\n")
-	return strings.TrimSuffix(line, "\r"), rest
-}
-
-// cutHeader takes "Name: value".
-func cutHeader(line string) (name, value string, ok bool) {
-	name, value, ok = strings.Cut(line, ":")
-	value = strings.Trim(value, " \t")
-	return name, value, ok && token(name) && plainValue(value)
 }
 
 // statusLine takes "HTTP/1.1 200 OK"; the words may be missing.
@@ -102,7 +57,7 @@ func (h *head) statusLine(line string) bool {
 	version, status, ok := strings.Cut(line, " ")
 	status = strings.TrimLeft(status, " ")
 	code, _, _ := strings.Cut(status, " ")
-	if !ok || len(code) != 3 || !plainValue(status) {
+	if !ok || len(code) != 3 || !httphead.Plain(status) {
 		return false
 	}
 	switch version {

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+
+	"mlxbar/backend/gateway/httphead"
 )
 
 // message is a request as it is sent.
@@ -30,7 +32,7 @@ func compose(req *http.Request) (*message, error) {
 	if host == "" {
 		host = req.URL.Host
 	}
-	if !token(req.Method) || !plain(target) || !plain(host) {
+	if !httphead.Token(req.Method) || !plain(target) || !plain(host) {
 		return nil, errors.New("httpconn: the request's first lines cannot be sent")
 	}
 	m := messages.Get().(*message)
@@ -41,7 +43,7 @@ func compose(req *http.Request) (*message, error) {
 	b = append(b, host...)
 	for name, values := range req.Header {
 		for _, v := range values {
-			if !token(name) || !plainValue(v) {
+			if !httphead.Token(name) || !httphead.Plain(v) {
 				return nil, fmt.Errorf("httpconn: the value of the header %q cannot be sent", name)
 			}
 			b = append(b, "\r\n"...)
@@ -74,36 +76,3 @@ func plain(s string) bool {
 	}
 	return s != ""
 }
-
-// plainValue says that v has no control characters, by which a header would end.
-func plainValue(v string) bool {
-	for i := range len(v) {
-		if c := v[i]; (c < ' ' && c != '\t') || c == 0x7f {
-			return false
-		}
-	}
-	return true
-}
-
-// token says that s is a name of a header (RFC 9110, 5.6.2).
-func token(s string) bool {
-	for i := range len(s) {
-		if !tokenChar[s[i]] {
-			return false
-		}
-	}
-	return s != ""
-}
-
-var tokenChar = func() (t [256]bool) {
-	for c := '0'; c <= '9'; c++ {
-		t[c] = true
-	}
-	for c := 'a'; c <= 'z'; c++ {
-		t[c], t[c-'a'+'A'] = true, true
-	}
-	for _, c := range "!#$%&'*+-.^_`|~" {
-		t[c] = true
-	}
-	return t
-}()

@@ -11,6 +11,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"mlxbar/backend/gateway/httphead"
 )
 
 const (
@@ -93,7 +95,7 @@ func (c *conn) head() (int, error) {
 		if !couldBeOurs(have) {
 			return 0, errNotOurs
 		}
-		if n := endOfHead(have, scanned); n > 0 {
+		if n := httphead.End(have, scanned); n > 0 {
 			return n, nil
 		}
 		if scanned = len(have); scanned == bufferSize {

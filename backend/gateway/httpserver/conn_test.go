@@ -62,6 +62,7 @@ func TestWhatIsNotTakenIsHandedOver(t *testing.T) {
 		"chunks":           {"POST /ours HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n", "net/http POST /ours body"},
 		"a large head":     {strings.Replace(request("/ours", "body"), "Host", "X: "+strings.Repeat("x", 2*bufferSize)+"\r\nHost", 1), "net/http POST /ours body"},
 		"a folded line":    {strings.Replace(request("/ours", "body"), "Host", "X: a\r\n b\r\nHost", 1), "net/http POST /ours body"},
+		"lines without CR": {strings.ReplaceAll(request("/ours", "body"), "\r\n", "\n"), "net/http POST /ours body"},
 		"an older version": {"POST /ours HTTP/1.0\r\nContent-Length: 4\r\n\r\nbody", "net/http POST /ours body"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,15 +1,15 @@
 package httpserver
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
 	"net/http"
-	"net/textproto"
 	"net/url"
 	"strconv"
 	"strings"
+
+	"mlxbar/backend/gateway/httphead"
 )
 
 // errNotOurs tells that a request is for net/http.
@@ -32,40 +32,19 @@ func couldBeOurs(b []byte) bool {
 	return len(b) >= len(line) && string(b[:len(line)]) == line || strings.HasPrefix(line, string(b))
 }
 
-// endOfHead is where the head at the start of b ends, 0 while it is not all there. What is
-// before scanned has been looked at.
-func endOfHead(b []byte, scanned int) int {
-	from := max(0, scanned-3)
-	if i := bytes.Index(b[from:], []byte("\r\n\r\n")); i >= 0 {
-		return from + i + 4
-	}
-	return 0
-}
-
 // parseHead reads a whole head. It takes what everybody understands in the same way; net/http judges the rest.
 func parseHead(b []byte) (h head, err error) {
-	text := string(b[:len(b)-2]) // what is kept of it are pieces of this one copy
-	line, text, _ := strings.Cut(text, "\r\n")
+	text := string(b) // what is kept of it are pieces of this one copy
+	if strings.Count(text, "\n") != strings.Count(text, "\r\n") {
+		return h, errNotOurs
+	}
+	line, text := httphead.CutLine(text)
 	if err := h.requestLine(line); err != nil {
 		return h, err
 	}
-	n := strings.Count(text, "\n")
-	h.header = make(http.Header, n)
-	values := make([]string, 0, n) // one piece of memory for all
-	for text != "" {
-		line, text, _ = strings.Cut(text, "\r\n")
-		name, value, ok := strings.Cut(line, ":")
-		value = strings.Trim(value, " \t")
-		if !ok || !token(name) || !plain(value) {
-			return h, errNotOurs
-		}
-		name = textproto.CanonicalMIMEHeaderKey(name)
-		if before, again := h.header[name]; again {
-			h.header[name] = append(before, value)
-			continue
-		}
-		values = append(values, value)
-		h.header[name] = values[len(values)-1 : len(values) : len(values)]
+	var ok bool
+	if h.header, ok = httphead.Fields(text); !ok {
+		return h, errNotOurs
 	}
 	return h, h.framing()
 }
@@ -75,7 +54,7 @@ func (h *head) requestLine(line string) (err error) {
 	line, ok := strings.CutPrefix(line, method+" ")
 	target, ok2 := strings.CutSuffix(line, " HTTP/1.1")
 	// Two slashes could be a host's, and what # means is up to who reads it.
-	if !ok || !ok2 || !strings.HasPrefix(target, "/") || strings.HasPrefix(target, "//") || strings.ContainsAny(target, " #") || !plain(target) {
+	if !ok || !ok2 || !strings.HasPrefix(target, "/") || strings.HasPrefix(target, "//") || strings.ContainsAny(target, " #") || !httphead.Plain(target) {
 		return errNotOurs
 	}
 	h.target = target
@@ -116,28 +95,6 @@ func (h *head) request(ctx context.Context, remote string, body io.ReadCloser) *
 		r.Body = http.NoBody
 	}
 	return r
-}
-
-// token says whether s can be the name of a header (RFC 9110, 5.6.2).
-func token(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
-		if !letter && (c < '0' || c > '9') && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
-			return false
-		}
-	}
-	return s != ""
-}
-
-// plain says whether s has no control characters but tabs.
-func plain(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; (c < ' ' && c != '\t') || c == 0x7f {
-			return false
-		}
-	}
-	return true
 }
 
 // hostName says whether s has only what the names and addresses of machines have.

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"mlxbar/backend/gateway/httphead"
 )
 
 const plainHead = "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:10242\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n"
@@ -57,12 +59,12 @@ func FuzzHead(f *testing.F) {
 	f.Add([]byte("POST /v1/messages?beta=true HTTP/1.1\r\nhost:[::1]:1\r\ncontent-length:  007\t\r\nx-a: 1\r\nX-A: 2\r\nConnection: Keep-Alive\r\n\r\n"))
 	f.Add([]byte("POST /a%20b/../c;d?x=%zz HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nPragma: no-cache\r\nCookie: ä\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		size := endOfHead(in, 0)
+		size := httphead.End(in, 0)
 		if !couldBeOurs(in) || size == 0 {
 			return
 		}
 		for scanned := range in[:size] { // found, however it comes
-			if got := endOfHead(in, min(scanned, size-1)); got != size {
+			if got := httphead.End(in, min(scanned, size-1)); got != size {
 				t.Fatalf("the end of %q is at %d, from %d at %d", in, size, scanned, got)
 			}
 		}

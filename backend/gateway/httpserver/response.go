@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"mlxbar/backend/gateway/httphead"
 )
 
 const (
@@ -71,7 +73,7 @@ func (w *response) appendHead(b []byte) []byte {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		if !token(name) || name == "Transfer-Encoding" || strings.HasPrefix(name, http.TrailerPrefix) {
+		if !httphead.Token(name) || name == "Transfer-Encoding" || strings.HasPrefix(name, http.TrailerPrefix) {
 			continue
 		}
 		for _, value := range w.header[name] {
