@@ -9,6 +9,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"mlxbar/backend/gateway/problem"
+	"mlxbar/backend/gateway/wire"
 )
 
 // mediaIn says where parts of a kind hold a picture, sound or film, in the three protocols.
@@ -28,7 +29,7 @@ var hints = [][]byte{[]byte("image"), []byte("audio"), []byte("video"), []byte(`
 func addressed(body []byte) error {
 	for _, hint := range hints {
 		if bytes.Contains(body, hint) {
-			if field := addressIn(gjson.ParseBytes(body), ""); field != "" {
+			if field := addressIn(gjson.Parse(wire.View(body)), ""); field != "" {
 				e := problem.New(problem.NotOffered, "An engine of this machine fetches nothing. Send the picture itself, as data:image/png;base64,... or as a source of type base64.")
 				e.Fields = []problem.Field{{Location: "body" + field, Detail: "is an address, which nothing is fetched from"}}
 				return e

@@ -8,6 +8,7 @@ import (
 
 	"mlxbar/backend/engine"
 	"mlxbar/backend/gateway/problem"
+	"mlxbar/backend/gateway/wire"
 )
 
 // instead ends a refusal of what an engine does not do.
@@ -52,7 +53,7 @@ func beyond(by string, l engine.Scope, body []byte) error {
 	if !l.Freely && !l.TextOnly {
 		return nil
 	}
-	request := gjson.ParseBytes(body)
+	request := gjson.Parse(wire.View(body))
 	if l.Freely {
 		if kind := request.Get("response_format.type").Str; kind != "" && kind != "text" {
 			return refuse("response_format", "holds an answer to no schema")

@@ -106,8 +106,7 @@ type Server struct {
 
 	gateway *gateway.Gateway
 	admin   *admin.API
-	http    *http.Server
-	front   *httpserver.Server // stands before it
+	front   *httpserver.Server
 	place   place
 	serves  sync.WaitGroup // of serveOn
 	failed  chan error     // why a listener ended that should not have
@@ -178,15 +177,14 @@ func (s *Server) openHTTP(context.Context) error {
 	if err := s.registerMetrics(mux); err != nil {
 		return err
 	}
-	s.http = &http.Server{
+	s.front = &httpserver.Server{Takes: gateway.RunsModels, HTTP: &http.Server{
 		Handler:                      s.seeOff(gateway.Guard(mux, s.settings.Current, s.log)),
 		ReadHeaderTimeout:            10 * time.Second,
 		IdleTimeout:                  2 * time.Minute,
 		MaxHeaderBytes:               64 << 10,
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-	}
-	s.front = &httpserver.Server{HTTP: s.http, Takes: gateway.RunsModels}
+	}}
 	return nil
 }
 
@@ -194,7 +192,7 @@ func (s *Server) openHTTP(context.Context) error {
 func (s *Server) serve(ctx context.Context) error {
 	base, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	s.http.BaseContext = func(net.Listener) context.Context { return base }
+	s.front.HTTP.BaseContext = func(net.Listener) context.Context { return base }
 	s.serving.Store(true)
 	stay := sync.OnceValue(s.followAddr()) // before anyone can change the settings
 	s.onClose(stay)
@@ -253,7 +251,7 @@ func (s *Server) drain(cut context.CancelCauseFunc) error {
 	defer done()
 	stopped, ended := make(chan struct{}), make(chan error, 1)
 	// Runs once no new connection is taken, and again with another Shutdown.
-	s.http.RegisterOnShutdown(sync.OnceFunc(func() { close(stopped) }))
+	s.front.HTTP.RegisterOnShutdown(sync.OnceFunc(func() { close(stopped) }))
 	go func() { ended <- s.front.Shutdown(ctx) }()
 	<-stopped
 	reason := problem.New(problem.ShuttingDown, "The server is stopping and did not wait longer for this request.")

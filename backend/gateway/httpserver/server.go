@@ -29,8 +29,7 @@ type Server struct {
 	// Takes says whether POST requests for a path are answered here. Their handler reads the body before it answers.
 	Takes func(path string) bool
 
-	started sync.Once
-	rest    *handover
+	rest    *handover     // nil before the first Serve
 	served  chan struct{} // closed when HTTP has left rest
 	date    atomic.Pointer[date]
 	brisk   atomic.Bool // the timer comes in a moment
@@ -43,8 +42,10 @@ type Server struct {
 	conns     map[*conn]struct{}
 }
 
+// start has the lock held.
 func (s *Server) start() {
 	s.rest, s.served = newHandover(), make(chan struct{})
+	s.conns, s.listeners = map[*conn]struct{}{}, map[net.Listener]struct{}{}
 	go func() {
 		defer close(s.served)
 		s.HTTP.Serve(s.rest) // ends with Shutdown or Close, and with nothing else
@@ -58,9 +59,8 @@ func (s *Server) Serve(l net.Listener) error {
 		s.mu.Unlock()
 		return http.ErrServerClosed
 	}
-	s.started.Do(s.start)
-	if s.conns == nil {
-		s.conns, s.listeners = map[*conn]struct{}{}, map[net.Listener]struct{}{}
+	if s.rest == nil {
+		s.start()
 	}
 	s.listeners[l] = struct{}{}
 	s.mu.Unlock()
@@ -208,14 +208,13 @@ func (s *Server) close() {
 	for l := range s.listeners {
 		l.Close() // one that is closed has been left
 	}
-	s.started.Do(func() { // never: then there is nothing to wait for
-		s.rest, s.served = newHandover(), make(chan struct{})
-		close(s.served)
-	})
 }
 
-// left waits until HTTP has left its listener.
+// left waits until HTTP has left its listener. Nobody starts once the server is closing, so rest stays what it is.
 func (s *Server) left() {
+	if s.rest == nil {
+		return
+	}
 	s.rest.Close() // HTTP.Shutdown has closed it, if it had come to know it
 	<-s.served
 }
