@@ -2,7 +2,6 @@ package access
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"log/slog"
 	"time"
@@ -64,18 +63,8 @@ func (s *Store) restore(ctx context.Context, id string, now time.Time) error {
 
 // purge deletes for good what can no longer be had back, and gives the time when there is more to do, zero if there is nothing.
 func (s *Store) purge(ctx context.Context, now time.Time) (due time.Time, err error) {
-	// A clock that was set back must not keep a key for much longer.
-	_, err = s.db.Writer.ExecContext(ctx, "DELETE FROM access_keys WHERE revoked_at IS NOT NULL AND revoked_at NOT BETWEEN ? AND ?",
-		now.Add(-UndoTime).UnixMilli()+1, now.Add(UndoTime).UnixMilli())
-	var first sql.NullInt64
-	if err == nil {
-		err = s.db.Writer.QueryRowContext(ctx, "SELECT min(revoked_at) FROM access_keys").Scan(&first)
-	}
-	switch {
-	case err != nil:
+	if due, err = s.db.Purge(ctx, "access_keys", "revoked_at", UndoTime, now); err != nil {
 		return time.Time{}, fmt.Errorf("clear away the keys that were taken back: %w", err)
-	case !first.Valid:
-		return time.Time{}, nil
 	}
-	return time.UnixMilli(first.Int64).Add(UndoTime), nil
+	return due, nil
 }

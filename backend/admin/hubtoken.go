@@ -66,6 +66,8 @@ func (a *API) registerHubToken() {
 	huma.Register(a.huma, test, a.testHubToken)
 }
 
+const noKeychain = "There is no keychain in the server's session; set the variable " + hub.TokenName + " in the server's environment instead."
+
 // hubToken says where the token is, and never what it is.
 func (a *API) hubToken(ctx context.Context) SecretState {
 	token, variable, err := a.HubToken.Find(ctx)
@@ -82,7 +84,7 @@ func (a *API) hubToken(ctx context.Context) SecretState {
 	case errors.Is(err, keychain.ErrNotFound):
 		return SecretState{Source: "none", State: string(credentials.None)}
 	case errors.Is(err, keychain.ErrNone):
-		return SecretState{"none", string(credentials.NoKeychain), "There is no keychain in the server's session; set the variable " + hub.TokenName + " in the server's environment instead."}
+		return SecretState{"none", string(credentials.NoKeychain), noKeychain}
 	case errors.Is(err, keychain.ErrLocked):
 		state.State, state.Detail = string(credentials.Locked), "The keychain, which may have a token, is locked; unlock it and try again."
 	default:
@@ -114,16 +116,12 @@ func (a *API) testHubToken(ctx context.Context, _ *struct{}) (*hubTokenTestOutpu
 		if detail == "" {
 			detail = "There is no token: set one first."
 		}
-		out.Body.Problem = &TestProblem{string(problem.HubRefused), problem.HubRefused.Title(), detail}
+		out.Body.Problem = testProblem(problem.New(problem.HubRefused, detail))
 		return out, nil
 	}
 	start := time.Now()
 	account, err := a.Hub.Account(ctx)
-	out.Body = HubTokenTest{OK: err == nil, DurationMS: float64(time.Since(start).Microseconds()) / 1000, Account: account}
-	if err != nil {
-		e := problem.From(downloadProblem(err))
-		out.Body.Problem = &TestProblem{string(e.Kind), e.Kind.Title(), e.Detail}
-	}
+	out.Body = HubTokenTest{OK: err == nil, DurationMS: milliseconds(time.Since(start)), Account: account, Problem: testProblem(downloadProblem(err))}
 	return out, nil
 }
 
@@ -133,7 +131,7 @@ func hubTokenProblem(err error) error {
 	case errors.As(err, &wrong):
 		return problem.Invalid(problem.Field{Location: "body.key", Detail: wrong.Detail})
 	case errors.Is(err, keychain.ErrNone):
-		return problem.New(problem.KeychainUnavailable, "There is no keychain in the server's session; set the variable "+hub.TokenName+" in the server's environment instead.").Because(err)
+		return problem.New(problem.KeychainUnavailable, noKeychain).Because(err)
 	}
 	return keychainProblem(err)
 }

@@ -195,12 +195,18 @@ func (a *API) testProvider(ctx context.Context, in *providerInput) (*providerTes
 	}
 	start := time.Now()
 	models, err := a.Providers.Probe(ctx, p)
-	out := &providerTestOutput{ProviderTest{OK: err == nil, DurationMS: float64(time.Since(start).Microseconds()) / 1000, Models: models}}
-	if err != nil {
-		e := problem.From(err)
-		out.Body.Problem = &TestProblem{string(e.Kind), e.Kind.Title(), e.Detail}
+	return &providerTestOutput{ProviderTest{OK: err == nil, DurationMS: milliseconds(time.Since(start)), Models: models, Problem: testProblem(err)}}, nil
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// testProblem is what a test tells of err; nil for none.
+func testProblem(err error) *TestProblem {
+	if err == nil {
+		return nil
 	}
-	return out, nil
+	e := problem.From(err)
+	return &TestProblem{string(e.Kind), e.Kind.Title(), e.Detail}
 }
 
 func credentialProblem(err error) error {

@@ -165,11 +165,11 @@ func (s *Store) Remove(ctx context.Context, provider string) (Removal, error) {
 		}
 	}
 	if len(done.Users) == 0 {
-		err := keychain.Delete(ctx, account(name))
-		if err != nil && !errors.Is(err, keychain.ErrNotFound) {
+		removed, err := keychain.Remove(ctx, account(name))
+		if err != nil {
 			return Removal{}, fmt.Errorf("%w: %w", ErrKeychain, err)
 		}
-		done.Removed = err == nil
+		done.Removed = removed
 		s.holds(name, entry{err: keychain.ErrNotFound, at: s.now()})
 	}
 	if !known && !done.Removed {

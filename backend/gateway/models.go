@@ -84,7 +84,7 @@ func (v view) owner(name string) string {
 				if _, found := v.here[models.CleanName(there)]; found {
 					return settings.LocalProvider
 				}
-			case p != nil && mayAsk(v.settings, *p) && (t.Model != "" || !wild(route) || !v.lacks(*p, there)):
+			case p != nil && mayAsk(v.settings, *p) && (t.Model != "" || !wild(route) || !listing.Lacks(v.lists[*p], there)):
 				return p.Name
 			}
 		}
@@ -94,12 +94,6 @@ func (v view) owner(name string) string {
 		return ownedHere
 	}
 	return ""
-}
-
-// lacks says whether p was heard to list models, and this is none of them.
-func (v view) lacks(p settings.Provider, name string) bool {
-	list := v.lists[p]
-	return len(list) > 0 && !slices.ContainsFunc(list, func(m listing.Model) bool { return m.ID == name })
 }
 
 // named are the models that have a name without asking anybody: those on this machine and those of routes without a

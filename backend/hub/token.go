@@ -46,11 +46,7 @@ func (Tokens) Set(ctx context.Context, token string) error {
 
 // Remove takes the token out of the keychain, and says whether it had one.
 func (Tokens) Remove(ctx context.Context) (bool, error) {
-	err := keychain.Delete(ctx, TokenName)
-	if errors.Is(err, keychain.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, err
+	return keychain.Remove(ctx, TokenName)
 }
 
 // Token is what the Hub is asked with, "" for none; the error is why there is none though there may be one.

@@ -54,6 +54,15 @@ func Delete(ctx context.Context, account string) error {
 	return err
 }
 
+// Remove is Delete of a secret that may not be there; removed says whether it was.
+func Remove(ctx context.Context, account string) (removed bool, err error) {
+	err = Delete(ctx, account)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // manner is whether the system may ask the person for the keychain's password meanwhile.
 type manner int
 

@@ -2,7 +2,6 @@ package archive
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"log/slog"
 	"time"
@@ -30,23 +29,10 @@ func (a *Archive) Undelete(ctx context.Context, id int64, now time.Time) error {
 // Purge deletes for good what can no longer be had back, and gives the time when there is more
 // to do, zero if there is nothing.
 func (a *Archive) Purge(ctx context.Context, now time.Time) (due time.Time, err error) {
-	var first sql.NullInt64
-	err = a.write(ctx, func(tx *sql.Tx) error {
-		// A clock that was set back must not keep a run for much longer.
-		_, err := tx.ExecContext(ctx, "DELETE FROM benchmarks WHERE deleted_at IS NOT NULL AND deleted_at NOT BETWEEN ? AND ?",
-			now.Add(-UndoTime).UnixMilli()+1, now.Add(UndoTime).UnixMilli())
-		if err != nil {
-			return err
-		}
-		return tx.QueryRowContext(ctx, "SELECT min(deleted_at) FROM benchmarks WHERE deleted_at IS NOT NULL").Scan(&first)
-	})
-	if err != nil {
+	if due, err = a.db.Purge(ctx, "benchmarks", "deleted_at", UndoTime, now); err != nil {
 		return time.Time{}, fmt.Errorf("clear deleted benchmarks away: %w", err)
 	}
-	if !first.Valid {
-		return time.Time{}, nil
-	}
-	return time.UnixMilli(first.Int64).Add(UndoTime), nil
+	return due, nil
 }
 
 // RunDeletions clears away what was deleted, in an earlier run of the server as well, until ctx ends.

@@ -80,11 +80,7 @@ func login(c *cobra.Command) error {
 func logout(c *cobra.Command) error {
 	said := "The token is removed. Programs of mlxbar that run already send telemetry until they end."
 	return removeToken(c, keychain.LogfireToken, said, func(ctx context.Context) (bool, error) {
-		err := keychain.Delete(ctx, keychain.LogfireToken)
-		if errors.Is(err, keychain.ErrNotFound) {
-			return false, nil
-		}
-		return err == nil, err
+		return keychain.Remove(ctx, keychain.LogfireToken)
 	})
 }
 

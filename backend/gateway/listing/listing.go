@@ -116,7 +116,12 @@ func (b *Book) Lacks(p settings.Provider, model string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.entries[p]
-	return e != nil && len(e.models) > 0 && !slices.ContainsFunc(e.models, func(m Model) bool { return m.ID == model })
+	return e != nil && Lacks(e.models, model)
+}
+
+// Lacks says whether a list of models that a provider gave has not that one. An empty list says nothing.
+func Lacks(list []Model, model string) bool {
+	return len(list) > 0 && !slices.ContainsFunc(list, func(m Model) bool { return m.ID == model })
 }
 
 // refresh begins to ask for what is due, forgets providers that are no more, and gives the flights
