@@ -175,6 +175,24 @@ func TestABodyThatBreaksOffIsAnError(t *testing.T) {
 	}
 }
 
+// only waits for the one connection of a server.
+func only(s *Server) *conn {
+	for ; ; time.Sleep(time.Millisecond) {
+		s.mu.Lock()
+		for c := range s.conns {
+			s.mu.Unlock()
+			return c
+		}
+		s.mu.Unlock()
+	}
+}
+
+func (c *conn) is(s state) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state == s
+}
+
 func TestSilentConnectionsAreClosed(t *testing.T) {
 	for name, sent := range map[string]string{"new": "", "in mid-head": "POST /ours HTTP/1.1\r\nHost", "after an answer": request("/ours", "")} {
 		t.Run(name, func(t *testing.T) {
@@ -186,17 +204,13 @@ func TestSilentConnectionsAreClosed(t *testing.T) {
 			if name == "after an answer" {
 				answer(t, r)
 			}
-			closedIn := func(later time.Duration) (is bool) {
-				s.mu.Lock()
-				defer s.mu.Unlock()
-				for c := range s.conns {
-					c.tick(time.Now().Add(later))
-					is = c.state == closed
-				}
-				return is
-			}
-			for s.count() == 0 {
+			c := only(s)
+			for c.is(active) { // the answer has come, and its request is about to end
 				time.Sleep(time.Millisecond)
+			}
+			closedIn := func(later time.Duration) bool {
+				c.tick(time.Now().Add(later))
+				return c.is(closed)
 			}
 			if closedIn(30 * time.Second) {
 				t.Error("closed too soon")

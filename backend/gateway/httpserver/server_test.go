@@ -190,10 +190,3 @@ func drained(name string, h http.HandlerFunc) http.HandlerFunc {
 		h(w, r)
 	}
 }
-
-// count is how many connections there are.
-func (s *Server) count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.conns)
-}
