@@ -109,9 +109,10 @@ func TestAHugeEventIsPassedOnUpToALimit(t *testing.T) {
 		stream      bool
 		kind        problem.Kind
 	}{
-		{chatPath, "far/huge-event-10240", true, none},
+		{chatPath, "far/huge-event-7168", true, none},
 		{messagePath, "far/huge-event-2048", true, none}, // converted
-		{chatPath, "claude/huge-event-17000", true, problem.UpstreamMalformed},
+		{chatPath, "far/huge-event-10240", true, problem.UpstreamMalformed},
+		{chatPath, "claude/huge-event-10240", true, problem.UpstreamMalformed},
 	} {
 		h.comesTo(t, c.path, c.model, c.stream, c.kind)
 	}

@@ -23,7 +23,7 @@ import (
 
 const (
 	maxAnswer = 256 << 20 // an answer that is not streamed
-	maxEvent  = 16 << 20  // one event of a stream
+	maxEvent  = 8 << 20   // one event of a stream: the largest picture that models make is a few MiB
 	maxHeld   = 1 << 20   // what a stream may send before its first token and be held back
 )
 

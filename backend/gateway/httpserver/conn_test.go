@@ -40,6 +40,26 @@ func TestALengthThatIsNotKept(t *testing.T) {
 	}
 }
 
+func TestAWholeAnswerWaitsForNothing(t *testing.T) {
+	read := make(chan struct{})
+	addr := listen(t, ours(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		w.Header()["Content-Length"] = []string{"4"}
+		w.Write(body[:2])
+		w.Write(body[2:])
+		<-read // as whoever has things to do when it is answered
+	})))
+	nc := dial(t, addr)
+	r := bufio.NewReader(nc)
+	for _, body := range []string{"this", "that"} {
+		io.WriteString(nc, request("/ours", body))
+		if _, got := answer(t, r); got != body {
+			t.Errorf("answered %q to %q", got, body)
+		}
+		read <- struct{}{}
+	}
+}
+
 // who tells whether net/http's own writer answers.
 func who(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)

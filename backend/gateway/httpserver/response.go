@@ -133,11 +133,12 @@ func (w *response) Write(p []byte) (int, error) {
 		return 0, http.ErrContentLength
 	}
 	w.written += int64(len(p))
-	if len(w.conn.held)+len(p) <= holdSize {
+	whole := w.written == w.length // whatever the handler has yet to do, the client need not wait for it
+	if !whole && len(w.conn.held)+len(p) <= holdSize {
 		w.conn.held = append(w.conn.held, p...)
 		return len(p), nil
 	}
-	w.send(p, false)
+	w.send(p, whole)
 	if w.err != nil {
 		return 0, w.err
 	}
