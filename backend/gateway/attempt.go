@@ -245,10 +245,10 @@ func (x *exchange) servedBy(model, provider string) {
 // tell puts into the answer's head who gives it.
 func (x *exchange) tell() {
 	h := x.w.Header()
-	h.Set(headerBackend, string(x.record.Backend))
-	h.Set(headerProvider, x.record.Provider)
-	h.Set(headerModel, printable(x.record.ServedModel))
-	h.Set(headerAttempts, strconv.FormatInt(x.record.Attempts, 10))
+	values := []string{string(x.record.Backend), x.record.Provider, printable(x.record.ServedModel), strconv.FormatInt(x.record.Attempts, 10)}
+	for i, name := range [...]string{headerBackend, headerProvider, headerModel, headerAttempts} {
+		h[name] = values[i : i+1 : i+1]
+	}
 }
 
 // target makes d ready to be asked: a local engine is loaded first if it has to be.

@@ -43,19 +43,45 @@ func ReportsFailure(body []byte) bool {
 // read takes usage, and timings as llama.cpp adds them. Timings fill in for a
 // stream whose client did not ask for usage.
 func (u *Usage) read(root gjson.Result) {
-	if usage := root.Get("usage"); usage.IsObject() {
-		u.Prompt = count(usage.Get("prompt_tokens"), u.Prompt)
-		u.Completion = count(usage.Get("completion_tokens"), u.Completion)
-		u.Total = count(usage.Get("total_tokens"), u.Total)
-		u.Cached = count(usage.Get("prompt_tokens_details.cached_tokens"), u.Cached)
-		if n := count(usage.Get("prompt_tokens_details.cache_write_tokens"), nil); n != nil {
-			u.CacheWrite = *n
+	var timings gjson.Result
+	root.ForEach(func(name, v gjson.Result) bool { // once, for an answer may be long
+		switch name.Str {
+		case "usage":
+			u.counts(v)
+		case "timings":
+			timings = v
 		}
+		return true
+	})
+	if timings.IsObject() {
+		u.timings(timings)
 	}
-	t := root.Get("timings")
-	if !t.IsObject() {
+}
+
+// counts takes what stands in usage.
+func (u *Usage) counts(usage gjson.Result) {
+	if !usage.IsObject() {
 		return
 	}
+	usage.ForEach(func(name, v gjson.Result) bool {
+		switch name.Str {
+		case "prompt_tokens":
+			u.Prompt = count(v, u.Prompt)
+		case "completion_tokens":
+			u.Completion = count(v, u.Completion)
+		case "total_tokens":
+			u.Total = count(v, u.Total)
+		case "prompt_tokens_details":
+			u.Cached = count(v.Get("cached_tokens"), u.Cached)
+			if n := count(v.Get("cache_write_tokens"), nil); n != nil {
+				u.CacheWrite = *n
+			}
+		}
+		return true
+	})
+}
+
+func (u *Usage) timings(t gjson.Result) {
 	if v := t.Get("prompt_ms"); v.Type == gjson.Number {
 		u.PromptMS = &v.Num
 	}
