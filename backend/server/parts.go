@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"gopkg.in/natefinch/lumberjack.v2"
@@ -165,6 +166,7 @@ func (s *Server) openEngines(context.Context) error {
 	s.models = models.NewCatalog(s.library, source)
 	s.awake = awake.New(awake.Config{Wanted: func() bool { return s.settings.Current().Engines.KeepAwake }, Logger: s.log})
 	s.onClose(background(s.awake.Run))
+	after := aftermath{giveBack: debug.FreeOSMemory}
 	s.pool = engine.NewPool(engine.Config{
 		Library:  s.library,
 		Engines:  s.engines(),
@@ -179,6 +181,9 @@ func (s *Server) openEngines(context.Context) error {
 		Busy:     s.awake,
 		OnChange: func() {
 			s.publishState()
+			if s.serving.Load() { // before that nothing is loaded
+				after.see(s.pool.States())
+			}
 		},
 	})
 	s.onClose(func() error {

@@ -10,9 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"runtime"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -223,17 +220,6 @@ func (s *Server) serve(ctx context.Context) error {
 	err := s.drain(cancel)
 	s.serves.Wait() // no goroutine of them is left
 	return errors.Join(moved, err)
-}
-
-// settleMemory is for after the start, which takes more memory than the requests that follow: what it leaves behind is given
-// back, some of it by the second collection only. Under load a collection is then put off until there is half as much again to collect as Go would
-// wait for: each holds up the requests of that moment. Who sets GOGC decides otherwise.
-func settleMemory() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(150)
-	}
-	runtime.GC()
-	debug.FreeOSMemory()
 }
 
 // drain takes no new requests, lets the running ones finish, and cancels those that take
