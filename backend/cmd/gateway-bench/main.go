@@ -42,7 +42,7 @@ type options struct {
 const fullRounds = 5
 
 // limit bounds a whole run, whatever hangs.
-const limit = 15 * time.Minute
+const limit = 30 * time.Minute
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

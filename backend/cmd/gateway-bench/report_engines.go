@@ -25,8 +25,8 @@ func (r *enginesRun) failure() error {
 }
 
 // ratio is what goes through the gateway as a share of what the engine does alone.
-func (c *crowdRun) ratio() float64 {
-	return bench.Median(bench.Ratios(of(c.Gateway, crowd.speed), of(c.Alone, crowd.speed)))
+func (c *crowdRun) ratio() bench.Estimate {
+	return bench.Distribute(bench.Singles(bench.Ratios(of(c.Gateway, crowd.speed), of(c.Alone, crowd.speed))), 1).P50
 }
 
 func (r *enginesRun) judge() {
@@ -34,7 +34,7 @@ func (r *enginesRun) judge() {
 		r.Targets = append(r.Targets, target{name, wanted, measured, ok})
 	}
 	for _, c := range r.Crowds {
-		aim(fmt.Sprintf("tokens/s of %s alone, %d at once", c.Engine, c.Clients), ">= 0.98", fmt.Sprintf("%.3f", c.ratio()), c.ratio() >= minEngineSpeed)
+		aim(fmt.Sprintf("tokens/s of %s alone, %d at once", c.Engine, c.Clients), ">= 0.98", fmt.Sprintf("%.3f", c.ratio().Value), c.ratio().Value >= minEngineSpeed)
 	}
 	if b := r.Beside; b != nil {
 		longest := bench.Summarize(b.DuringMS).Max
@@ -63,12 +63,13 @@ func (t *turnoverRun) grown(figure func(held) float64) float64 {
 
 func (r *enginesRun) print(w io.Writer) {
 	if len(r.Crowds) > 0 {
-		fmt.Fprintf(w, "\n%-29s %9s %9s %7s %9s %11s\n", "Clients at once", "alone", "gateway", "ratio", "first, ms", "gateway's")
+		fmt.Fprintf(w, "\n%-16s %8s %8s %6s %14s %10s %10s\n", "Clients at once", "alone", "gateway", "ratio", "of 95 in 100", "first, ms", "gateway's")
 		for _, c := range r.Crowds {
-			fmt.Fprintf(w, "  %-24s %2d %9.1f %9.1f %7.3f %9.0f %11.0f\n", c.Engine, c.Clients, bench.Median(of(c.Alone, crowd.speed)), bench.Median(of(c.Gateway, crowd.speed)),
-				c.ratio(), bench.Median(of(c.Alone, crowd.first)), bench.Median(of(c.Gateway, crowd.first)))
+			r := c.ratio()
+			fmt.Fprintf(w, "  %-11s %2d %8.1f %8.1f %6.3f   %5.3f - %5.3f %9.0f %10.0f\n", c.Engine, c.Clients, bench.Median(of(c.Alone, crowd.speed)), bench.Median(of(c.Gateway, crowd.speed)),
+				r.Value, r.Low, r.High, bench.Median(of(c.Alone, crowd.first)), bench.Median(of(c.Gateway, crowd.first)))
 		}
-		fmt.Fprintln(w, "  alone, gateway: tokens/s of all clients together; first: the median of their\n  first tokens")
+		fmt.Fprintln(w, "  alone, gateway: tokens/s of all clients together; ratio: the median over the\n  rounds, and the interval that holds it in 95 of 100 runs; first: the median of\n  their first tokens")
 	}
 	if b := r.Beside; b != nil {
 		fmt.Fprintf(w, "\n%-39s %9s %9s %9s\n", "A stream, ms from token to token", "median", "p99", "longest")
