@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -232,15 +233,32 @@ func TestADatabaseThatCannotBeReadIsAProblem(t *testing.T) {
 	}
 }
 
+// short makes connections that hold little before it is read: 4 MB at the server. Others can grow to tens of MB.
+func short(t *testing.T) *http.Transport {
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+		if err == nil {
+			err = conn.(*net.TCPConn).SetReadBuffer(16 << 10)
+		}
+		return conn, err
+	}}
+	t.Cleanup(transport.CloseIdleConnections)
+	return transport
+}
+
 // A page cannot see what becomes of a download, so the server tells of it.
 func TestHowADownloadEndedIsTold(t *testing.T) {
 	h := newHouse(t)
-	for range 3000 {
-		h.record(func(r *audit.Record) { r.Client = strings.Repeat("x", 4000) }) // more than connections hold
+	long := strings.Repeat("x", 512) // of a longer text no more is kept
+	for range 3000 {                 // 9 MB, more than a connection of short holds
+		h.record(func(r *audit.Record) {
+			r.RequestID, r.Model, r.ServedModel, r.Provider, r.Client, r.Hint = long, long, long, long, long, long
+		})
 	}
 	last := h.live.Last()
 	h.text(h.request("GET", "/api/audit/export?format=csv&model=nope", ""), 200) // not to be told of
 	h.text(h.request("GET", "/api/audit/export?format=csv&watch=whole", ""), 200)
+	h.client.Transport = short(t)
 	resp := h.request("GET", "/api/audit/export?format=csv&watch=half", "")
 	if _, err := io.ReadFull(resp.Body, make([]byte, 100)); err != nil {
 		t.Fatal(err)
