@@ -140,7 +140,7 @@ func TestWhatFailsALoadIsToldInASentence(t *testing.T) {
 		"the system kills it":       {script: script{KilledAtLoad: true}, want: "The engine was killed while it loaded the model; memory may be short."},
 		"it is never ready":         {script: script{NeverReady: true}, spec: short, want: "The engine was not ready within 300ms."},
 		"it is never well":          {script: script{Unwell: true}, spec: short, want: "The engine was not ready within 300ms."},
-		"it refuses the key":        {spec: func(s *Spec) { short(s); s.APIKey = "another" }, want: "Another program answers at the engine's address."},
+		"it refuses the key":        {spec: func(s *Spec) { s.APIKey = "another" }, want: "Another program answers at the engine's address."},
 		"it is on another machine":  {script: script{Address: "http://192.0.2.1:80"}, want: "The engine announced an address that is not on this machine."},
 		"it tells a name":           {script: script{Address: "http://localhost:80"}, want: "The engine announced an address that is not on this machine."},
 		"it tells no address":       {script: script{Address: "yes"}, want: "The engine announced an address that is not on this machine."},
