@@ -2,6 +2,8 @@ package gateway_test
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -230,20 +232,20 @@ func TestABodyThatDoesNotComeIsATimeoutAndItsConnectionServesNoOther(t *testing.
 }
 
 func TestTimeouts(t *testing.T) {
-	const short, long = settings.Duration(150 * time.Millisecond), settings.Duration(time.Minute)
-	const whole = settings.Duration(2 * time.Second) // also on a busy machine the request has reached the upstream by then
+	const idle, long = settings.Duration(150 * time.Millisecond), settings.Duration(time.Minute)
+	const begin = settings.Duration(2 * time.Second) // also on a busy machine the request has reached the upstream by then
 	for name, c := range map[string]struct {
 		limit  func(*settings.Timeouts)
 		model  string
 		stream bool
 		says   string
 	}{
-		"total":                  {func(l *settings.Timeouts) { l.Chat = whole }, "hang", false, "timeouts.chat"},
-		"total, streamed":        {func(l *settings.Timeouts) { l.Chat = whole }, "slow-idle=60s", true, "timeouts.chat"},
-		"first token":            {func(l *settings.Timeouts) { l.FirstToken = short }, "slow-first=60s", true, "timeouts.first_token"},
-		"first token, no header": {func(l *settings.Timeouts) { l.FirstToken = short }, "slow-headers=60s", true, "timeouts.first_token"},
-		"first token, role only": {func(l *settings.Timeouts) { l.FirstToken = short }, "slow-content=60s", true, "timeouts.first_token"},
-		"idle":                   {func(l *settings.Timeouts) { l.Idle = short }, "slow-idle=60s", true, "timeouts.idle"},
+		"total":                  {func(l *settings.Timeouts) { l.Chat = begin }, "hang", false, "timeouts.chat"},
+		"total, streamed":        {func(l *settings.Timeouts) { l.Chat = begin }, "slow-idle=60s", true, "timeouts.chat"},
+		"first token":            {func(l *settings.Timeouts) { l.FirstToken = begin }, "slow-first=60s", true, "timeouts.first_token"},
+		"first token, no header": {func(l *settings.Timeouts) { l.FirstToken = begin }, "slow-headers=60s", true, "timeouts.first_token"},
+		"first token, role only": {func(l *settings.Timeouts) { l.FirstToken = begin }, "slow-content=60s", true, "timeouts.first_token"},
+		"idle":                   {func(l *settings.Timeouts) { l.Idle = idle }, "slow-idle=60s", true, "timeouts.idle"},
 	} {
 		for _, where := range []string{"", "far/"} {
 			t.Run(name+" "+where, func(t *testing.T) {
@@ -288,9 +290,21 @@ func TestAClientThatLeavesEndsItsRequest(t *testing.T) {
 	}{"waiting": {"hang", false}, "before the stream": {"slow-first=60s", true}} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t, nil)
-			client := &http.Client{Timeout: 100 * time.Millisecond, Transport: &http.Transport{DisableKeepAlives: true}}
-			if _, err := client.Post(h.url+"/v1/chat/completions", "application/json", strings.NewReader(chat(c.model, c.stream))); err == nil {
-				t.Fatal("there was an answer")
+			ctx, leave := context.WithCancel(t.Context())
+			req, err := http.NewRequestWithContext(ctx, "POST", h.url+"/v1/chat/completions", strings.NewReader(chat(c.model, c.stream)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Content-Type", "application/json")
+			ended := make(chan error, 1)
+			go func() {
+				_, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+				ended <- err
+			}()
+			waitFor(t, "the upstream has the request", func() bool { return len(h.upstream.Requests()) == 1 })
+			leave()
+			if err := testkit.Receive(t, ended); !errors.Is(err, context.Canceled) {
+				t.Fatalf("there was an answer, or none for another reason: %v", err)
 			}
 			testkit.Receive(t, h.upstream.Gone())
 			if rec := h.only(); rec.Status != audit.Cancelled || *rec.HTTPStatus != 499 || rec.ErrorType != string(problem.Cancelled) {

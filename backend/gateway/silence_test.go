@@ -73,7 +73,7 @@ func TestEventsWithoutTextAreNoSilence(t *testing.T) {
 
 func TestTheTotalHoldsForConvertedStreamsToo(t *testing.T) {
 	eachWay(t, "pings=20ms", func(t *testing.T, path, model string) {
-		h := patient(t, func(l *settings.Timeouts) { l.Chat = settings.Duration(700 * time.Millisecond) })
+		h := patient(t, func(l *settings.Timeouts) { l.Chat = settings.Duration(2 * time.Second) })
 		h.ends(h.request("POST", path, asks(path, model, true)), problem.Timeout, "timeouts.chat")
 		testkit.Receive(t, h.upstream.Gone())
 	})
