@@ -13,7 +13,7 @@ it('streams an answer and shows its request live, then with status, duration and
   await page.getByRole('button', { name: 'Ask' }).waitFor(); // it is Stop while an answer comes
   expect((await stage.answer().innerText()).trim()).not.toBe('');
 
-  const record = await stage.newest();
+  const record = await stage.ended();
   expect(record).toMatchObject({ model: starter, backend: 'LOCAL', status: 'success', stream: true });
   const cells = stage.row(String(record.request_id)).locator('td');
   await eventually(() => cells.nth(5).innerText()).toBe('success');
@@ -45,7 +45,7 @@ it('says why a question got no answer, and shows the request as an error', async
   await stage.ask('Hello?', unreachable);
   await stage.answer().getByRole('alert').waitFor();
   expect(await stage.answer().innerText()).toContain('gone');
-  const record = await stage.newest();
+  const record = await stage.ended();
   expect(record).toMatchObject({ model: unreachable, backend: 'OPENAI', status: 'error' });
   await eventually(() => stage.row(String(record.request_id)).locator('td').nth(5).innerText()).toBe('error');
 

@@ -247,6 +247,7 @@ describe('live', () => {
     await show();
     await eventually(count).toBeGreaterThan(0);
     const before = await count();
+    await eventually(() => stat('Total')).toBe(String(before)); // what comes later than the rows has come
     await button('Pause').click();
     const total = await stat('Total');
     const id = await embed(starter);

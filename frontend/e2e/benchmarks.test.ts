@@ -82,8 +82,7 @@ describe('a benchmark from the page', () => {
     await page.getByRole('textbox', { name: 'Requests at a time' }).fill('1');
     await page.getByRole('button', { name: 'More' }).click();
     await page.getByRole('textbox', { name: 'Label', exact: true }).fill('from the page');
-    await page.getByRole('button', { name: 'Start' }).click();
-    await page.getByRole('progressbar', { name: 'Progress' }).waitFor();
+    await Promise.all([page.getByRole('progressbar', { name: 'Progress' }).waitFor(), page.getByRole('button', { name: 'Start' }).click()]);
     await page.getByText(/^\d+ of \d+ requests · /).waitFor();
     await page.getByRole('progressbar').waitFor({ state: 'detached' });
 
@@ -115,8 +114,7 @@ describe('a benchmark from the page', () => {
     await page.getByRole('alert').filter({ hasText: 'Routes must be one at least.' }).waitFor();
     await ways.getByLabel('llama.cpp').check();
     await page.getByText('those on this machine').waitFor();
-    await page.getByRole('button', { name: 'Start' }).click();
-    await page.getByRole('progressbar', { name: 'Progress' }).waitFor();
+    await Promise.all([page.getByRole('progressbar', { name: 'Progress' }).waitFor(), page.getByRole('button', { name: 'Start' }).click()]);
     await page.getByRole('progressbar').waitFor({ state: 'detached' });
 
     const run = await labelled('with keys');

@@ -66,7 +66,7 @@ describe('a check', () => {
     await page.getByText(`${name} can ask ${starter}.`).waitFor();
     await page.getByText('llamacpp, this machine').waitFor();
     await page.getByText(/^after \d/).first().waitFor();
-    const record = await stage.newest();
+    const record = await stage.ended();
     expect(record).toMatchObject({ model: starter, endpoint, status: 'success', backend: 'LOCAL' });
     expect(String(record.client)).toMatch(/^mlxbar-check\//);
     await page.getByText(String(record.request_id)).waitFor();
@@ -78,7 +78,7 @@ describe('a check', () => {
     await check().click();
     await page.getByText(`There is no model ${gone}. There are: `).waitFor();
     await page.getByText('Choose one of the models that are there').waitFor();
-    expect(await stage.newest()).toMatchObject({ model: gone, status: 'error', error_type: 'model-not-found' });
+    expect(await stage.ended()).toMatchObject({ model: gone, status: 'error', error_type: 'model-not-found' });
   });
 
   it('says what a provider that is not there means', async () => {

@@ -7,7 +7,7 @@ import { violations } from './support/axe';
 import { FakeHub } from './support/hub';
 import { Keychain } from './support/keychain';
 import { cut } from './support/layout';
-import { useStage } from './support/stage';
+import { eventually, useStage } from './support/stage';
 
 const token = 'hf_the-token-of-somebody';
 const repo = 'maker/Gated-GGUF';
@@ -60,7 +60,7 @@ it('is set, tested and used, and stands nowhere on the page or in a file', async
   await open();
   await page.getByText('Its files could not be listed').waitFor();
   await button('Set a token').click(); // leads to the field
-  expect(await field().evaluate((f) => f === document.activeElement)).toBe(true);
+  await eventually(() => field().evaluate((f) => f === document.activeElement)).toBe(true);
   expect(await field().getAttribute('type')).toBe('password');
   await set('hf_wrong');
   await says('token in the keychain');

@@ -13,7 +13,7 @@ import { eventually, useStage } from './support/stage';
 const weights = join(root, 'build/cache/data/models', `${starter}.gguf`);
 const repo = 'maker/Small-GGUF';
 const real = 'small-q4_k_m'; // as the library calls it
-const slowly = 1_000_000; // a millisecond between two KiB
+const slowly = 5_000_000; // between two KiB, so that 3.6 MB take longer than it takes to press a button on a busy machine
 
 let hub: FakeHub;
 let scratch = '';

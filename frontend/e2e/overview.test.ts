@@ -35,7 +35,7 @@ async function whole(response: Response): Promise<string> {
 }
 
 const running = (id: string) => stage.page.locator(`tr[data-running="${id}"]`);
-const figure = (text: string) => Number(/[\d.]+/.exec(text)?.[0] ?? 0);
+const figure = (text: string) => Number(/[\d.]+/.exec(text)?.[0] ?? 0) * (/\dk/.test(text) ? 1000 : 1);
 const stat = (name: string) => stage.page.locator(`[data-stat="${name}"]`).innerText();
 
 it('shows a request that runs, with what came so far, and cancels it upstream too', async () => {

@@ -49,7 +49,7 @@ it('is opened from the side too, walked with the arrows, and left with Escape, w
   const opener = page.getByRole('button', { name: 'Command palette' });
   await opener.focus();
   await page.keyboard.press('Enter');
-  await field().waitFor();
+  await eventually(() => field().evaluate((e) => e === document.activeElement)).toBe(true);
   const first = await selected();
   await page.keyboard.press('ArrowDown');
   expect(await selected()).not.toBe(first);

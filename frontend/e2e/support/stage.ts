@@ -64,6 +64,12 @@ export class Stage {
     const page = (await (await this.server.api('/api/audit?limit=1')).json()) as { records: Record<string, string | number | null>[] };
     return page.records[0] ?? {};
   }
+
+  /** The newest record once its request has ended, which is a moment after its answer has come. */
+  async ended(): Promise<Record<string, string | number | null>> {
+    await eventually(async () => (await this.newest()).status).not.toBe('running');
+    return this.newest();
+  }
 }
 
 /** Sets the stage for a file's tests. With login, every test begins on the overview. */
