@@ -118,14 +118,11 @@ func TestALongExportIsCancelledFromTheKeyboard(t *testing.T) {
 func (n *native) choose(reader *session.Reader, window, words string) {
 	n.t.Helper()
 	n.Eventually("the palette", func() bool {
-		open := func() bool {
-			_, found := reader.Find(func(t session.Thing) bool { return t.Role == "dialog" && t.Name == "Command palette" })
-			return found
-		}
-		if !open() {
+		if _, open := reader.Find(func(t session.Thing) bool { return t.Role == "dialog" && t.Name == "Command palette" }); !open {
 			n.press("windowfocus", "--sync", window, "key", "ctrl+k")
+			return false
 		}
-		return open()
+		return reader.Focus().Role == "list item" // of the one that its field has chosen, once the keyboard is there
 	})
 	n.press("type", "--delay", "30", words)
 	n.press("key", "Return")

@@ -29,6 +29,7 @@ func TestThePaletteOpensModelsAndThePlaygroundInTheWindow(t *testing.T) {
 		_, answering := reader.Find(func(t session.Thing) bool { return t.Button("Stop smollm2-135m-instruct") })
 		return !answering && reader.Says("tokens/s")
 	})
+	n.Eventually("the end of the request", func() bool { return n.newest().Status != "running" }) // a moment after its answer's
 	if record := n.newest(); record.Endpoint != "/v1/chat/completions" || !strings.HasPrefix(record.Client, "mlxbar-app") || record.Status != "success" {
 		t.Errorf("the audit has %+v", record)
 	}
