@@ -271,6 +271,7 @@ func TestCloseSaysWhatIsLost(t *testing.T) {
 	if err := r.Begin(t.Context(), &rec); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "told of the failure", func() bool { return r.Err() != nil })
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	err = r.Close(ctx)
