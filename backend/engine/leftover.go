@@ -109,16 +109,22 @@ func (m mark) end() bool {
 	if err := handle.Kill(); err != nil {
 		return false
 	}
-	for end := time.Now().Add(leftoverGrace); m.runs() && time.Now().Before(end); {
+	// Its arguments go first, with its memory, and that takes its time for a large model: until then it is there.
+	for end := time.Now().Add(leftoverGrace); m.there() && time.Now().Before(end); {
 		time.Sleep(5 * time.Millisecond)
 	}
 	return true
 }
 
-// runs says whether the process that m tells of is there.
-func (m mark) runs() bool {
+// there says whether the process that was started then is there, whatever it runs.
+func (m mark) there() bool {
 	started, err := startOf(m.PID)
-	if err != nil || started != m.Started {
+	return err == nil && started == m.Started
+}
+
+// runs says whether the process that m tells of is there, and runs what it tells.
+func (m mark) runs() bool {
+	if !m.there() {
 		return false
 	}
 	command, err := (&gopsutil.Process{Pid: int32(m.PID)}).CmdlineSlice()

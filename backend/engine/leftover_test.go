@@ -35,6 +35,7 @@ func noted(t *testing.T, dir string, change func(*mark)) *exec.Cmd {
 		t.Fatal(err)
 	}
 	m := mark{PID: cmd.Process.Pid, Started: started, Args: []string{"of", "a model"}}
+	eventually(t, "its arguments to be there, a moment after its start", m.runs)
 	if change != nil {
 		change(&m)
 	}
