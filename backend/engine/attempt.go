@@ -107,16 +107,23 @@ func (s *slot) launch(ctx context.Context, spec Spec) (*incarnation, error) {
 	if ctx.Err() != nil {
 		return nil, context.Canceled
 	}
-	return nil, &LoadError{Model: s.name, Reason: child.whyNot(err, timeout), Cause: fmt.Errorf("%w: %s", err, child.State())}
+	failure := &LoadError{Model: s.name, Cause: fmt.Errorf("%w: %s", err, child.State())}
+	if failure.Reason = child.explained(); failure.Reason == "" {
+		failure.Reason, failure.Tail, failure.unexplained = child.whyNot(err, timeout), child.tail(), true
+	}
+	return nil, failure
+}
+
+// explained is what the engine itself says of a start that failed, as a sentence of our own; "" when that says nothing known.
+func (p *process) explained() string {
+	if p.spec.Explain == nil {
+		return ""
+	}
+	return p.spec.Explain(p.lastLines())
 }
 
 // whyNot puts a start that failed into a sentence of our own.
 func (p *process) whyNot(err error, timeout time.Duration) string {
-	if p.spec.Explain != nil {
-		if sentence := p.spec.Explain(p.lastLines()); sentence != "" {
-			return sentence
-		}
-	}
 	switch {
 	case errors.Is(err, errTooSlow):
 		return fmt.Sprintf("The engine was not ready within %s.", timeout)

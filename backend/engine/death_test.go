@@ -106,6 +106,45 @@ func TestTooManyDeathsAreAFailure(t *testing.T) {
 	r.waitState(Ready)
 }
 
+// An engine that the system kills in each of its loads would have the model read from disk again for each request.
+func TestTooManyDeathsWhileLoadingAreAFailure(t *testing.T) {
+	e := &fakeEngine{script: func(launch int) script {
+		return script{KilledAtLoad: launch <= 3, Says: []string{"loading '/somebody/s models/small.gguf'"}}
+	}}
+	r := newRig(t, e, func(_ *Config, p *timing) { p.maxDeaths, p.retryMin, p.retryMax = 3, 0, 0 })
+	const killed = "The engine was killed while it loaded the model; memory may be short."
+	const given = "The engine ended 3 times within 60 minutes and is left alone for as long; load the model to try at once. " + killed
+	for _, want := range []string{killed, killed, given, given, given} {
+		_, err := r.Acquire(t.Context(), modelName)
+		expectLoadError(t, err, want)
+		if s := r.state(); s.State != Failed || s.Detail != want+" Its log ends: loading small.gguf" {
+			t.Errorf("the status is %+v", s)
+		}
+	}
+	if n := e.launched(); n != 3 {
+		t.Errorf("%d launches", n)
+	}
+	if err := r.Load(modelName); err != nil {
+		t.Fatal(err)
+	}
+	r.waitState(Ready)
+}
+
+// What the engine says of itself is not mended by patience, but a person may mend it at any time.
+func TestALoadThatTellsWhyItFailedIsNotLeftAlone(t *testing.T) {
+	e := &fakeEngine{script: func(int) script { return script{ExitsLoading: 1} }, spec: func(s *Spec) {
+		s.Explain = func([]string) string { return "The model's file is damaged." }
+	}}
+	r := newRig(t, e, func(_ *Config, p *timing) { p.maxDeaths, p.retryMin, p.retryMax = 2, 0, 0 })
+	for range 4 {
+		_, err := r.Acquire(t.Context(), modelName)
+		expectLoadError(t, err, "The model's file is damaged.")
+	}
+	if n := e.launched(); n != 4 {
+		t.Errorf("%d launches", n)
+	}
+}
+
 func TestTheSecondRestartComesAfterAPause(t *testing.T) {
 	r := newRig(t, &fakeEngine{}, func(_ *Config, p *timing) { p.retryMin, p.retryMax = time.Hour, time.Hour })
 	r.Preload([]string{modelName})

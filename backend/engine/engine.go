@@ -45,6 +45,8 @@ type LoadError struct {
 	// no path and nothing of what was asked.
 	Tail  []string
 	Cause error
+
+	unexplained bool // by the engine itself
 }
 
 // Detail is Reason with the last lines of the log, for people.

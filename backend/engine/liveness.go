@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -129,36 +127,4 @@ func (s *slot) inFlight(run *incarnation) int {
 	s.pool.mu.Lock()
 	defer s.pool.mu.Unlock()
 	return run.inFlight
-}
-
-// givenUp says why an engine is not started again.
-func (t timing) givenUp() string {
-	return fmt.Sprintf("The engine ended %d times within %s and is left alone for as long; load the model to try at once.", t.maxDeaths, spoken(t.window))
-}
-
-func spoken(d time.Duration) string {
-	if d%time.Minute == 0 && d > 0 {
-		return fmt.Sprintf("%d minutes", d/time.Minute)
-	}
-	return d.String()
-}
-
-const maxTailLine = 200
-
-// path is one of this machine, of which a person is told the last name alone.
-var path = regexp.MustCompile(`'/[^']*/([^'/]+)'|"/[^"]*/([^"/]+)"|(?:^|[\s=(])/(?:[^\s'":,;]+/)+([^\s'":,;]+)`)
-
-// tail is the last lines of the log, without paths. The log holds nothing of what was asked, so they do not.
-func (p *process) tail() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	lines := make([]string, 0, len(p.logged))
-	for _, line := range p.logged {
-		line = strings.Join(strings.Fields(path.ReplaceAllString(line, " $1$2$3")), " ")
-		if len(line) > maxTailLine {
-			line = line[:maxTailLine] + "…"
-		}
-		lines = append(lines, strings.ToValidUTF8(line, ""))
-	}
-	return lines
 }

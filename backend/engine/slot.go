@@ -159,7 +159,7 @@ func (s *slot) loaded(l *load, run *incarnation, err error) {
 	}
 	var failure *LoadError
 	if errors.As(err, &failure) {
-		s.fail(failure)
+		s.failToLoad(failure)
 		return
 	}
 	s.set(Idle, "")
@@ -169,15 +169,6 @@ func (s *slot) loaded(l *load, run *incarnation, err error) {
 	case !l.again:
 		s.settle(&LoadError{Model: s.name, Reason: "The model was unloaded while it loaded.", Cause: errUnloaded})
 	}
-}
-
-// fail puts the slot out of service for a while. The pool's mutex is held.
-func (s *slot) fail(failure *LoadError) {
-	s.failure = failure
-	s.retryAt = s.pool.now().Add(s.pause.NextBackOff())
-	s.set(Failed, failure.Detail())
-	s.settle(failure)
-	s.pool.cfg.Logger.Error("a model failed to load", "model", s.name, "err", failure)
 }
 
 // watch follows a child to its end and decides what comes after it.
@@ -202,20 +193,13 @@ func (s *slot) watch(run *incarnation) {
 	if p.cfg.Observer != nil {
 		p.cfg.Observer.Crashed(s.name, s.engine.Name())
 	}
-	now := p.now()
-	if now.Sub(run.started) > p.timing.window {
+	if p.now().Sub(run.started) > p.timing.window {
 		s.deaths = nil
 		s.pause.Reset()
 	}
-	for len(s.deaths) > 0 && now.Sub(s.deaths[0]) > p.timing.window {
-		s.deaths = s.deaths[1:]
-	}
-	s.deaths = append(s.deaths, now)
 	switch {
-	case len(s.deaths) >= p.timing.maxDeaths:
-		s.deaths = nil
-		s.fail(&LoadError{Model: s.name, Reason: p.timing.givenUp(), Tail: run.tail(), Cause: run.Exit()})
-		s.retryAt = now.Add(p.timing.window) // a person may load it before
+	case s.tooManyDeaths():
+		s.giveUp("", run.tail(), run.Exit())
 	case answering == 0 && len(s.waiters) == 0 && !s.keep && !p.pinned(s) && ill == nil:
 		s.set(Idle, "")
 	case len(s.deaths) == 1:
