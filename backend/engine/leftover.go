@@ -128,6 +128,10 @@ func (m mark) runs() bool {
 		return false
 	}
 	command, err := (&gopsutil.Process{Pid: int32(m.PID)}).CmdlineSlice()
-	// Not by what stands before the arguments: a Python may put its own path there.
-	return err == nil && len(command) > 0 && slices.Equal(command[1:], m.Args)
+	if err != nil || len(command) < 2 || len(command)-1 > len(m.Args) {
+		return false
+	}
+	// Not by what stands before the arguments: a Python may put its own path there. And a shell that has become the
+	// program which it was to start has the arguments of that, the last ones of its own.
+	return slices.Equal(command[1:], m.Args[len(m.Args)-len(command)+1:])
 }

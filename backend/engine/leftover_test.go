@@ -80,12 +80,25 @@ func TestWhatAnEarlierRunLeftBehindIsEnded(t *testing.T) {
 	}
 }
 
+// A llama-server of one's own is started by a shell, which then becomes it.
+func TestWhatAShellBecameIsEnded(t *testing.T) {
+	dir := t.TempDir()
+	left := noted(t, dir, func(m *mark) {
+		m.Args = []string{"-c", `exec "$@"`, "llama-server", "/opt/llama-server", "of", "a model"}
+	})
+	endLeftovers(dir, slog.New(slog.DiscardHandler))
+	if _, err := startOf(left.Process.Pid); err == nil {
+		t.Error("it still runs")
+	}
+}
+
 // A number is given to another process in time. Only the very same one is ended.
 func TestNobodyElseIsEnded(t *testing.T) {
 	for name, change := range map[string]func(*mark){
 		"one that was started at another time": func(m *mark) { m.Started += "1" },
 		"one with other arguments":             func(m *mark) { m.Args = []string{"of", "another model"} },
 		"one with more arguments":              func(m *mark) { m.Args = m.Args[:1] },
+		"one with further arguments":           func(m *mark) { m.Args = append(m.Args, "--and more") },
 		"the system's first":                   func(m *mark) { m.PID = 1 },
 		"this one":                             func(m *mark) { m.PID = os.Getpid() },
 		"a group of processes":                 func(m *mark) { m.PID = -m.PID },
