@@ -9,7 +9,8 @@ import (
 // unknown value, a grammar that does not parse, which it prints as it came, line by
 // line. So once it serves, a line stands in the log only if it begins as one of its
 // reports does and then says nothing but numbers and words of this list; and of how
-// it crashed, where and by what.
+// it crashed, where and by what. That somebody came without the key is not among it: each of our own looks begins so,
+// and the last lines are what a person is shown of an engine that is given up.
 const reporters = `get_availabl|launch_slot_|update_slots|print_timing|release|process_sing|send_error|stop|operator\(\)`
 
 var (
@@ -25,7 +26,7 @@ var words = wordSet(`
 	id task slot slots id_task is_child processing process stop cancel release launch launched selected by LRU LCP similarity
 	f_sim_best f_keep thold t_last need to evaluate at least token tokens for each active n_past n_tokens n_ctx n_ctx_slot was set
 	n_prompt_tokens batch truncated prompt eval total time ms per second graphs reused progress done all are idle failed with
-	request exceeds the available context size try increasing it unauthorized Invalid API Key
+	request exceeds the available context size try increasing it
 	error command buffer status Insufficient Memory memory out of an illegal access encountered device allocate allocating MiB
 	GPU Timeout Internal Error kIOGPUCommandBufferCallbackErrorOutOfMemory kIOGPUCommandBufferCallbackErrorTimeout`)
 

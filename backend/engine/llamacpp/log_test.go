@@ -23,7 +23,6 @@ var harmless = []string{
 	"0.00.589.360 E srv  process_sing: failed to launch slot with task, id_task = 20",
 	"0.00.589.370 W srv          stop: cancel task, id_task = 20",
 	"0.00.602.315 E srv    send_error: task id = 22, error: request (8030 tokens) exceeds the available context size (512 tokens), try increasing it",
-	"0.00.603.479 W srv    operator(): unauthorized: Invalid API Key",
 	"ggml_metal_synchronize: error: command buffer 0 failed with status 5",
 	"error: Insufficient Memory (00000008:kIOGPUCommandBufferCallbackErrorOutOfMemory)",
 	"CUDA error: out of memory",
@@ -45,6 +44,7 @@ var telling = []string{
 	"CUDA error: canary",
 	"error: canary",
 	"0.00.603.479 W srv    operator(): unauthorized: Invalid API Key sk-canary",
+	"0.00.603.479 W srv    operator(): unauthorized: Invalid API Key", // a probe's
 	"0.00.349.667 I slot get_availabl: id  1 | task -1 | \xe2\x80\xa6",
 }
 
