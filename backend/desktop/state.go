@@ -28,10 +28,12 @@ type State struct {
 	Server Server `json:"server"` // the zero value when none is known
 	// Downloading is how many models are being downloaded.
 	Downloading int `json:"downloading"`
+	// Failing is how many models' engines have failed.
+	Failing int `json:"failing"`
 }
 
 func (s State) same(other State) bool {
-	return s.Phase == other.Phase && s.Detail == other.Detail && s.Downloading == other.Downloading &&
+	return s.Phase == other.Phase && s.Detail == other.Detail && s.Downloading == other.Downloading && s.Failing == other.Failing &&
 		s.Server.PID == other.Server.PID && s.Server.URL == other.Server.URL
 }
 
@@ -77,11 +79,19 @@ func fromStatus(s Server, raw []byte) told {
 		State       string `json:"state"`
 		Addr        string `json:"addr"`
 		Downloading int    `json:"downloading"`
+		Engines     []struct {
+			State string `json:"state"`
+		} `json:"engines"`
 	}
 	if err := json.Unmarshal(raw, &status); err != nil {
 		return told{State: State{Phase: Failed, Detail: fmt.Sprintf("The server at %s gave an answer that is not mlxbar's.", s.Addr)}}
 	}
 	now := told{State: State{Phase: Running, Server: s, Downloading: status.Downloading}, moved: status.Addr != "" && status.Addr != s.Addr}
+	for _, e := range status.Engines {
+		if e.State == "failed" {
+			now.Failing++
+		}
+	}
 	if status.State == "draining" {
 		now.Phase = Stopping
 	}

@@ -64,7 +64,7 @@ func Menu(s State) []Item {
 func stateLine(s State) string {
 	switch s.Server.Phase {
 	case desktop.Running:
-		return "Running · " + s.Server.Server.Addr + downloads(s.Server.Downloading)
+		return "Running · " + s.Server.Server.Addr + failures(s.Server.Failing) + downloads(s.Server.Downloading)
 	case desktop.Starting:
 		return "Starting…"
 	case desktop.Stopping:
@@ -73,6 +73,17 @@ func stateLine(s State) string {
 		return "Not running"
 	}
 	return "Stopped"
+}
+
+// failures is a word about models that cannot be used as they are; the page Models says why.
+func failures(n int) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return " · a model has failed"
+	}
+	return fmt.Sprintf(" · %d models have failed", n)
 }
 
 // downloads is a word about models that come, while some do.
