@@ -46,7 +46,7 @@ func (s *slot) tooManyDeaths() bool {
 func (s *slot) fail(failure *LoadError) {
 	s.failure = failure
 	s.retryAt = s.pool.now().Add(s.pause.NextBackOff())
-	s.set(Failed, failure.Detail())
+	s.set(Failed, failure.Reason)
 	s.settle(failure)
 	s.pool.cfg.Logger.Error("a model failed to load", "model", s.name, "err", failure)
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -93,17 +94,19 @@ func TestTooManyDeathsAreAFailure(t *testing.T) {
 	r.kill()
 	gone(t, lease)
 	const reason = "The engine ended 2 times within 60 minutes and is left alone for as long; load the model to try at once."
-	const detail = reason + " Its log ends: loading small.gguf | layer 1 of 1"
+	log := []string{"loading small.gguf", "layer 1 of 1"}
 	_, err := r.Acquire(t.Context(), modelName)
 	expectLoadError(t, err, reason)
-	if s := r.state(); s.State != Failed || s.Detail != detail || s.PID != 0 || s.InFlight != 0 {
+	if s := r.state(); s.State != Failed || s.Detail != reason || !slices.Equal(s.Log, log) || s.PID != 0 || s.InFlight != 0 {
 		t.Errorf("the status is %+v", s)
 	}
 	// A person may have mended the cause.
 	if err := r.Load(modelName); err != nil {
 		t.Fatal(err)
 	}
-	r.waitState(Ready)
+	if s := r.waitState(Ready); s.Log != nil {
+		t.Errorf("the last one's log is still shown: %q", s.Log)
+	}
 }
 
 // An engine that the system kills in each of its loads would have the model read from disk again for each request.
@@ -117,7 +120,7 @@ func TestTooManyDeathsWhileLoadingAreAFailure(t *testing.T) {
 	for _, want := range []string{killed, killed, given, given, given} {
 		_, err := r.Acquire(t.Context(), modelName)
 		expectLoadError(t, err, want)
-		if s := r.state(); s.State != Failed || s.Detail != want+" Its log ends: loading small.gguf" {
+		if s := r.state(); s.State != Failed || s.Detail != want || !slices.Equal(s.Log, []string{"loading small.gguf"}) {
 			t.Errorf("the status is %+v", s)
 		}
 	}

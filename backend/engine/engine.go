@@ -81,19 +81,21 @@ const (
 
 // Status is a model's engine at one moment, as /api/status shows it.
 type Status struct {
-	Model       string `json:"model"`
-	Engine      string `json:"engine"`
-	State       State  `json:"state" enum:"idle,installing,loading,ready,failed"`
-	Detail      string `json:"detail"`
-	PID         int    `json:"pid"`
-	MemoryBytes uint64 `json:"memory_bytes"`
-	Charged     int64  `json:"charged_bytes" doc:"What counts of it against the limit of memory, also while it is loaded: the estimate, or what it holds where that is more."`
-	InFlight    int    `json:"in_flight" doc:"Requests that it was given and has not answered to their end."`
-	Slots       int    `json:"slots" doc:"How many it answers at once; 0 while nothing is loaded, or where that is not known."`
-	Waiting     int    `json:"waiting" doc:"Those in flight that are more than that: they wait inside it."`
-	Queued      int    `json:"queued" doc:"Requests that wait for the model to be loaded."`
-	Pinned      bool   `json:"pinned" doc:"It is unloaded by hand only, as models.each says."`
-	LastUsed    string `json:"last_used" doc:"When a request to it last began or ended (RFC 3339); empty when none has."`
+	Model  string `json:"model"`
+	Engine string `json:"engine"`
+	State  State  `json:"state" enum:"idle,installing,loading,ready,failed"`
+	Detail string `json:"detail"`
+	// Log is apart from Detail: a list shows the sentence, a page the lines, too.
+	Log         []string `json:"log,omitempty" doc:"The last lines of its log, where it has failed and they tell more. They hold no path and nothing of what was asked."`
+	PID         int      `json:"pid"`
+	MemoryBytes uint64   `json:"memory_bytes"`
+	Charged     int64    `json:"charged_bytes" doc:"What counts of it against the limit of memory, also while it is loaded: the estimate, or what it holds where that is more."`
+	InFlight    int      `json:"in_flight" doc:"Requests that it was given and has not answered to their end."`
+	Slots       int      `json:"slots" doc:"How many it answers at once; 0 while nothing is loaded, or where that is not known."`
+	Waiting     int      `json:"waiting" doc:"Those in flight that are more than that: they wait inside it."`
+	Queued      int      `json:"queued" doc:"Requests that wait for the model to be loaded."`
+	Pinned      bool     `json:"pinned" doc:"It is unloaded by hand only, as models.each says."`
+	LastUsed    string   `json:"last_used" doc:"When a request to it last began or ended (RFC 3339); empty when none has."`
 }
 
 // Engine knows how one kind of child process is started.

@@ -283,6 +283,9 @@ func (s *slot) retire(run *incarnation) {
 // status is the slot's part of States, as it was last measured. The pool's mutex is held.
 func (s *slot) status() Status {
 	st := Status{Model: s.name, Engine: s.engine.Name(), State: s.state, Detail: s.detail, Pinned: s.pool.pinned(s), Queued: len(s.waiters), Charged: s.charge()}
+	if s.state == Failed && s.failure != nil {
+		st.Log = s.failure.Tail
+	}
 	if !s.used.IsZero() {
 		st.LastUsed = s.used.UTC().Format(time.RFC3339)
 	}

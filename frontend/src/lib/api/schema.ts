@@ -1471,6 +1471,8 @@ export interface components {
             in_flight: number;
             /** @description When a request to it last began or ended (RFC 3339); empty when none has. */
             last_used: string;
+            /** @description The last lines of its log, where it has failed and they tell more. They hold no path and nothing of what was asked. */
+            log?: string[] | null;
             /** Format: int64 */
             memory_bytes: number;
             model: string;
