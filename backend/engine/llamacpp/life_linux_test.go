@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -108,6 +109,34 @@ func TestTheRealEngineIsReplacedWhenItIsStopped(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A model that makes its engine crash, or that the system ends for want of memory, is not started again without end.
+func TestTheRealEngineIsLeftAloneAfterFiveDeaths(t *testing.T) {
+	r := newRig(t)
+	for range 5 {
+		lease := r.acquire()
+		stream(t, lease)
+		if err := syscall.Kill(r.States()[0].PID, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		<-lease.Gone
+		lease.Release()
+	}
+	eventually(t, "the word failed", func() bool { return r.States()[0].State == engine.Failed })
+	s := r.States()[0]
+	if !strings.Contains(s.Detail, "ended 5 times within 10 minutes") || len(s.Log) != 4 || !strings.Contains(strings.Join(s.Log, "\n"), "listening on") {
+		t.Errorf("the status is %+v", s)
+	}
+	var failure *engine.LoadError
+	if _, err := r.Acquire(t.Context(), models.StarterName); !errors.As(err, &failure) || !slices.Equal(failure.Tail, s.Log) {
+		t.Errorf("who asks is told %v", err)
+	}
+	if err := r.Load(models.StarterName); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a load by hand", func() bool { return r.States()[0].State == engine.Ready })
+	answers(t, r.acquire())
 }
 
 // stream begins one that goes on for long, and gives what is left of it.
