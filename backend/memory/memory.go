@@ -23,17 +23,19 @@ type Estimate struct {
 const (
 	batch        = 1024   // tokens that llama.cpp computes at once
 	computeBytes = 32_000 // for each of them
+	maskBytes    = 2      // for each of them and each token of context: which of them it may look at
 )
 
 // program is Python with the engine's libraries.
-var program = map[models.Format]int64{models.GGUF: 58_000_000, models.MLX: 190_000_000}
+var program = map[models.Format]int64{models.GGUF: 60_000_000, models.MLX: 190_000_000}
 
 // beside is what a model's engine takes beside weights and a cache for so many tokens.
 func beside(m models.Model, tokens int64) int64 {
 	if m.Format != models.GGUF {
 		return program[m.Format]
 	}
-	return program[m.Format] + computeBytes*min(max(tokens, 0), batch)
+	tokens = min(max(tokens, 0), math.MaxInt64/(2*maskBytes*batch)) // what a file claims may be anything
+	return program[m.Format] + (computeBytes+maskBytes*tokens)*min(tokens, batch)
 }
 
 // Limit is how much models may take together, 0 when the system does not tell what there is.
@@ -53,7 +55,10 @@ func of(m models.Model, set settings.Settings, find func(name string) (models.Mo
 	bytes, known := m.Memory(tokens)
 	more := beside(m, tokens)
 	bytes = min(bytes, math.MaxInt64-more) + more
-	weights, token := m.Weights()+more, m.Facts.CacheBytes
+	weights, token := m.Weights()+program[m.Format]+computeBytes*batch, m.Facts.CacheBytes
+	if m.Format == models.GGUF {
+		token += maskBytes * batch
+	}
 	if each.Draft != "" {
 		if draft, err := find(each.Draft); err == nil {
 			its, _ := draft.Memory(tokens) // it follows the whole context

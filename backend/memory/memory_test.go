@@ -2,6 +2,7 @@ package memory
 
 import (
 	"errors"
+	"math"
 	"testing"
 
 	"mlxbar/backend/models"
@@ -58,12 +59,12 @@ func TestWhatIsTooLargeIsToldHowItWouldFit(t *testing.T) {
 	for limit, want := range map[int64]string{
 		0:         "",
 		5000 * mb: "",
-		1008 * mb: "With a context_size of 2048 it would fit.",
-		1001 * mb: "", // of what remains nobody has any use
+		1024 * mb: "With a context_size of 2048 it would fit.", // four times as many tokens, of 1 KiB in the cache and 2 in the mask
+		1001 * mb: "",                                          // of what remains nobody has any use
 		500 * mb:  "",
 	} {
 		if limit > 0 {
-			limit += beside(m, batch)
+			limit += beside(m, 0) + computeBytes*batch
 		}
 		if got := of(m, set, find, limit).Advice; got != want {
 			t.Errorf("of %d bytes: %q, want %q", limit, got, want)
@@ -77,12 +78,21 @@ func TestTheEstimateIsNearWhatWasMeasured(t *testing.T) {
 	for _, c := range []struct {
 		context, parallel int
 		held              int64
-	}{{128, 1, 162e6}, {512, 1, 179e6}, {2048, 1, 234e6}, {2048, 4, 372e6}} {
+	}{{512, 1, 182.8e6}, {512, 4, 232.7e6}, {2048, 1, 238.8e6}, {2048, 4, 387.2e6}, {8192, 1, 396.2e6}} {
 		set := settings.Defaults()
 		set.Models.Each = []settings.ModelSettings{{Name: "starter", ContextSize: c.context, Parallel: c.parallel}}
-		if got := of(starter, set, find, 0).Bytes; got < c.held*95/100 || got > c.held*105/100 {
+		if got := of(starter, set, find, 0).Bytes; got < c.held || got > c.held*105/100 {
 			t.Errorf("%d tokens for each of %d: %d, and %d were held", c.context, c.parallel, got, c.held)
 		}
+	}
+}
+
+func TestAFileThatClaimsAnythingIsEstimated(t *testing.T) {
+	m := models.Model{Name: "large", Size: math.MaxInt64 - 5, Format: models.GGUF, Facts: models.Facts{ContextLength: math.MaxInt32, CacheBytes: 1 << 40}}
+	set := settings.Defaults()
+	set.Engines.LlamaCPP.Parallel = 64
+	if got := of(m, set, find, 1<<30); got.Bytes != math.MaxInt64 {
+		t.Errorf("%+v", got)
 	}
 }
 
