@@ -300,6 +300,29 @@ describe('Installed', () => {
     expect(await violations(page, 'models installed')).toEqual([]);
   });
 
+  it('says of an engine that keeps dying that it is left alone, and how its log ends', async () => {
+    const { page, server } = stage;
+    await show('installed');
+    for (let life = 0; life < 5; life++) {
+      await server.briefly();
+      const { engines } = (await (await server.api('/api/engines')).json()) as { engines: { model: string; pid: number }[] };
+      process.kill(engines.find((e) => e.model === starter)?.pid ?? NaN, 'SIGKILL');
+      await eventually(() => state(starter)).toBe(life < 4 ? 'idle' : 'failed');
+    }
+    await model(starter).getByText(/^The engine ended 5 times within 10 minutes/).waitFor();
+    expect((await model(starter).locator('[data-log]').innerText()).split('\n')).toHaveLength(4);
+    expect(await violations(page, 'models failed')).toEqual([]);
+    expect(await cut(page)).toEqual([]);
+    await page.evaluate(() => (location.hash = 'overview'));
+    await page.getByText(/^The engine ended 5 times within 10 minutes/).waitFor();
+    await show('installed');
+    await button(`Load ${starter}`).click();
+    await eventually(() => state(starter)).toBe('ready');
+    expect(await model(starter).locator('[data-log]').count()).toBe(0);
+    await button(`Unload ${starter}`).click();
+    await eventually(() => state(starter)).toBe('idle');
+  });
+
   it('shows at its field what the server does not take', async () => {
     await show('installed');
     await model(real).getByRole('button', { name: real }).first().click();
