@@ -114,7 +114,7 @@ func Register(mux problem.Mux, c Config) *API {
 	useProblems()
 	a := &API{Config: c, sessions: newSecrets(sessionLife), links: newSecrets(linkLife)}
 	a.huma = humago.New(mux.ServeMux, a.describe())
-	a.huma.UseMiddleware(a.bind, a.guard)
+	a.huma.UseMiddleware(a.bind, a.guard, a.once)
 	a.registerSession()
 	mux.HandleFunc("GET "+loginPath, a.enter) // HEAD as well
 	a.registerStatus()

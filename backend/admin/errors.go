@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"sync"
 
@@ -27,8 +30,10 @@ var useProblems = sync.OnceFunc(func() {
 		if e.RetryAfter > 0 {
 			ctx.SetHeader("Retry-After", e.RetrySeconds())
 		}
-		path := ctx.URL().Path
-		return &problemDocument{Document: e.Document(path, requestid.From(ctx.Context()))}
+		asked := ctx.URL()
+		d := e.Document(asked.Path, requestid.From(ctx.Context()))
+		d.Instance = problem.Instance(&asked)
+		return &problemDocument{Document: d}
 	}
 	// Without a context it is only asked for the shape that the OpenAPI shows.
 	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
@@ -118,6 +123,23 @@ func (a *API) bind(ctx huma.Context, next func(huma.Context)) {
 	ctx.SetHeader("Cache-Control", "no-store")
 	ctx.SetHeader("X-Content-Type-Options", "nosniff")
 	next(huma.WithValue(ctx, loggerKey{}, a.Logger))
+}
+
+// once refuses a query of which a part would go unheard: one that cannot be read, or a parameter that stands twice.
+func (a *API) once(ctx huma.Context, next func(huma.Context)) {
+	asked := ctx.URL()
+	given, err := url.ParseQuery(asked.RawQuery)
+	if err != nil {
+		huma.WriteErr(a.huma, ctx, http.StatusBadRequest, "invalid query", problem.Invalid(problem.Field{Detail: "cannot be read: an escape in it is wrong, or it holds a semicolon", Location: "query"}))
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if len(given[name]) > 1 {
+			huma.WriteErr(a.huma, ctx, http.StatusBadRequest, "invalid query", problem.Invalid(problem.Field{Detail: "stands twice; send it once", Location: "query." + name}))
+			return
+		}
+	}
+	next(ctx)
 }
 
 // logProblem logs what is ours to mend, once.

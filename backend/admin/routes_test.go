@@ -85,6 +85,8 @@ var routes = []struct {
 
 	{"the audit", "GET /api/audit", "", "", 200, "", "", `{"records":[],"next":"","until":0}`},
 	{"the audit, filtered", "GET /api/audit", "?model=m&backend=LOCAL&status=error&endpoint=/v1/embeddings&from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00%2B01:00&limit=1000", "", 200, "", "", `"records":[]`},
+	{"a filter that stands twice", "GET /api/audit", "?backend=LOCAL&backend=OPENAI", "", 0, problem.InvalidRequest, "query.backend", "twice"},
+	{"a query that cannot be read", "GET /api/audit/stats", "?model=%zz", "", 0, problem.InvalidRequest, "query", "escape"},
 	{"an unknown backend", "GET /api/audit", "?backend=local", "", 0, problem.InvalidRequest, "query.backend", "LOCAL, OPENAI, ANTHROPIC"},
 	{"an unknown status", "GET /api/audit", "?status=failed", "", 0, problem.InvalidRequest, "query.status", "interrupted"},
 	{"an endpoint that is none", "GET /api/audit", "?endpoint=chat", "", 0, problem.InvalidRequest, "query.endpoint", "a path"},

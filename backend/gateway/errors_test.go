@@ -26,6 +26,7 @@ func TestEveryErrorIsAProblem(t *testing.T) {
 		"unknown route under v1":    {"POST", "/v1/nope", "{}", nil, problem.NotFound, ""},
 		"unknown route under api":   {"GET", "/api/nope", "", nil, problem.NotFound, ""},
 		"v1 itself":                 {"GET", "/v1", "", nil, problem.NotFound, ""},
+		"a path with escapes":       {"GET", "/v1/models/a%2Fb%00%FF", "", nil, problem.ModelNotFound, ""},
 		"a path that is not clean":  {"POST", "/v1//chat/completions", "{}", nil, problem.NotFound, ""},
 		"wrong method":              {"GET", chatPath, "", nil, problem.MethodNotAllowed, ""},
 		"options":                   {"OPTIONS", chatPath, "", nil, problem.MethodNotAllowed, ""},

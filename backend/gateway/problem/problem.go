@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -199,10 +200,20 @@ func (e *Error) sdkError() *SDKError {
 	return s
 }
 
+// Instance is the path that was asked for, escaped, for an instance is a URI reference. Where there is none (CONNECT)
+// it is the server.
+func Instance(u *url.URL) string {
+	if path := u.EscapedPath(); path != "" {
+		return path
+	}
+	return "/"
+}
+
 // Write answers r with err. The caller logs; Write does not.
 func Write(w http.ResponseWriter, r *http.Request, err error) {
 	e := From(err)
 	d := e.Document(r.URL.Path, requestid.From(r.Context()))
+	d.Instance = Instance(r.URL)
 	if ForAnthropic(r) {
 		d.Error.Type = e.AnthropicType()
 	}
