@@ -174,7 +174,7 @@ func (s *Server) openHTTP(context.Context) error {
 	if err := s.registerMetrics(mux); err != nil {
 		return err
 	}
-	s.front = &httpserver.Server{Takes: gateway.RunsModels, HTTP: &http.Server{
+	s.front = &httpserver.Server{Takes: gateway.RunsModels, Refusal: gateway.Refusal, HTTP: &http.Server{
 		Handler:                      s.seeOff(gateway.Guard(mux, s.settings.Current, s.log)),
 		ReadHeaderTimeout:            10 * time.Second,
 		IdleTimeout:                  2 * time.Minute,

@@ -83,7 +83,7 @@ func (c *conn) serve() {
 			}
 		}
 		first, _ := c.in.Peek(c.in.Buffered())
-		c.server.rest.pass(&replayed{Conn: c.nc, first: bytes.Clone(first)})
+		c.server.rest.pass(&replayed{Conn: c.nc, first: bytes.Clone(first), refusal: c.server.Refusal})
 		return
 	}
 }

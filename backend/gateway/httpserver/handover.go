@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"net"
+	"net/http"
 	"sync"
 )
 
@@ -45,7 +46,8 @@ func (h *handover) Addr() net.Addr { return &net.TCPAddr{} }
 // replayed is a connection of which something has been read already.
 type replayed struct {
 	net.Conn
-	first []byte
+	first   []byte
+	refusal func(status int) *http.Response // of the server
 }
 
 func (r *replayed) Read(p []byte) (int, error) {

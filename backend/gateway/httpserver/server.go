@@ -28,6 +28,9 @@ type Server struct {
 	HTTP *http.Server
 	// Takes says whether POST requests for a path are answered here. Their handler reads the body before it answers.
 	Takes func(path string) bool
+	// Refusal makes the answer to a request that cannot be read, so that no handler comes to see it. nil leaves it
+	// to net/http, which answers in plain text.
+	Refusal func(status int) *http.Response
 
 	rest    *handover     // nil before the first Serve
 	served  chan struct{} // closed when HTTP has left rest

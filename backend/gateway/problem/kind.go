@@ -52,6 +52,11 @@ const (
 	DiskFull            Kind = "disk-full"
 	ModelTooLarge       Kind = "model-too-large"
 	QueueFull           Kind = "queue-full"
+	MalformedRequest    Kind = "malformed-request"
+	HeadersTooLarge     Kind = "headers-too-large"
+	ExpectationFailed   Kind = "expectation-failed"
+	UnsupportedEncoding Kind = "unsupported-encoding"
+	UnsupportedVersion  Kind = "unsupported-version"
 )
 
 // statusClientClosed is nginx's number for a client that left before its
@@ -113,6 +118,11 @@ var table = map[Kind]row{
 	DiskFull:            {http.StatusInsufficientStorage, "No room on the disk", "server_error", "disk_full", "The disk has not enough free space for what is to be downloaded."},
 	ModelTooLarge:       {http.StatusInsufficientStorage, "Model too large", "server_error", "model_too_large", "The memory that models may take, engines.memory_percent of what the machine can give, does not hold the model, or not beside those that are pinned; a smaller context_size, a smaller model or fewer pinned ones help."},
 	QueueFull:           {http.StatusTooManyRequests, "Queue full", "rate_limit_error", "queue_full", "As many requests as engines.queue allows wait for the model to be loaded; try again after Retry-After."},
+	MalformedRequest:    {http.StatusBadRequest, "Malformed request", "invalid_request_error", "malformed_request", "The request is no HTTP that can be read: its first line, a header or the length of its body is wrong."},
+	HeadersTooLarge:     {http.StatusRequestHeaderFieldsTooLarge, "Headers too large", "invalid_request_error", "headers_too_large", "The address and the headers of the request have more than 64 KiB together."},
+	ExpectationFailed:   {http.StatusExpectationFailed, "Expectation failed", "invalid_request_error", "expectation_failed", "The request has an Expect header that is not 100-continue."},
+	UnsupportedEncoding: {http.StatusNotImplemented, "Unsupported transfer encoding", "invalid_request_error", "unsupported_encoding", "The body of the request has a Transfer-Encoding that is not chunked."},
+	UnsupportedVersion:  {http.StatusHTTPVersionNotSupported, "Unsupported version", "invalid_request_error", "unsupported_version", "The request is of a version of HTTP that is neither 1.0 nor 1.1."},
 	CircuitOpen:         {http.StatusServiceUnavailable, "Left alone after failures", "server_error", "circuit_open", "Every target of the request failed several times in a row and is left alone for a while; try again after Retry-After."},
 }
 
