@@ -36,6 +36,7 @@ type App struct {
 	warn     func(ctx context.Context, title, text string)                    // in a dialog
 	leave    func(context.Context)                                            // closes the window
 
+	draft  draft
 	export exporting
 	every  time.Duration // between two events of its progress
 }
@@ -127,6 +128,9 @@ func (a *App) show(ctx context.Context) {
 func (a *App) shutdown() {
 	a.stop()
 	a.work.Wait()
+	if err := a.putDraft(); err != nil {
+		a.tell.log().Error("what was unsaved in the settings is lost", "cause", err)
+	}
 	if a.release != nil {
 		if err := a.release(); err != nil {
 			a.tell.log().Error("the window's note stays behind", "cause", err)

@@ -30,6 +30,7 @@ type Paths struct {
 	AdminToken string // run/admin.token
 	Stopped    string // run/stopped: there when the person stopped the server on purpose
 	TrayLock   string // run/tray.lock: held by the one tray
+	Draft      string // run/draft.json: what was unsaved in the settings when the window closed
 }
 
 // At gives the paths in the data folder root.
@@ -51,6 +52,7 @@ func At(root string) Paths {
 		AdminToken: in("run", "admin.token"),
 		Stopped:    in("run", "stopped"),
 		TrayLock:   in("run", "tray.lock"),
+		Draft:      in("run", "draft.json"),
 	}
 }
 

@@ -33,6 +33,10 @@ interface Bindings {
   CancelExport(): Promise<void>;
   /** Asks where to save and writes there what base64 holds; "" when somebody thought better of it. */
   SaveFile(name: string, base64: string): Promise<string>;
+  /** What was unsaved in the settings when the last window closed, "" for nothing. */
+  Draft(): Promise<string>;
+  /** Has what is unsaved in them outlive the window. */
+  KeepDraft(draft: string): Promise<void>;
   CopyText(text: string): Promise<void>;
   OpenDataFolder(): Promise<void>;
   OpenModelsFolder(): Promise<void>;
@@ -72,6 +76,8 @@ function connect(): Native | null {
     ExportLedger: (format, period) => app.ExportLedger(format, period),
     CancelExport: () => app.CancelExport(),
     SaveFile: (name, base64) => app.SaveFile(name, base64),
+    Draft: () => app.Draft(),
+    KeepDraft: (draft) => app.KeepDraft(draft),
     CopyText: (text) => app.CopyText(text),
     OpenDataFolder: () => app.OpenDataFolder(),
     OpenModelsFolder: () => app.OpenModelsFolder(),

@@ -20,6 +20,8 @@ class SettingsState {
   problem = $state('');
   saving = $state(false);
   said = $state('');
+  /** What is unsaved was so when the last window closed. */
+  resumed = $state(false);
   /** Somebody changed the file while there was something unsaved here. */
   outside = $state.raw<Settings | null>(null);
 
@@ -83,6 +85,7 @@ class SettingsState {
       const now = await patchSettings(patch);
       this.#asked++;
       this.#rebase(sent, now);
+      this.resumed = false;
       this.said = 'Saved';
     } catch (error) {
       this.#refused(error, sent);
@@ -127,6 +130,14 @@ class SettingsState {
     if (!this.#again) return;
     this.#again = false;
     void this.load();
+  }
+
+  /** Puts what was unsaved in an earlier window on top of what is in force; false when it is so by now. */
+  resume(patch: Json): boolean {
+    if (!this.saved || !this.draft) return false;
+    this.draft = merged(json(this.draft), patch) as unknown as Settings;
+    this.resumed = difference(json(this.saved), json(this.draft)) !== undefined;
+    return this.resumed;
   }
 
   revert(): void {
@@ -175,6 +186,7 @@ class SettingsState {
 
   #take(settings: Settings): void {
     this.saved = this.draft = settings;
+    this.resumed = false;
     this.faults = {};
     this.problem = this.said = '';
     this.outside = null;
