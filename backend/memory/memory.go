@@ -21,9 +21,10 @@ type Estimate struct {
 // What an engine takes beside weights and cache, as it was measured with the starter model: docs/API.md says how. The room to compute in
 // is larger for a larger model, and then counts once it is held.
 const (
-	batch        = 1024   // tokens that llama.cpp computes at once
-	computeBytes = 32_000 // for each of them
-	maskBytes    = 2      // for each of them and each token of context: which of them it may look at
+	batch        = 1024      // tokens that llama.cpp computes at once
+	computeBytes = 32_000    // for each of them
+	seeing       = 5_000_000 // for reading a picture, where there is a projector, beside its weights
+	maskBytes    = 2         // for each of them and each token of context: which of them it may look at
 )
 
 // program is Python with the engine's libraries.
@@ -35,7 +36,11 @@ func beside(m models.Model, tokens int64) int64 {
 		return program[m.Format]
 	}
 	tokens = min(max(tokens, 0), math.MaxInt64/(2*maskBytes*batch)) // what a file claims may be anything
-	return program[m.Format] + (computeBytes+maskBytes*tokens)*min(tokens, batch)
+	more := program[m.Format] + (computeBytes+maskBytes*tokens)*min(tokens, batch)
+	if m.Projector != "" {
+		more += seeing
+	}
+	return more
 }
 
 // Limit is how much models may take together, 0 when the system does not tell what there is.
@@ -55,9 +60,9 @@ func of(m models.Model, set settings.Settings, find func(name string) (models.Mo
 	bytes, known := m.Memory(tokens)
 	more := beside(m, tokens)
 	bytes = min(bytes, math.MaxInt64-more) + more
-	weights, token := m.Weights()+program[m.Format]+computeBytes*batch, m.Facts.CacheBytes
+	weights, token := m.Weights()+beside(m, 0), m.Facts.CacheBytes
 	if m.Format == models.GGUF {
-		token += maskBytes * batch
+		weights, token = weights+computeBytes*batch, token+maskBytes*batch
 	}
 	if each.Draft != "" {
 		if draft, err := find(each.Draft); err == nil {

@@ -75,6 +75,13 @@ func TestWhatIsTooLargeIsToldHowItWouldFit(t *testing.T) {
 // What was measured of the starter model: resident after a prompt that filled its context, on Linux.
 func TestTheEstimateIsNearWhatWasMeasured(t *testing.T) {
 	starter := models.Model{Name: "starter", Size: 98_362_432, Format: models.GGUF, Facts: models.Facts{ContextLength: 8192, CacheBytes: 30 * 3 * (64 + 64) * 2}}
+	seeing := starter
+	seeing.Projector, seeing.ProjectorSize = "mmproj-F32.gguf", 305_696
+	set := settings.Defaults()
+	set.Models.Each = []settings.ModelSettings{{Name: "starter", ContextSize: 512, Parallel: 1}}
+	if got := of(seeing, set, find, 0).Bytes; got < 187.9e6 || got > 187.9e6*1.05 { // after a picture, without the 10.9 MB of the prompt before it, which llama.cpp keeps
+		t.Errorf("with a projector %d", got)
+	}
 	for _, c := range []struct {
 		context, parallel int
 		held              int64
