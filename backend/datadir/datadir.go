@@ -150,10 +150,11 @@ func (p Paths) ours() (bool, error) {
 		return false, fmt.Errorf("data folder: %w", err)
 	}
 	known := map[string]bool{
-		".DS_Store":            true, // the Finder leaves one anywhere
-		"settings.schema.json": true, // package settings writes it beside its file
+		".DS_Store":             true, // the Finder leaves one anywhere
+		"settings.schema.json":  true, // package settings writes these two beside its file
+		"settings.json.refused": true,
 	}
-	for _, path := range []string{p.Settings, p.Models, p.Runtimes, p.Logs, p.Run} {
+	for _, path := range []string{p.Settings, p.Prices, p.Models, p.Runtimes, p.Logs, p.Run} {
 		known[filepath.Base(path)] = true
 	}
 	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {

@@ -51,6 +51,8 @@ func TestEnsureDirs(t *testing.T) {
 			mkdir(t, p.Run, 0o755)
 			write(t, p.Database+"-wal")
 			write(t, filepath.Join(p.Root, "settings.schema.json"))
+			write(t, p.Settings+".refused")
+			write(t, p.Prices)
 			mkdir(t, p.Root, 0o755)
 		}, false},
 		{"a strange folder of mode 0700 is taken as it is", func(t *testing.T, p Paths) {
