@@ -63,7 +63,7 @@ func TestAModelDroppedInAppears(t *testing.T) {
 	m := gjson.Get(data, "models.0")
 	for field, want := range map[string]string{
 		"architecture": "llama", "parameters": "134515008", "quantization": "Q4_1", "context_length": "8192", "license": "apache-2.0", "engine": "llamacpp", "available": "true",
-		"memory_tokens": "32768", "memory_bytes": "944105152", "read_only": "false",
+		"memory_tokens": "32768", "memory_bytes": "1013214016", "read_only": "false",
 	} {
 		if got := m.Get(field).String(); got != want {
 			t.Errorf("%s is %s, want %s", field, got, want)

@@ -97,7 +97,7 @@ func TestWhatCannotBeRunIsToldAtOnce(t *testing.T) {
 		{h.problem(h.chat(models.StarterName, false), problem.ModelTooLarge).Detail},
 		{h.problem(h.request("POST", "/api/models/"+models.StarterName+"/load", ""), problem.ModelTooLarge).Detail},
 	} {
-		if !strings.Contains(resp.detail, "It is expected to take 1546.") || !strings.Contains(resp.detail, "With a context_size of ") {
+		if !strings.Contains(resp.detail, "It is expected to take 1683.") || !strings.Contains(resp.detail, "With a context_size of ") {
 			t.Errorf("it is refused with %q", resp.detail)
 		}
 	}

@@ -98,7 +98,7 @@ func TestModelsList(t *testing.T) {
 	if o.code != 0 || len(lines) != 4 || strings.Join(strings.Fields(lines[0]), " ") != "NAME FORMAT ENGINE ARCHITECTURE PARAMETERS QUANTIZATION CONTEXT LICENSE SIZE MEMORY" {
 		t.Fatalf("%+v", o)
 	}
-	if got := strings.Join(strings.Fields(lines[2]), " "); !strings.HasPrefix(got, models.StarterName+" gguf llamacpp llama 135M Q4_1 8192 apache-2.0 98 MB 944 MB") {
+	if got := strings.Join(strings.Fields(lines[2]), " "); !strings.HasPrefix(got, models.StarterName+" gguf llamacpp llama 135M Q4_1 8192 apache-2.0 98 MB 1.0 GB") {
 		t.Errorf("the starter model is listed as %q", lines[2])
 	}
 	if !strings.HasPrefix(lines[1], "a-folder ") || !strings.Contains(o.stderr, "a-folder would run on the engine mlx") {
