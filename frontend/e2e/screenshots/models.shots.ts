@@ -13,6 +13,7 @@ let hub: FakeHub;
 const stage = useStage({
   prepare: async () => {
     hub = await FakeHub.start();
+    process.env.HF_TOKEN = 'hf_of-a-picture'; // the keychain stays out, and the page has something usual to say
     const weights = join(root, 'build/cache/data/models', `${starter}.gguf`);
     for (const file of ['Q4_K_M', 'Q8_0', 'F16']) await hub.add(repo, `SmolLM2-135M-Instruct-${file}.gguf`, weights);
     await hub.add('maker/SmolLM2-360M-Instruct-GGUF', 'SmolLM2-360M-Instruct-Q4_K_M.gguf', weights);
