@@ -146,8 +146,11 @@ func (x *exchange) limited(ctx context.Context, d routing.Destination, done func
 
 // attempt asks one target. done hears once how that went, also when a stream breaks off, which is a panic.
 func (x *exchange) attempt(ctx context.Context, d routing.Destination, done func(routing.Outcome)) (err error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	cancel := func(error) {}
+	if x.request.Stream { // which is ended when it falls silent
+		ctx, cancel = context.WithCancelCause(ctx)
+		defer cancel(nil)
+	}
 	defer func() { done(x.outcome(d, err)) }()
 	x.w.Header().Del(headerDropped) // of a target before
 	x.goesTo(d)

@@ -83,12 +83,12 @@ func (h *head) framing() error {
 	return err
 }
 
+// blank is what all requests have in common.
+var blank = http.Request{Method: method, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+
 // request is what a handler is given.
 func (h *head) request(ctx context.Context, remote string, body io.ReadCloser) *http.Request {
-	r, err := http.NewRequestWithContext(ctx, method, "", nil)
-	if err != nil { // no address is none that could be wrong
-		panic(err)
-	}
+	r := blank.WithContext(ctx) // a copy
 	r.URL, r.RequestURI, r.Host, r.RemoteAddr = h.url, h.target, h.host, remote
 	r.Header, r.ContentLength, r.Body = h.header, h.length, body
 	if h.length == 0 {

@@ -44,12 +44,12 @@ func ReportsFailure(body []byte) bool {
 // stream whose client did not ask for usage.
 func (u *Usage) read(root gjson.Result) {
 	var timings gjson.Result
-	root.ForEach(func(name, v gjson.Result) bool { // once, for an answer may be long
-		switch name.Str {
+	wire.Members(root, func(name, raw string) bool { // once, for an answer may be long
+		switch name {
 		case "usage":
-			u.counts(v)
+			u.counts(gjson.Parse(raw))
 		case "timings":
-			timings = v
+			timings = gjson.Parse(raw)
 		}
 		return true
 	})
