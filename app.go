@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 	"sync"
 	"time"
 
@@ -16,6 +17,8 @@ const (
 	trayPatience = 2 * time.Second
 	// leaveEvery is how often the window is told to close until it does.
 	leaveEvery = 50 * time.Millisecond
+	// leavePatience is how long it may take to.
+	leavePatience = 3 * time.Second
 )
 
 // App is what the page may ask of the program around it. Everything else it asks of the server.
@@ -30,11 +33,14 @@ type App struct {
 	release func() error
 	drawn   chan struct{} // closed when the page is there
 	once    sync.Once     // closes it
+	left    sync.Once     // leaves behind what stays
 
 	askWhere func(context.Context, runtime.SaveDialogOptions) (string, error) // the system's save dialog
 	emit     func(ctx context.Context, event string, data ...any)             // to the page
 	warn     func(ctx context.Context, title, text string)                    // in a dialog
 	leave    func(context.Context)                                            // closes the window
+	exit     func(code int)                                                   // ends the program with a window that does not close
+	patience time.Duration                                                    // with it
 
 	draft  draft
 	export exporting
@@ -44,7 +50,7 @@ type App struct {
 func newApp(host *desktop.Host) *App {
 	return &App{
 		host: host, tell: newTelling(), told: context.Background(), drawn: make(chan struct{}),
-		askWhere: runtime.SaveFileDialog, emit: runtime.EventsEmit, warn: showWarning, leave: runtime.Quit, every: progressEvery,
+		askWhere: runtime.SaveFileDialog, emit: runtime.EventsEmit, warn: showWarning, leave: runtime.Quit, exit: os.Exit, patience: leavePatience, every: progressEvery,
 	}
 }
 
@@ -93,13 +99,26 @@ func (a *App) startup(ctx context.Context) {
 // close closes the window, however early: before its loop runs the desktop's library takes no notice, and
 // Wails, which hears one signal, tells it once.
 func (a *App) close() {
+	patience := time.After(a.patience)
 	for a.ctx.Err() == nil {
 		a.leave(a.ctx)
 		select {
 		case <-a.ctx.Done():
 		case <-time.After(leaveEvery):
+		case <-patience:
+			a.abandon()
+			return
 		}
 	}
+}
+
+// abandon ends the program beside a window that does not close: with a dialog open, the desktop's library does nothing else
+// until somebody has answered it.
+func (a *App) abandon() {
+	a.stop()
+	a.leaveBehind()
+	a.tell.end()
+	a.exit(0)
 }
 
 // startTray lets the window be drawn first: a person waits for that and not for the tray.
@@ -128,14 +147,22 @@ func (a *App) show(ctx context.Context) {
 func (a *App) shutdown() {
 	a.stop()
 	a.work.Wait()
-	if err := a.putDraft(); err != nil {
-		a.tell.log().Error("what was unsaved in the settings is lost", "cause", err)
-	}
-	if a.release != nil {
+	a.leaveBehind()
+}
+
+// leaveBehind writes what the next window has to know, and takes back what it must not.
+func (a *App) leaveBehind() {
+	a.left.Do(func() {
+		if err := a.putDraft(); err != nil {
+			a.tell.log().Error("what was unsaved in the settings is lost", "cause", err)
+		}
+		if a.release == nil {
+			return
+		}
 		if err := a.release(); err != nil {
 			a.tell.log().Error("the window's note stays behind", "cause", err)
 		}
-	}
+	})
 }
 
 // ServerState tells how the server fares. Changes come as the event server:state.

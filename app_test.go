@@ -273,6 +273,29 @@ func TestAWindowThatIsToldToCloseTooEarlyIsToldAgain(t *testing.T) {
 	}
 }
 
+// While a dialog is open it never does.
+func TestAWindowThatDoesNotCloseIsAbandoned(t *testing.T) {
+	app := exporter(t, nil)
+	t.Setenv("MLXBAR_BIN", t.TempDir())
+	told, signal := context.WithCancel(t.Context())
+	app.told, app.patience = told, time.Millisecond
+	app.leave = func(context.Context) {}
+	ended := make(chan int, 1)
+	app.exit = func(code int) { ended <- code }
+	if err := app.KeepDraft("unsaved"); err != nil {
+		t.Fatal(err)
+	}
+	signal()
+	app.startup(t.Context())
+	if code := <-ended; code != 0 {
+		t.Errorf("it ended with %d", code)
+	}
+	if draft, err := app.Draft(); err != nil || draft != "unsaved" {
+		t.Errorf("of what was unsaved is left %q, %v", draft, err)
+	}
+	app.shutdown()
+}
+
 func TestAWindowWhoseSessionWasQuitStartsNothing(t *testing.T) {
 	app := exporter(t, nil)
 	t.Setenv("MLXBAR_BIN", t.TempDir())

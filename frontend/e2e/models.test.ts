@@ -311,6 +311,7 @@ describe('Installed', () => {
     }
     await model(starter).getByText(/^The engine ended 5 times within 10 minutes/).waitFor();
     expect((await model(starter).locator('[data-log]').innerText()).split('\n')).toHaveLength(4);
+    await page.getByText('No models loaded · 1 failed').waitFor();
     expect(await violations(page, 'models failed')).toEqual([]);
     expect(await cut(page)).toEqual([]);
     await page.evaluate(() => (location.hash = 'overview'));

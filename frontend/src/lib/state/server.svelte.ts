@@ -13,6 +13,7 @@ class Server {
   status = $state.raw<Status | null>(null);
   /** The engines that have their model loaded. */
   readonly ready: readonly EngineStatus[] = $derived(this.status?.engines.filter((e) => e.state === 'ready') ?? []);
+  readonly failed: readonly EngineStatus[] = $derived(this.status?.engines.filter((e) => e.state === 'failed') ?? []);
   requests = $state.raw<AuditRecord[]>([]);
   /** The requests were read at least once. */
   loaded = $state(false);
