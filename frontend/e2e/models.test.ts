@@ -249,7 +249,7 @@ describe('Installed', () => {
     const fact = (name: string) => model(real).locator(`[data-fact="${name}"]`).innerText();
     expect([await fact('Format'), await fact('Architecture'), await fact('Engine'), await fact('State')]).toEqual(['GGUF', 'llama', 'llama.cpp', 'Not loaded']);
     expect(await fact('Parameters')).toBe('135M');
-    expect(await fact('Estimated memory')).toMatch(/^\d+ MB with [\d.]+k tokens of context$/);
+    expect(await fact('Estimated memory')).toBe('1.0 GB with 32.8k tokens of context');
     expect(await fact('Fits')).toMatch(/^Yes, [\d.]+ % of this machine’s memory$/);
   });
 
