@@ -48,6 +48,26 @@ type view struct {
 	settings *settings.Settings
 	here     catalog                               // the models of this machine
 	lists    map[settings.Provider][]listing.Model // what providers were heard to list
+	exact    map[string]int                        // the first route of each name, by its place
+	wild     []int                                 // the places of those with a wildcard
+}
+
+// route is the first one that matches name and leads somewhere, nil if there is none. There may be as many routes as
+// models, and a list asks for each.
+func (v view) route(name string) *settings.Route {
+	at, named := v.exact[name]
+	for _, i := range v.wild {
+		if named && i > at {
+			break
+		}
+		if routing.Match(v.settings.Routes[i].Model, name) {
+			return &v.settings.Routes[i]
+		}
+	}
+	if !named {
+		return nil
+	}
+	return &v.settings.Routes[at]
 }
 
 // look asks nobody.
@@ -56,7 +76,17 @@ func (g *Gateway) look(s *settings.Settings) (view, error) {
 	if err != nil {
 		return view{}, problem.New(problem.Internal, "The models folder cannot be read.").Because(err)
 	}
-	v := view{settings: s, here: catalog{}}
+	v := view{settings: s, here: catalog{}, exact: map[string]int{}}
+	for i, route := range s.Routes {
+		_, again := v.exact[route.Model]
+		switch {
+		case len(route.Targets) == 0:
+		case wild(route):
+			v.wild = append(v.wild, i)
+		case !again:
+			v.exact[route.Model] = i
+		}
+	}
 	for _, m := range local {
 		var created int64
 		if info, err := os.Stat(m.Path); err == nil {
@@ -71,10 +101,7 @@ func (g *Gateway) look(s *settings.Settings) (view, error) {
 // does not lack it. It is ownedHere for a model of this machine under its own name, "" when nobody does.
 func (v view) owner(name string) string {
 	_, here := v.here[models.CleanName(name)]
-	for _, route := range v.settings.Routes {
-		if !routing.Match(route.Model, name) || len(route.Targets) == 0 {
-			continue
-		}
+	if route := v.route(name); route != nil {
 		for _, t := range route.Targets {
 			there := cmp.Or(t.Model, name)
 			switch p := v.settings.Provider(t.Provider); {
@@ -84,7 +111,7 @@ func (v view) owner(name string) string {
 				if _, found := v.here[models.CleanName(there)]; found {
 					return settings.LocalProvider
 				}
-			case p != nil && mayAsk(v.settings, *p) && (t.Model != "" || !wild(route) || !listing.Lacks(v.lists[*p], there)):
+			case p != nil && mayAsk(v.settings, *p) && (t.Model != "" || !wild(*route) || !listing.Lacks(v.lists[*p], there)):
 				return p.Name
 			}
 		}
