@@ -31,9 +31,7 @@ var useProblems = sync.OnceFunc(func() {
 			ctx.SetHeader("Retry-After", e.RetrySeconds())
 		}
 		asked := ctx.URL()
-		d := e.Document(asked.Path, requestid.From(ctx.Context()))
-		d.Instance = problem.Instance(&asked)
-		return &problemDocument{Document: d}
+		return &problemDocument{Document: e.DocumentAt(&asked, requestid.From(ctx.Context()))}
 	}
 	// Without a context it is only asked for the shape that the OpenAPI shows.
 	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {

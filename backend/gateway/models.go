@@ -156,7 +156,7 @@ func (g *Gateway) listed(ctx context.Context) (view, catalog, error) {
 	c := v.named()
 	for _, p := range providers { // in the settings' order, which decides where two list the same
 		for _, m := range v.lists[p] {
-			if owner := c[m.ID].OwnedBy; owner != "" && owner != p.Name || !g.leads(&s, m.ID, p.Name) {
+			if owner := c[m.ID].OwnedBy; owner != "" && owner != p.Name || !v.leads(m.ID, p.Name) {
 				continue
 			}
 			c[m.ID] = model{ID: m.ID, Object: "model", Created: m.Created, OwnedBy: p.Name, title: m.Title}
@@ -184,11 +184,11 @@ func wild(r settings.Route) bool { return strings.Contains(r.Model, "*") }
 // mayAsk says whether the settings let p be asked anything.
 func mayAsk(s *settings.Settings, p settings.Provider) bool { return !s.LocalOnly || p.OnThisMachine() }
 
-// leads says whether a request for the model of that name can end at that provider, under that name.
-func (g *Gateway) leads(s *settings.Settings, name, provider string) bool {
-	plan, err := g.Router.Plan(s, name)
-	return err == nil && slices.ContainsFunc(plan.Choices, func(c routing.Choice) bool {
-		return c.Provider != nil && c.Provider.Name == provider && c.Model == name && c.Skip != routing.LocalOnly
+// leads says whether a request for the model of that name can end at that provider, which may be asked, under that name.
+func (v view) leads(name, provider string) bool {
+	route := v.route(name)
+	return route != nil && slices.ContainsFunc(route.Targets, func(t settings.Target) bool {
+		return t.Provider == provider && cmp.Or(t.Model, name) == name
 	})
 }
 

@@ -180,10 +180,7 @@ func (s *Server) openEngines(context.Context) error {
 		Pinned:   func(model string) bool { return s.settings.Current().Models.Of(model).Pin },
 		Busy:     s.awake,
 		OnChange: func() {
-			s.publishState()
-			if s.serving.Load() { // before that nothing is loaded
-				after.see(s.pool.States())
-			}
+			after.see(s.publishState().Engines)
 		},
 	})
 	s.onClose(func() error {

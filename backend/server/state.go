@@ -1,11 +1,16 @@
 package server
 
-import "mlxbar/backend/live"
+import (
+	"mlxbar/backend/admin"
+	"mlxbar/backend/live"
+)
 
-// publishState tells live listeners how the server is now.
-func (s *Server) publishState() {
+// publishState tells live listeners how the server is now, and gives what it told them.
+func (s *Server) publishState() (now admin.Status) {
 	if !s.serving.Load() {
-		return // nobody can listen yet, and not all that the status tells of is there
+		return now // nobody can listen yet, nothing is loaded, and not all that the status tells of is there
 	}
-	s.publish(live.State, s.status())
+	now = s.status()
+	s.publish(live.State, now)
+	return now
 }

@@ -43,7 +43,7 @@ func (m Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func notFound(r *http.Request) *Error {
-	return Newf(NotFound, "Nothing is served at %s.", Instance(r.URL))
+	return Newf(NotFound, "Nothing is served at %s.", instance(r.URL))
 }
 
 func clean(p string) bool {

@@ -200,9 +200,16 @@ func (e *Error) sdkError() *SDKError {
 	return s
 }
 
-// Instance is the path that was asked for, escaped, for an instance is a URI reference. Where there is none (CONNECT)
+// DocumentAt is Document for the address that was asked for, escapes and all.
+func (e *Error) DocumentAt(u *url.URL, requestID string) Document {
+	d := e.Document(u.Path, requestID)
+	d.Instance = instance(u)
+	return d
+}
+
+// instance is the path that was asked for, escaped, for an instance is a URI reference. Where there is none (CONNECT)
 // it is the server.
-func Instance(u *url.URL) string {
+func instance(u *url.URL) string {
 	if path := u.EscapedPath(); path != "" {
 		return path
 	}
@@ -212,15 +219,14 @@ func Instance(u *url.URL) string {
 // Write answers r with err. The caller logs; Write does not.
 func Write(w http.ResponseWriter, r *http.Request, err error) {
 	e := From(err)
-	d := e.Document(r.URL.Path, requestid.From(r.Context()))
-	d.Instance = Instance(r.URL)
+	d := e.DocumentAt(r.URL, requestid.From(r.Context()))
 	if ForAnthropic(r) {
 		d.Error.Type = e.AnthropicType()
 	}
 	body, merr := json.Marshal(d)
 	if merr != nil { // a Field.Value that has no JSON is a defect of ours
 		e = New(Internal, "The error itself could not be written.").Because(merr)
-		body, _ = json.Marshal(e.Document(r.URL.Path, requestid.From(r.Context())))
+		body, _ = json.Marshal(e.DocumentAt(r.URL, requestid.From(r.Context())))
 	}
 	h := w.Header()
 	h.Set("Content-Type", ContentType)
