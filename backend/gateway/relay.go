@@ -52,8 +52,13 @@ type relay struct {
 	calls   turn.Calls      // of a stream that is not converted
 	convert *turn.Converter // nil unless the stream is converted
 	fed     int64           // bytes of events that were converted
-	status  int             // the upstream's, 0 while there is none
-	head    http.Header     // of the upstream's answer
+	// What the client has been written of a stream; flushErr is why it takes no more.
+	out       *http.ResponseController
+	sent      int64
+	unflushed bool
+	flushErr  error
+	status    int         // the upstream's, 0 while there is none
+	head      http.Header // of the upstream's answer
 }
 
 // newRelay starts the clock for the first token.
@@ -166,11 +171,14 @@ func (r *relay) events(ctx context.Context, body io.Reader) error {
 		r.calls.Limit = r.x.convertible
 		r.stream.follow(&r.calls)
 	}
-	control := http.NewResponseController(r.x.w)
+	r.out = http.NewResponseController(r.x.w)
+	reader.BeforeWait(r.flush)
 	var converted []byte // one event's, in memory that the next one uses again
-	sent, unflushed := int64(0), false
 	for {
 		event, err := reader.Next()
+		if r.flushErr != nil {
+			return r.breakOff(r.clientGone(ctx, r.flushErr), nil)
+		}
 		if err != nil {
 			return r.end(ctx, err)
 		}
@@ -207,23 +215,25 @@ func (r *relay) events(ctx context.Context, body io.Reader) error {
 			if _, err := r.x.w.Write(out); err != nil {
 				return r.breakOff(r.clientGone(ctx, err), nil)
 			}
-			sent += int64(len(out))
-			unflushed = true
-		}
-		if !done && (!unflushed || reader.Pending()) {
-			continue // one flush for what came together
-		}
-		if unflushed = false; !done { // the last event goes out with the end of the body
-			if err := control.Flush(); err != nil {
-				return r.breakOff(r.clientGone(ctx, err), nil)
-			}
+			r.sent += int64(len(out))
+			r.unflushed = true
 		}
 		r.x.streamed = r.stream.seen().tokens
-		r.x.running.Sent(sent, r.x.streamed)
-		if done {
+		r.x.running.Sent(r.sent, r.x.streamed)
+		if done { // the last event goes out with the end of the body
 			return nil
 		}
 	}
+}
+
+// flush sends what is written, before a wait for more: one call for what came together.
+func (r *relay) flush() error {
+	if !r.unflushed {
+		return nil
+	}
+	r.unflushed = false
+	r.flushErr = r.out.Flush()
+	return r.flushErr
 }
 
 // holds says whether the client gets nothing of the stream yet: until its first token another target may be asked, and what

@@ -3,6 +3,7 @@ package httpconn
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -142,61 +143,48 @@ func TestReadingAChunkTakesNoMemory(t *testing.T) {
 	}
 }
 
-func TestWhatHasComeIsReadWithoutAWait(t *testing.T) {
-	const head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-	more, asked := make(chan string), make(chan struct{})
-	s := serve(t, func(conn net.Conn) {
-		for text := range more {
-			io.WriteString(conn, text)
-			asked <- struct{}{}
-		}
-	})
-	send := func(text string) { more <- text; <-asked }
-	c := newClient(t)
-	answered := make(chan *http.Response)
-	go func() {
-		resp, err := c.RoundTrip(post(t, s.url, ""))
-		if err != nil {
-			t.Error(err)
-		}
-		answered <- resp
-	}()
-	send(head + "5\r\nhel") // the head and a part of a chunk
-	resp := <-answered
-	if resp == nil {
-		t.FailNow()
-	}
-	now := resp.Body.(interface{ ReadNow([]byte) (int, error) })
-	p := make([]byte, 2*bufferSize)
-	text := func() string { // loopback may take a moment to deliver
-		t.Helper()
-		for range 5000 {
-			n, err := now.ReadNow(p)
+func TestAReadFlushesBeforeItWaits(t *testing.T) {
+	left := errors.New("the client has left")
+	for name, last := range map[string]error{"to the end": io.EOF, "until a flush fails": left} {
+		t.Run(name, func(t *testing.T) {
+			more := make(chan string, 1)
+			s := serve(t, func(conn net.Conn) {
+				for text := range more {
+					io.WriteString(conn, text)
+				}
+			})
+			more <- "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel"
+			resp, err := newClient(t).RoundTrip(post(t, s.url, ""))
 			if err != nil {
-				return err.Error()
+				t.Fatal(err)
 			}
-			if n > 0 {
-				return string(p[:n])
+			flushed := 0
+			flush := func() error { // the server goes on only when it is called
+				switch flushed++; {
+				case flushed == 1:
+					more <- "lo\r\n3\r\nyou\r\n"
+				case last == left:
+					return left
+				default:
+					more <- "0\r\n\r\n"
+				}
+				return nil
 			}
-			time.Sleep(time.Millisecond)
-		}
-		return "nothing"
+			p, text := make([]byte, 2*bufferSize), ""
+			for err == nil {
+				var n int
+				n, err = resp.Body.(interface {
+					ReadFlushing([]byte, func() error) (int, error)
+				}).ReadFlushing(p, flush)
+				if text += string(p[:n]); text == "hel" && flushed > 0 {
+					t.Error("it flushed before what was there")
+				}
+			}
+			if text != "helloyou" || err != last || flushed != 2 {
+				t.Errorf("read %q and %v, with %d flushes", text, err, flushed)
+			}
+			close(more)
+			resp.Body.Close()
+		})
 	}
-	if got := text(); got != "hel" {
-		t.Errorf("read %q", got)
-	}
-	if n, err := now.ReadNow(p); n != 0 || err != nil {
-		t.Errorf("with nothing there: %d bytes, %v", n, err)
-	}
-	for _, step := range []struct{ sent, want string }{{"lo\r\n3\r\nyou\r\n", "loyou"}, {"0\r\n\r\n", "EOF"}} {
-		send(step.sent)
-		if got := text(); got != step.want {
-			t.Errorf("after %q came %q, want %q", step.sent, got, step.want)
-		}
-	}
-	if n, err := now.ReadNow(p); n != 0 || err != io.EOF {
-		t.Errorf("after the end: %d bytes, %v", n, err)
-	}
-	close(more)
-	resp.Body.Close()
 }

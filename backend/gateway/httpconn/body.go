@@ -63,22 +63,16 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ReadNow is Read without the wait: what has not come yet is no bytes and no error.
-func (b *body) ReadNow(p []byte) (int, error) {
-	if b.err != nil || len(p) == 0 {
-		return 0, b.err
+// ReadFlushing is Read that calls flush before it waits, if it has to; an error of flush is its own.
+func (b *body) ReadFlushing(p []byte, flush func() error) (int, error) {
+	if cn := b.cn; cn != nil && cn.raw != nil {
+		cn.flush = flush
+	} else if err := flush(); err != nil {
+		return 0, err
 	}
-	p = p[:min(len(p), bufferSize-1)] // more would be read past the buffer, with a wait
-	n, err := b.read(p, polled)
-	switch err {
-	case nil:
-	case errNothing:
-		return n, nil
-	case io.EOF:
-		b.err = err
-		b.finish()
-	default:
-		b.err = err
+	n, err := b.Read(p)
+	if b.cn != nil { // else it may serve another by now
+		b.cn.flush = nil
 	}
 	return n, err
 }
@@ -164,7 +158,7 @@ func (b *body) take(p []byte, fill func(*conn, int) error) (int, error) {
 	}
 	p = p[:min(int64(len(p)), most)]
 	if cn.start == cn.end && len(p) >= bufferSize {
-		return cn.nc.Read(p)
+		return cn.read(p)
 	}
 	if cn.start == cn.end {
 		if err := fill(cn, bufferSize); err != nil {

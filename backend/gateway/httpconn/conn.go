@@ -30,11 +30,15 @@ type conn struct {
 	stop      func() bool // takes the interrupt back
 	rest      body        // of an answer that was left before its end
 
-	// What poll needs, kept here so that a call costs no memory.
-	scratch [256]byte
-	polled  int
-	pollErr error
+	scratch [256]byte // for the rest of an answer
+
+	// What a read needs, kept here so that it costs no memory.
+	into    []byte
+	got     int
+	readErr error
+	flush   func() error // before the next wait, nil for nothing; called once
 	poller  func(fd uintptr) bool
+	waiter  func(fd uintptr) bool
 }
 
 func newConn(c *Client, addr string, nc net.Conn) *conn {
@@ -44,13 +48,32 @@ func newConn(c *Client, addr string, nc net.Conn) *conn {
 		cn.raw, _ = s.SyscallConn() // fails only for a connection that is closed
 	}
 	cn.poller = func(fd uintptr) bool {
-		for {
-			if cn.polled, cn.pollErr = syscall.Read(int(fd), cn.buf[cn.end:]); cn.pollErr != syscall.EINTR {
+		cn.attempt(fd)
+		return true
+	}
+	cn.waiter = func(fd uintptr) bool {
+		if cn.attempt(fd); cn.readErr != syscall.EAGAIN {
+			return true
+		}
+		flush := cn.flush
+		if cn.flush = nil; flush != nil {
+			if err := flush(); err != nil {
+				cn.readErr = err
 				return true
 			}
 		}
+		return false
 	}
 	return cn
+}
+
+// attempt reads what has come.
+func (cn *conn) attempt(fd uintptr) {
+	for {
+		if cn.got, cn.readErr = syscall.Read(int(fd), cn.into); cn.readErr != syscall.EINTR {
+			return
+		}
+	}
 }
 
 // deadError is a connection that ended before anything of an answer came.
@@ -159,7 +182,7 @@ func (cn *conn) fill(limit int) error {
 	if err := cn.room(limit); err != nil {
 		return err
 	}
-	n, err := cn.nc.Read(cn.buf[cn.end:])
+	n, err := cn.read(cn.buf[cn.end:])
 	cn.end += n
 	if n > 0 {
 		return nil
@@ -168,6 +191,16 @@ func (cn *conn) fill(limit int) error {
 		err = io.ErrNoProgress
 	}
 	return err
+}
+
+// read waits for bytes. Where there is something to flush before that, it looks first whether there is a wait:
+// a look of its own would be one more call of the system for each event of a stream.
+func (cn *conn) read(p []byte) (int, error) {
+	if cn.flush == nil {
+		return cn.nc.Read(p)
+	}
+	cn.into = p
+	return cn.result(cn.raw.Read(cn.waiter))
 }
 
 // errNothing tells that nothing has come.
@@ -181,19 +214,26 @@ func (cn *conn) poll() error {
 	if err := cn.room(bufferSize); err != nil {
 		return err
 	}
-	if err := cn.raw.Read(cn.poller); err != nil {
-		return err
-	}
+	cn.into = cn.buf[cn.end:]
+	n, err := cn.result(cn.raw.Read(cn.poller))
+	cn.end += n
+	return err
+}
+
+// result is what the last attempt gave; err is why there was none.
+func (cn *conn) result(err error) (int, error) {
+	cn.into = nil
 	switch {
-	case cn.polled > 0:
-		cn.end += cn.polled
-		return nil
-	case cn.pollErr == syscall.EAGAIN:
-		return errNothing
-	case cn.pollErr == nil:
-		return io.EOF
+	case err != nil:
+		return 0, err
+	case cn.readErr == syscall.EAGAIN:
+		return 0, errNothing
+	case cn.readErr != nil:
+		return 0, cn.readErr
+	case cn.got == 0:
+		return 0, io.EOF
 	}
-	return cn.pollErr
+	return cn.got, nil
 }
 
 // ready says whether a kept connection can serve: the rest of its last answer has come,
@@ -210,7 +250,7 @@ func (cn *conn) release(reuse bool) {
 	if !cn.stop() { // interrupted, or about to be
 		reuse = false
 	}
-	cn.stop = nil
+	cn.stop, cn.flush = nil, nil
 	if !reuse || cn.raw == nil {
 		cn.nc.Close()
 		return

@@ -18,7 +18,8 @@ const initialBuffer = 4 << 10
 // Reader yields raw events, each with the blank line that ends it.
 type Reader struct {
 	src        io.Reader
-	now        prompt // src without a wait; nil where it has no such thing
+	flushing   flushing     // src, where it can say whether it has to wait
+	flush      func() error // before a wait, nil for nothing
 	buf        []byte
 	start, end int // buf[start:end] is read and not yet yielded
 	scanned    int // buf[start:scanned] holds no end of an event
@@ -29,13 +30,22 @@ type Reader struct {
 
 var buffers = sync.Pool{New: func() any { return new([initialBuffer]byte) }}
 
+// flushing is a source that calls flush before it waits for bytes, and only then.
+type flushing interface {
+	ReadFlushing(p []byte, flush func() error) (int, error)
+}
+
 // NewReader reads from src events of at most max bytes.
 func NewReader(src io.Reader, max int) *Reader {
 	b := buffers.Get().(*[initialBuffer]byte)
 	r := &Reader{src: src, buf: b[:min(initialBuffer, max):min(initialBuffer, max)], max: max, borrowed: b}
-	r.now, _ = src.(prompt)
+	r.flushing, _ = src.(flushing)
 	return r
 }
+
+// BeforeWait has flush called whenever no event is here and the reader has to wait for more, so that what came together goes out
+// together. An error of it is Next's. Of a source that cannot tell, a wait is expected at each read.
+func (r *Reader) BeforeWait(flush func() error) { r.flush = flush }
 
 // Release gives the reader's memory to another one. Neither the reader nor an event of it
 // may be used afterwards.
@@ -58,28 +68,10 @@ func (r *Reader) Next() ([]byte, error) {
 		if r.err != nil {
 			return nil, r.ending()
 		}
-		if err := r.fill(r.src.Read); err != nil {
+		if err := r.fill(); err != nil {
 			return nil, err
 		}
 	}
-}
-
-// prompt is a source that can be read without a wait: what has not come yet is no bytes and no error.
-type prompt interface {
-	ReadNow(p []byte) (int, error)
-}
-
-// Pending says whether another whole event is already here, so that a caller may
-// put off its flush. A source that can be read without a wait is looked at once. The bytes of the
-// last event are not valid afterwards.
-func (r *Reader) Pending() bool {
-	if r.complete() > 0 {
-		return true
-	}
-	if r.now == nil || r.err != nil || r.fill(r.now.ReadNow) != nil {
-		return false
-	}
-	return r.complete() > 0
 }
 
 func (r *Reader) ending() error {
@@ -154,7 +146,7 @@ func lineEnd(d []byte, final bool) int {
 	return 1
 }
 
-func (r *Reader) fill(read func([]byte) (int, error)) error {
+func (r *Reader) fill() error {
 	if r.start > 0 {
 		copy(r.buf, r.buf[r.start:r.end])
 		r.end -= r.start
@@ -167,10 +159,23 @@ func (r *Reader) fill(read func([]byte) (int, error)) error {
 		}
 		r.buf = append(r.buf, make([]byte, min(len(r.buf), r.max-len(r.buf)))...)
 	}
-	n, err := read(r.buf[r.end:])
+	n, err := r.read(r.buf[r.end:])
 	r.end += n
 	r.err = err
 	return nil
+}
+
+func (r *Reader) read(p []byte) (int, error) {
+	switch {
+	case r.flush == nil:
+	case r.flushing != nil:
+		return r.flushing.ReadFlushing(p, r.flush)
+	default:
+		if err := r.flush(); err != nil {
+			return 0, err
+		}
+	}
+	return r.src.Read(p)
 }
 
 // Data returns the event's data: the value of its data line, or its lines joined

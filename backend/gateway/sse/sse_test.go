@@ -3,7 +3,6 @@ package sse
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -73,36 +72,20 @@ func TestReaderRefusesAnEventOverItsLimit(t *testing.T) {
 	}
 }
 
-func TestPendingTellsOfAWholeEventOnly(t *testing.T) {
-	r := NewReader(strings.NewReader("data: a\n\ndata: b\n\ndata: c"), 1<<20)
-	var pending []bool
-	for range 2 {
-		if _, err := r.Next(); err != nil {
-			t.Fatal(err)
-		}
-		pending = append(pending, r.Pending())
-	}
-	if !pending[0] || pending[1] {
-		t.Fatalf("pending after each event: %v, want [true false]", pending)
-	}
-}
-
 // dripping is a source of which only the parts before a "|" have come.
 type dripping struct{ parts []string }
 
-func (d *dripping) Read(p []byte) (int, error) {
+func (d *dripping) Read([]byte) (int, error) { panic("a reader with something to flush reads in another way") }
+
+func (d *dripping) ReadFlushing(p []byte, flush func() error) (n int, err error) {
 	for len(d.parts) > 0 && d.parts[0] == "|" {
+		if err := flush(); err != nil {
+			return 0, err
+		}
 		d.parts = d.parts[1:]
 	}
-	return d.ReadNow(p)
-}
-
-func (d *dripping) ReadNow(p []byte) (n int, err error) {
-	switch {
-	case len(d.parts) == 0:
+	if len(d.parts) == 0 {
 		return 0, io.EOF
-	case d.parts[0] == "|":
-		return 0, nil
 	}
 	n = copy(p, d.parts[0])
 	if d.parts[0] = d.parts[0][n:]; d.parts[0] == "" {
@@ -111,22 +94,60 @@ func (d *dripping) ReadNow(p []byte) (n int, err error) {
 	return n, nil
 }
 
-func TestPendingLooksAtASourceThatNeedNotBeWaitedFor(t *testing.T) {
-	r := NewReader(&dripping{[]string{"data: a\n\n", "data: b\n\n", "|", "data: c\n", "|", "\nda", "ta: d\n\n"}}, 1<<20)
-	var got []string
-	for {
-		event, err := r.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		text := strings.TrimSpace(string(event)) // before Pending, which may move it
-		got = append(got, fmt.Sprintf("%s %v", text, r.Pending()))
+func TestWhatCameTogetherIsFlushedTogether(t *testing.T) {
+	for name, c := range map[string]struct {
+		src  io.Reader
+		want []string
+	}{
+		"a source that tells of its waits": {
+			&dripping{[]string{"data: a\n\n", "data: b\n\n", "|", "data: c\n", "|", "\nda", "ta: d\n\n"}},
+			[]string{"data: a", "data: b", "flush", "flush", "data: c", "data: d"},
+		},
+		"one that does not": {
+			iotest.DataErrReader(io.MultiReader(strings.NewReader("data: a\n\ndata: b\n\nda"), strings.NewReader("ta: c\n\n"))),
+			[]string{"flush", "data: a", "data: b", "flush", "data: c"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			r := NewReader(c.src, 1<<20)
+			r.BeforeWait(func() error { got = append(got, "flush"); return nil })
+			for {
+				event, err := r.Next()
+				if err == io.EOF {
+					break
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, strings.TrimSpace(string(event)))
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("in turn: %q, want %q", got, c.want)
+			}
+		})
 	}
-	if want := []string{"data: a true", "data: b false", "data: c true", "data: d false"}; !slices.Equal(got, want) {
-		t.Errorf("events and whether another is here: %q, want %q", got, want)
+}
+
+func TestAFlushThatFailsEndsTheReader(t *testing.T) {
+	gone := errors.New("the client has left")
+	for name, src := range map[string]io.Reader{
+		"a source that tells of its waits": &dripping{[]string{"data: a\n\n", "|", "data: b\n\n"}},
+		"one that does not":                iotest.OneByteReader(strings.NewReader("data: a\n\ndata: b\n\n")),
+	} {
+		r, flushes := NewReader(src, 1<<20), 0
+		r.BeforeWait(func() error {
+			if flushes++; flushes > 9 || name[0] == 'a' {
+				return gone
+			}
+			return nil
+		})
+		if event, err := r.Next(); string(event) != "data: a\n\n" {
+			t.Errorf("%s: began with %q, %v", name, event, err)
+		}
+		if event, err := r.Next(); !errors.Is(err, gone) {
+			t.Errorf("%s: went on with %q, %v", name, event, err)
+		}
 	}
 }
 
