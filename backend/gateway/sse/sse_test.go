@@ -75,7 +75,9 @@ func TestReaderRefusesAnEventOverItsLimit(t *testing.T) {
 // dripping is a source of which only the parts before a "|" have come.
 type dripping struct{ parts []string }
 
-func (d *dripping) Read([]byte) (int, error) { panic("a reader with something to flush reads in another way") }
+func (d *dripping) Read([]byte) (int, error) {
+	panic("a reader with something to flush reads in another way")
+}
 
 func (d *dripping) ReadFlushing(p []byte, flush func() error) (n int, err error) {
 	for len(d.parts) > 0 && d.parts[0] == "|" {
