@@ -32,6 +32,8 @@ type process struct {
 
 	announced chan string // the base URL of the ready line
 
+	writing sync.Mutex // held for a line, so that those of two streams are kept in the order in which the log has them
+
 	mu     sync.Mutex
 	ready  bool
 	lines  []string // the last of stderr before it was ready
@@ -110,6 +112,8 @@ func (p *process) logLine(line []byte) {
 	if line == nil {
 		return
 	}
+	p.writing.Lock()
+	defer p.writing.Unlock()
 	p.mu.Lock()
 	if len(p.logged) == keptTail {
 		p.logged = p.logged[1:]
