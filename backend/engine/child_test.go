@@ -164,11 +164,16 @@ func (s script) handler(key string, listener net.Listener) http.Handler {
 	mux.HandleFunc("/asked", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, tokens.Load(), " ", turns.Load(), " ", looks.Load())
 	})
-	mux.HandleFunc("/mute", func(http.ResponseWriter, *http.Request) { mute.Store(true) })
-	mux.HandleFunc("/stick", func(http.ResponseWriter, *http.Request) { stuck.Store(true) })
-	mux.HandleFunc("/leave", func(http.ResponseWriter, *http.Request) { listener.Close() })
-	mux.HandleFunc("/freeze", func(http.ResponseWriter, *http.Request) { frozen.Store(true) })
-	mux.HandleFunc("/sicken", func(http.ResponseWriter, *http.Request) { sick.Store(true) })
+	for order, obey := range map[string]func(){
+		"/mute": func() { mute.Store(true) }, "/stick": func() { stuck.Store(true) }, "/leave": func() { listener.Close() },
+		"/freeze": func() { frozen.Store(true) }, "/sicken": func() { sick.Store(true) },
+	} {
+		mux.HandleFunc(order, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "0") // the answer goes first: a pool that looks all the time may end the child as soon as it has obeyed
+			http.NewResponseController(w).Flush()
+			obey()
+		})
+	}
 	mux.HandleFunc("/die", func(http.ResponseWriter, *http.Request) { os.Exit(endedByOrder) })
 	mux.HandleFunc("/environ", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Join(os.Environ(), "\n")) })
 	mux.HandleFunc("/say", func(_ http.ResponseWriter, r *http.Request) {

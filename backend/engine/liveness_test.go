@@ -15,8 +15,12 @@ import (
 )
 
 // watchful probes all the time, and asks an idle child for a token each time.
-func watchful(_ *Config, p *timing) {
-	p.probeEvery, p.tokenEvery, p.probeTimeout = 5*time.Millisecond, 0, time.Second
+func watchful(_ *Config, p *timing) { p.probeEvery, p.tokenEvery = 5*time.Millisecond, 0 }
+
+// impatient is watchful, and takes a child that is silent for so long for one that hangs. On a busy machine a good one may be.
+func impatient(c *Config, p *timing) {
+	watchful(c, p)
+	p.probeTimeout = time.Second
 }
 
 // expectAnother waits for a child in the place of one.
@@ -49,7 +53,11 @@ func TestAnIdleChildThatMakesNothingIsStartedAgain(t *testing.T) {
 		"/leave":  "connection refused",
 	} {
 		t.Run(ill, func(t *testing.T) {
-			r := newRig(t, &fakeEngine{}, watchful)
+			how := watchful
+			if ill == "/freeze" {
+				how = impatient
+			}
+			r := newRig(t, &fakeEngine{}, how)
 			lease := r.acquire()
 			pid := r.state().PID
 			tell(t, lease, ill, nil)
@@ -67,16 +75,13 @@ func TestAnIdleChildThatMakesNothingIsStartedAgain(t *testing.T) {
 func TestAStoppedChildIsReplaced(t *testing.T) {
 	for name, asking := range map[string]bool{"idle": false, "while somebody waits": true} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, &fakeEngine{}, watchful)
+			r := newRig(t, &fakeEngine{}, impatient)
 			lease := r.acquire()
 			defer lease.Release()
 			if !asking {
 				lease.Release()
 			}
-			pid := r.state().PID
-			if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-				t.Fatal(err)
-			}
+			pid := r.signal(syscall.SIGSTOP)
 			gone(t, lease)
 			r.expectAnother(pid)
 		})
@@ -113,8 +118,7 @@ func TestAStrangerAtTheAddressIsNotTrusted(t *testing.T) {
 		"that is another of our kinds": {true, true, 403},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, &fakeEngine{script: func(n int) script { return script{Identity: fmt.Sprint("child ", n)} }}, func(c *Config, p *timing) {
-				watchful(c, p)
+			r := newRig(t, &fakeEngine{script: func(n int) script { return script{Identity: fmt.Sprint("child ", n)} }}, func(_ *Config, p *timing) {
 				p.probeMisses = 1 << 30 // one look must do
 			})
 			lease := r.acquire()
@@ -132,6 +136,7 @@ func TestAStrangerAtTheAddressIsNotTrusted(t *testing.T) {
 				fmt.Fprint(w, "a token of child 7")
 			})
 			lease.Release()
+			r.wake() // the one look: whoever looked while the child left might ask it, and the stranger next
 			gone(t, lease)
 			next := r.acquire()
 			defer next.Release()
@@ -171,7 +176,7 @@ func TestAChildThatCannotTellItsNameIsKnownByItsKey(t *testing.T) {
 // While tokens flow nothing is asked at all, and what would not answer then is well.
 func TestTokensThatFlowAreProofEnough(t *testing.T) {
 	r := newRig(t, &fakeEngine{}, func(c *Config, p *timing) {
-		watchful(c, p)
+		impatient(c, p)
 		p.probeEvery = 50 * time.Millisecond
 	})
 	lease := r.acquire()

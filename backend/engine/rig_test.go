@@ -211,13 +211,16 @@ func (r *rig) waitState(want State) Status {
 }
 
 // kill ends the model's child as the system would.
-func (r *rig) kill() (pid int) {
+func (r *rig) kill() (pid int) { r.t.Helper(); return r.signal(syscall.SIGKILL) }
+
+// signal sends the child one. 0, which stands for none, would be this test and all that is with it.
+func (r *rig) signal(s syscall.Signal) (pid int) {
 	r.t.Helper()
 	pid = r.state().PID
 	if pid == 0 {
-		r.t.Fatal("there is no child to kill")
+		r.t.Fatal("there is no child to signal")
 	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+	if err := syscall.Kill(pid, s); err != nil {
 		r.t.Fatal(err)
 	}
 	return pid

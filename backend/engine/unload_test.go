@@ -73,7 +73,7 @@ func TestUnloadDoesNotWaitForEver(t *testing.T) {
 func TestUnloadBreaksALoadOff(t *testing.T) {
 	r := newRig(t, &fakeEngine{script: func(int) script { return script{NeverReady: true} }}, nil)
 	waiting := r.acquireMany(3)
-	eventually(t, "the launch", func() bool { return r.engine.launched() == 1 && r.log() != "" })
+	eventually(t, "the launch that all wait for", func() bool { return r.engine.launched() == 1 && r.log() != "" && r.state().Queued == 3 })
 	if err := testkit.Receive(t, r.goUnload(t.Context())); err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestRestartLoadsAnew(t *testing.T) {
 func TestRestartWhileLoadingFailsNobody(t *testing.T) {
 	r := newRig(t, &fakeEngine{script: func(n int) script { return script{NeverReady: n == 1} }}, nil)
 	waiting := r.acquireMany(5)
-	eventually(t, "the launch", func() bool { return r.engine.launched() == 1 && r.log() != "" })
+	eventually(t, "the launch that all wait for", func() bool { return r.engine.launched() == 1 && r.log() != "" && r.state().Queued == 5 })
 	within(t, "Restart", r.Restart)
 	for range 5 {
 		got := testkit.Receive(t, waiting)
@@ -191,7 +191,7 @@ func TestRestartLoadsNothingElse(t *testing.T) {
 // one of the errors that Acquire may give.
 func TestManyThingsAtOnce(t *testing.T) {
 	r := newRig(t, &fakeEngine{}, func(_ *Config, p *timing) { p.maxDeaths = 1000; p.drain = time.Millisecond })
-	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*testkit.Patience)
 	defer cancel()
 	var callers [4]chan error
 	for i := range callers {
@@ -224,7 +224,7 @@ func TestManyThingsAtOnce(t *testing.T) {
 		r.States()
 	}
 	for _, c := range callers {
-		if err := testkit.Receive(t, c); err != nil {
+		if err := <-c; err != nil { // ctx bounds it
 			t.Error(err)
 		}
 	}
