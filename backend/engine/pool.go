@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,6 +44,8 @@ type Config struct {
 	}
 	// ProbeEvery is for tests; 0 is the usual 15 s.
 	ProbeEvery time.Duration
+	// StopGrace is for tests; 0 is the usual 3 s, in which a child has to end before it is asked less gently.
+	StopGrace time.Duration
 }
 
 // Observer hears how the engines fare. It must be quick.
@@ -103,6 +106,7 @@ func NewPool(cfg Config) *Pool {
 	if cfg.ProbeEvery > 0 {
 		t.probeEvery, t.tokenEvery, t.probeTimeout, t.tokenTimeout = cfg.ProbeEvery, cfg.ProbeEvery, 10*cfg.ProbeEvery, 10*cfg.ProbeEvery
 	}
+	t.stopGrace = cmp.Or(cfg.StopGrace, t.stopGrace)
 	return newPool(cfg, t)
 }
 

@@ -54,6 +54,7 @@ func newRig(t *testing.T, options ...Options) *rig {
 		Library: models.NewLibrary(filepath.Join(dir, "models")),
 		Engines: map[models.Format]engine.Engine{models.MLX: New(dir, func(string) (Options, error) { return append(options, Options{})[0], nil })},
 		LogDir:  filepath.Join(dir, "logs"), Logger: slog.New(slog.DiscardHandler),
+		StopGrace: testkit.Patience, // whether an engine needs a signal shows on a busy machine too
 	})
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
@@ -172,6 +173,12 @@ func TestTheRealEngineAnswers(t *testing.T) {
 	if now := r.States()[0]; now.PID != pid || now.State != engine.Ready {
 		t.Errorf("the engine did not live through them: %+v", now)
 	}
+	lease.Release()
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
+	defer cancel()
+	if err := r.Unload(ctx, r.model); err != nil { // by then all that it said is in the log
+		t.Fatal(err)
+	}
 	if log := r.log(); strings.Contains(log, canary) || strings.Contains(log, lease.APIKey) || !strings.Contains(log, "engine: a prompt could not be made: ") {
 		t.Errorf("the log holds a prompt or a key, or lacks what failed:\n%s", log)
 	}
@@ -257,12 +264,15 @@ func cpu(t *testing.T, pid int) float64 {
 func TestKillingTheRealEngineInMidStream(t *testing.T) {
 	r := newRig(t)
 	lease := r.acquire()
-	res := send(t.Context(), t, lease, "/v1/chat/completions", `{"stream": true, "max_tokens": 400, "messages": [{"role": "user", "content": "Tell a long story"}]}`)
+	res := send(t.Context(), t, lease, "/v1/chat/completions", `{"stream": true, "ignore_eos": true, "max_tokens": 400, "messages": [{"role": "user", "content": "Tell a long story"}]}`)
 	stream := bufio.NewReader(res.Body)
 	if _, err := stream.ReadString('\n'); err != nil {
 		t.Fatal(err)
 	}
 	pid := r.States()[0].PID
+	if pid == 0 { // which would be this test and all that is with it
+		t.Fatalf("there is no engine: %+v", r.States())
+	}
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
