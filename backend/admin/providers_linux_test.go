@@ -235,8 +235,6 @@ func TestWhatAProviderMayAnswerToATest(t *testing.T) {
 	selfSigned.StartTLS()
 	t.Cleanup(selfSigned.Close)
 	plain := answer(200, "A: b", "")
-	gone := httptest.NewServer(nil)
-	gone.Close()
 	for name, c := range map[string]struct {
 		url    string
 		kind   problem.Kind // "" for a test that is passed
@@ -257,7 +255,7 @@ func TestWhatAProviderMayAnswerToATest(t *testing.T) {
 		"a rate limit":                    {answer(429, "Retry-After: 7", quoted).URL, problem.RateLimited, "wait a little", 0},
 		"a refusal":                       {answer(422, "A: b", quoted).URL, problem.UpstreamRefused, "(422)", 0},
 		"a failure":                       {answer(500, "A: b", quoted).URL, problem.UpstreamFailed, "(500)", 0},
-		"nobody there":                    {gone.URL, problem.UpstreamUnreachable, "cannot be reached.", 0},
+		"nobody there":                    {"http://" + testkit.Nobody(t), problem.UpstreamUnreachable, "cannot be reached.", 0},
 		"a certificate that nobody knows": {selfSigned.URL, problem.UpstreamUnreachable, "whom this machine trusts", 0},
 		"https where http is spoken":      {strings.Replace(plain.URL, "http:", "https:", 1), problem.UpstreamUnreachable, "does not speak TLS", 0},
 	} {

@@ -202,8 +202,7 @@ func TestWhatIsWrongWithTheCommandLineIsSaidInASentence(t *testing.T) {
 
 func TestServersThatCannotBeAsked(t *testing.T) {
 	d := newDesk(t)
-	closed := httptest.NewServer(http.NotFoundHandler())
-	closed.Close()
+	closed := "http://" + testkit.Nobody(t)
 	page := httptest.NewServer(http.NotFoundHandler())
 	defer page.Close()
 	locked := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
@@ -211,12 +210,12 @@ func TestServersThatCannotBeAsked(t *testing.T) {
 	none := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(`{"data": []}`)) }))
 	defer none.Close()
 	for _, command := range []string{"run", "suite"} {
-		d.refused(codeFailure, []string{command, "--url", closed.URL}, "no server answers at "+closed.URL, "mlxbar serve", "--url")
+		d.refused(codeFailure, []string{command, "--url", closed}, "no server answers at "+closed, "mlxbar serve", "--url")
 		d.refused(codeFailure, []string{command, "--url", page.URL}, "no server of OpenAI's protocol")
 		d.refused(codeFailure, []string{command, "--url", locked.URL}, "--api-key-env")
 	}
 	d.refused(codeFailure, []string{"run", "--url", none.URL}, "has no model")
-	d.refused(codeFailure, []string{"run", "--url", strings.Replace(closed.URL, "//", "//me:sk-secret@", 1)}, "no server answers at "+closed.URL)
+	d.refused(codeFailure, []string{"run", "--url", strings.Replace(closed, "//", "//me:sk-secret@", 1)}, "no server answers at "+closed)
 }
 
 func TestRun(t *testing.T) {
