@@ -22,6 +22,7 @@ func TestChangedEngineSettingsReachTheEngine(t *testing.T) {
 	h.paths = datadir.At(testkit.Prepared(t))
 	h.opts.DataDir = h.paths.Root
 	h.start()
+	h.client.Timeout = 4 * testkit.Patience
 	ready := func(but int) int {
 		t.Helper()
 		for deadline := time.Now().Add(4 * testkit.Patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/renameio/v2"
 	"go.uber.org/goleak"
 
 	"mlxbar/backend/admin"
@@ -77,9 +78,10 @@ func settingsFor(upstream, more string) string {
 		"routes": [{"model": "*", "targets": [{"provider": "far"}]}]}`, more, upstream, keyEnv)
 }
 
+// writeSettings writes them as editors do: a server that reads them meanwhile reads the old ones or the new ones.
 func (h *house) writeSettings(text string) {
 	h.t.Helper()
-	if err := os.WriteFile(h.paths.Settings, []byte(text), 0o600); err != nil {
+	if err := renameio.WriteFile(h.paths.Settings, []byte(text), 0o600, renameio.IgnoreUmask()); err != nil {
 		h.t.Fatal(err)
 	}
 }
@@ -260,10 +262,10 @@ func (h *house) recorded() []audit.Record {
 	return page.Records
 }
 
-// eventually waits until is holds.
+// eventually waits until is holds, for which a busy machine may have to load the real engine first.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(testkit.Patience); !is(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(4 * testkit.Patience); !is(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("waited in vain: " + what)
 		}

@@ -23,10 +23,11 @@ type events struct {
 
 type event struct{ id, name, data string }
 
-// listen opens /api/live and returns when the server has taken it.
+// listen opens /api/live and returns when the server has taken it. It goes on for longer than other answers.
 func (h *house) listen(lastID string) *events {
 	h.t.Helper()
-	resp := h.request("GET", "/api/live", "", header("Last-Event-ID", lastID))
+	patient := &house{t: h.t, url: h.url, token: h.token, client: &http.Client{Transport: h.client.Transport, Timeout: 8 * testkit.Patience}}
+	resp := patient.request("GET", "/api/live", "", header("Last-Event-ID", lastID))
 	if resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
 		h.t.Fatalf("/api/live: %s, %s", resp.Status, resp.Header.Get("Content-Type"))
 	}

@@ -90,8 +90,10 @@ func TestMetricsCountWhatWasDone(t *testing.T) {
 		f = h.scraped()
 		n, _ := f.value("mlxbar_requests_total")
 		records, sum := f.value("mlxbar_audit_batch_records")
-		return n == 27 && records > 0 && sum >= 27
+		running, _ := f.value("mlxbar_requests_in_flight")
+		return n == 27 && records > 0 && sum >= 27 && running == 0
 	})
+	f = h.scraped() // a request's figures come one by one; by now all of them are there
 	for _, c := range []struct {
 		name   string
 		labels []string

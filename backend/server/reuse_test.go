@@ -20,6 +20,7 @@ func TestReusedTokensAndWhyThereAreNone(t *testing.T) {
 	h.paths = datadir.At(testkit.Prepared(t))
 	h.opts.DataDir = h.paths.Root
 	h.start()
+	h.client.Timeout = 8 * testkit.Patience // the model is loaded first, and a busy machine reads slowly
 	h.text(h.request("PATCH", "/api/settings", `{"engines": {"llamacpp": {"threads": 1, "parallel": 1}}}`), 200)
 	ask := func(path string, members map[string]any) audit.Record {
 		t.Helper()

@@ -141,7 +141,7 @@ func TestSettingsThatAreNoLongerWatchedAreShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	live.until("state", func(data string) bool { return strings.Contains(data, `"settings":{"ok":true`) })
-	h.writeSettings(settingsFor(up.URL, `"timeouts": {"chat": "25m"},`))
+	h.write(h.paths.Settings, settingsFor(up.URL, `"timeouts": {"chat": "25m"},`)) // through the link
 	eventually(t, "an edit takes effect again", func() bool { return h.settings().Timeouts.Chat.String() == "25m" })
 	if !strings.Contains(h.log.String(), "settings.json is not watched") {
 		t.Error("the log does not tell of it")
