@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"mlxbar/backend/engine"
 	"mlxbar/backend/settings"
 	"mlxbar/backend/testkit"
 	"mlxbar/backend/testkit/canary"
@@ -348,7 +349,7 @@ func (c *watch) killedEngine() {
 	long.Body = strings.Replace(long.Body, `"max_tokens": 8`, `"max_tokens": 100000, "ignore_eos": true`, 1)
 	ended := make(chan struct{})
 	go func() { defer close(ended); c.do(c.t.Context(), long, false) }()
-	c.eventually("an engine writes", func() bool { return len(c.running()) == 1 && len(c.children()) > 0 })
+	c.eventually("an engine writes", func() bool { e := c.engineOf(local); return e.State == engine.Ready && e.InFlight == 1 })
 	for _, pid := range c.children() {
 		if err := syscall.Kill(int(pid), syscall.SIGABRT); err != nil {
 			c.t.Error(err)

@@ -10,7 +10,7 @@ import (
 func TestAServerThatIsToldToEndFinishesItsStreams(t *testing.T) {
 	h := newHouse(t)
 	c := h.client()
-	c.begin(call{Do: "chat.completions.create", With: h.says(40, with{"stream": true})})
+	c.begin(call{Do: "chat.completions.create", With: h.says(20, with{"stream": true})})
 	c.first()
 	h.stop()
 	o := c.end()[0]

@@ -81,7 +81,7 @@ func TestAModelOfMLXIsServedByEveryProtocol(t *testing.T) {
 func TestAServerThatIsKilledLeavesNoEngineOfMLX(t *testing.T) {
 	h, model := withMLX(t)
 	c := h.client()
-	c.begin(call{Do: "chat.completions.create", With: h.says(endless, with{"model": model, "stream": true, "extra_body": with{}})})
+	c.begin(call{Do: "chat.completions.create", With: h.says(endless, with{"model": model, "stream": true})})
 	c.first()
 	running := h.engineOf(model)
 	if running.Engine != "mlx" || running.State != engine.Ready || running.PID == 0 || len(h.children()) == 0 {

@@ -27,7 +27,7 @@ var engineRows = []engineRow{
 	{name: "too large", question: question{Prompt: strings.Repeat("word ", 300000), Limit: 12}, check: raises(413), problem: problem.BodyTooLarge},
 	{name: "no such model", question: question{Model: "no-such-model", Limit: 12}, check: raises(404), problem: problem.ModelNotFound},
 	{name: "a model that cannot be loaded", question: question{Model: "broken", Limit: 12}, check: raises(503), problem: problem.EngineUnavailable},
-	{name: "leaving", question: question{LeaveAfter: 2, Limit: 4000, Stream: true}, check: leaves, problem: problem.Cancelled},
+	{name: "leaving", question: question{Prompt: "Tell a very long story of a ship, in many chapters.", LeaveAfter: 2, Limit: 4000, Stream: true}, check: leaves, problem: problem.Cancelled},
 }
 
 func inForm(x *asked) bool {

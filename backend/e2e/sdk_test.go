@@ -117,6 +117,7 @@ type row struct {
 }
 
 var rows = []row{
+	{script: "hang", question: question{Timeout: 5}, check: timesOut, problem: problem.Cancelled}, // which the others do not wait for
 	{script: "ok", check: says(upstream.Text(8), 8)},
 	{script: "unicode", check: says(upstream.Unicode, 4)},
 	{script: "packets-11", check: says(upstream.Text(8), 8), streamed: true},
@@ -146,7 +147,6 @@ var rows = []row{
 	{script: "cut", check: breaks, problem: problem.UpstreamCut},
 	{script: "error-event", check: breaks, problem: problem.UpstreamFailed, streamed: true},
 	{script: "slow-idle=60s", question: question{LeaveAfter: 1}, check: leaves, problem: problem.Cancelled, streamed: true},
-	{script: "hang", question: question{Timeout: 1}, check: timesOut, problem: problem.Cancelled},
 }
 
 func says(text string, tokens int64) func(*asked) bool {
