@@ -2,18 +2,21 @@ package main
 
 import (
 	"encoding/csv"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"mlxbar/backend/testkit"
 )
 
 // A server of this machine by a name that is not this machine's: the nearest to one elsewhere.
 func TestTheLedgerWithTheServerRunningAndStopped(t *testing.T) {
+	zone := noon(t)
 	h := newHouse(t)
 	h.provider(strings.Replace(testkit.NewUpstream(t).URL, "127.0.0.1", "0.0.0.0", 1))
 	h.write(h.paths.Prices, `{"version": 1, "currency": "USD", "prices": [{"models": ["ok*"], "kind": "openai", "from": "2020-01-01",
@@ -30,7 +33,7 @@ func TestTheLedgerWithTheServerRunningAndStopped(t *testing.T) {
 				t.Errorf("%q is not in\n%s", part, told)
 			}
 		}
-		rows, err := csv.NewReader(strings.NewReader(h.good("ledger", "export", "--zone", "UTC"))).ReadAll()
+		rows, err := csv.NewReader(strings.NewReader(h.good("ledger", "export", "--zone", zone))).ReadAll()
 		if err != nil || len(rows) != 2 || rows[1][1] != "far" || rows[1][2] != "true" || rows[1][3] != "2" || rows[1][4] != "1" || rows[1][10] != "0.041" {
 			t.Errorf("%v, %q", err, rows)
 		}
@@ -52,6 +55,13 @@ func TestTheLedgerWithTheServerRunningAndStopped(t *testing.T) {
 	h.refused([]string{"ledger", "export", "--format", "xml"}, "csv or jsonl")
 	h.write(h.paths.Prices, `{"version": 1}`)
 	h.refused([]string{"ledger"}, "prices.json", "currency must be USD")
+}
+
+// noon has the programs of a test run where it is about noon, so that no day or month ends meanwhile.
+func noon(t *testing.T) (zone string) {
+	zone = fmt.Sprintf("Etc/GMT%+d", time.Now().UTC().Hour()-12) // whose sign says how far it is back to Greenwich
+	t.Setenv("TZ", zone)
+	return zone
 }
 
 func TestAWrongFileOfPricesIsToldAndStopsNothing(t *testing.T) {
