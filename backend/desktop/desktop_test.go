@@ -178,6 +178,15 @@ func TestWatch(t *testing.T) {
 	if got := until(Running); got.Server.URL != s.URL {
 		t.Errorf("running at %q, want %q", got.Server.URL, s.URL)
 	}
+	eventually(t, "it listens to the server", func() bool { // or it might see the end alone
+		resp, err := h.request(t.Context(), http.MethodGet, s, "/api/listeners")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		n, err := io.ReadAll(resp.Body)
+		return err == nil && string(n) == "1"
+	})
 	if err := h.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}

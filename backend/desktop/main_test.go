@@ -130,7 +130,8 @@ func serve(mode, root string) error {
 
 func handler(end chan<- os.Signal) http.Handler {
 	var draining atomic.Bool
-	changed := make(chan struct{}, 1)
+	var listening atomic.Int64
+	changed, told := make(chan struct{}, 1), make(chan struct{}, 1)
 	status := func() string {
 		if draining.Load() {
 			return `{"state":"draining"}`
@@ -144,6 +145,13 @@ func handler(end chan<- os.Signal) http.Handler {
 		changed <- struct{}{}
 		w.WriteHeader(http.StatusAccepted)
 		go func() {
+			for heard := false; !heard && listening.Load() > 0; { // whoever listens is told first, however busy the machine is
+				select {
+				case <-told:
+					heard = true
+				case <-time.After(5 * time.Millisecond):
+				}
+			}
 			time.Sleep(300 * time.Millisecond) // a request that is still running
 			end <- os.Interrupt
 		}()
@@ -152,14 +160,18 @@ func handler(end chan<- os.Signal) http.Handler {
 		w.Header().Set("Content-Type", "text/event-stream")
 		fmt.Fprint(w, ": hello\n\n")
 		http.NewResponseController(w).Flush()
+		listening.Add(1)
+		defer listening.Add(-1)
 		select {
 		case <-changed:
 			fmt.Fprintf(w, "event: state\ndata: %s\n\n", status())
 			http.NewResponseController(w).Flush()
+			told <- struct{}{}
 			<-r.Context().Done()
 		case <-r.Context().Done():
 		}
 	})
+	api.HandleFunc("GET /api/listeners", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, listening.Load()) })
 	api.HandleFunc("/api/echo", func(w http.ResponseWriter, r *http.Request) {
 		json.NewEncoder(w).Encode(map[string]any{"host": r.Host, "header": r.Header})
 	})
