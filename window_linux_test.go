@@ -33,7 +33,8 @@ type native struct {
 func newNative(t testing.TB) *native {
 	t.Helper()
 	dir := testkit.Prepared(t)
-	if err := os.WriteFile(filepath.Join(dir, "settings.json"), []byte(`{"server":{"addr":"127.0.0.1:0"}}`), 0o600); err != nil {
+	// The model is small: now and then it goes on until its context is full.
+	if err := os.WriteFile(filepath.Join(dir, "settings.json"), []byte(`{"server":{"addr":"127.0.0.1:0"},"engines":{"llamacpp":{"context_size":512}}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	n := &native{Session: session.New(t), t: t, host: desktop.NewHost(dir), bin: filepath.Join(testkit.Root(t), "build", "bin")}
