@@ -272,15 +272,18 @@ func TestSecondStartRaisesTheFirst(t *testing.T) {
 	}
 }
 
+// saving is the name of the dialog that asks where to save an export.
+const saving = "^Export audit$"
+
 // saveAs has press ask for an export and types a name into the system's dialog, as far as they are there
 // to be used: the page may be busy, and the dialog slow to take keys. A next try goes on from there.
 func (n *native) saveAs(file string, press func()) {
 	n.t.Helper()
-	dialog := n.window("^Export audit$")
+	dialog := n.window(saving)
 	if dialog == "" {
 		press()
-		for range 20 {
-			if dialog = n.window("^Export audit$"); dialog != "" {
+		for range 150 { // whoever asked again too soon would find a second dialog when it is over
+			if dialog = n.window(saving); dialog != "" {
 				break
 			}
 			time.Sleep(50 * time.Millisecond)
@@ -297,7 +300,7 @@ func (n *native) saveAs(file string, press func()) {
 		}
 	}
 	for range 60 {
-		if n.window("^Export audit$") == "" {
+		if n.window(saving) == "" {
 			return
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -307,6 +310,7 @@ func (n *native) saveAs(file string, press func()) {
 
 func TestExportThroughTheSaveDialog(t *testing.T) {
 	n := newNative(t)
+	reader := n.Reader()
 	_, window := n.open()
 	server, err := n.host.Find(t.Context())
 	if err != nil {
@@ -324,7 +328,7 @@ func TestExportThroughTheSaveDialog(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "saved"+c.extension)
 		var saved []byte
 		n.Eventually("the saved file", func() bool {
-			n.saveAs(file, func() { n.command(window, c.button) })
+			n.saveAs(file, func() { n.choose(reader, window, c.button, saving) })
 			var err error
 			saved, err = os.ReadFile(file)
 			return err == nil
