@@ -130,6 +130,7 @@ func TestStartFailureIsTheServersSentence(t *testing.T) {
 	for mode, want := range map[string]string{
 		"taken": "Port 10242 is taken by another program.",
 		"mute":  "said nothing",
+		"dies":  died,
 	} {
 		t.Run(mode, func(t *testing.T) {
 			h := newHost(t, mode)

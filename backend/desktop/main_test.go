@@ -75,7 +75,7 @@ const serverMode = "MLXBAR_TEST_SERVER"
 const testToken = "a-token-of-the-test"
 
 // serve is the server: "good" is a good one, "taken" finds its port taken, "mute" ends without a word,
-// "stopped" is stopped by somebody before anyone sees that it runs.
+// "stopped" is stopped by somebody before anyone sees that it runs, and "dies" then.
 func serve(mode, root string) error {
 	paths := datadir.At(root)
 	switch mode {
@@ -113,6 +113,10 @@ func serve(mode, root string) error {
 	}
 	if err := os.Rename(paths.ServerFile+".new", paths.ServerFile); err != nil {
 		return err
+	}
+	if mode == "dies" {
+		fmt.Println("mlxbar test ready on http://" + addr)
+		os.Exit(1)
 	}
 	end := make(chan os.Signal, 1)
 	signal.Notify(end, syscall.SIGTERM, os.Interrupt)

@@ -81,7 +81,7 @@ func (h *Host) spawn(ctx context.Context) (Server, error) {
 				return s, nil
 			}
 		case err := <-ended:
-			return h.afterExit(ctx, err, offset)
+			return h.afterExit(ctx, cmd.Process.Pid, err, offset)
 		case <-ctx.Done():
 			err := fmt.Errorf("the server was not ready in time; %s may say why: %w", h.Paths.ServerLog, ctx.Err())
 			return Server{}, errors.Join(err, cmd.Process.Kill())
@@ -91,12 +91,15 @@ func (h *Host) spawn(ctx context.Context) (Server, error) {
 
 // afterExit explains a server that ended before it was ready. It may have done so because one
 // started from a terminal was quicker; then that one is the answer.
-func (h *Host) afterExit(ctx context.Context, exit error, offset int64) (Server, error) {
+func (h *Host) afterExit(ctx context.Context, pid int, exit error, offset int64) (Server, error) {
 	if s, err := h.Find(ctx); err == nil {
 		return s, nil
 	}
 	if exit == nil { // it ended in order: somebody stopped it while it was started
 		return Server{}, fmt.Errorf("%w: it was stopped as soon as it ran", ErrNotRunning)
+	}
+	if s, err := h.recorded(); err == nil && s.PID == pid { // it ran, so that its last words are none of why it did not
+		return Server{}, &StartError{Sentence: died}
 	}
 	sentence, err := lastLine(h.Paths.ServerLog, offset)
 	if err != nil {

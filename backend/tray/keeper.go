@@ -170,11 +170,12 @@ func (k *keeper) observe(ctx context.Context, s desktop.State) {
 		}
 	case desktop.Failed:
 		k.state.Note = s.Detail
-		if k.job != None || k.desk.Host.StoppedOnPurpose() {
+		if k.desk.Host.StoppedOnPurpose() {
 			return
 		}
-		if !first {
-			k.died = true
+		k.died = k.died || before == desktop.Running || !first && k.job == None
+		if k.job != None {
+			return
 		}
 		if k.desk.Clock().Sub(k.well) > wellAfter {
 			k.pause.Reset()
@@ -251,6 +252,7 @@ func (k *keeper) finish(r result) {
 	k.desk.Log().Error("the tray could not "+string(r.job)+" the server", "cause", r.err)
 	k.state.Note = sentence(r.err.Error())
 	if r.job == Start {
+		k.died = k.died || k.state.Server.Phase == desktop.Running // it ran, and was gone before its start could be reported
 		k.state.Server = desktop.State{Phase: desktop.Failed, Detail: r.err.Error()}
 		k.retry.Reset(k.pause.NextBackOff())
 	}

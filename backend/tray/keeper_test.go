@@ -222,6 +222,22 @@ func TestKeeperRestartsAServerThatDied(t *testing.T) {
 	b.wait("Running")
 }
 
+// It can be seen to run, and be gone, before its start has returned.
+func TestKeeperTellsOfAServerThatDiedBeforeItsStartReturned(t *testing.T) {
+	for name, phase := range map[string]desktop.Phase{"its end is seen": desktop.Failed, "the start returns first": desktop.Running} {
+		t.Run(name, func(t *testing.T) {
+			host := &fakeHost{phase: desktop.Stopped, held: make(chan struct{})}
+			b := work(t, host)
+			b.wait("Running · 127.0.0.1:10242")
+			host.set(func() { host.phase, host.startErr = phase, &desktop.StartError{Sentence: "It is gone."} })
+			close(host.held)
+			b.wait("(Not running) | (It is gone.)")
+			host.set(func() { host.startErr = nil })
+			b.wait("after it ended unexpectedly")
+		})
+	}
+}
+
 func TestKeeperDoesNotFightAServerThatEndedInOrder(t *testing.T) {
 	b := work(t, &fakeHost{phase: desktop.Running})
 	b.wait("Running")
