@@ -6,11 +6,11 @@ import (
 )
 
 const (
-	held = 20 * time.Millisecond
+	held = 40 * time.Millisecond
 	let  = 5 * time.Millisecond
 )
 
-// Hamper lets the program with this id run for a fifth of the time only, until release is called: what it does
+// Hamper lets the program with this id run for a ninth of the time only, until release is called: what it does
 // then takes a while on the fastest machine.
 func (s *Session) Hamper(pid int) (release func()) {
 	s.t.Helper()
