@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Server as Listener } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
+import { unused } from './support/server';
 import { eventually, useStage } from './support/stage';
 
 const stage = useStage({ login: false });
@@ -48,8 +49,7 @@ it('says at the field that an address is taken, and stays where it is', async ()
 
 it('goes to the new address with the page, which stays logged in', async () => {
   const { page, server } = stage;
-  const { listener, port } = await listenSomewhere();
-  await new Promise((resolve) => listener.close(resolve));
+  const port = await unused();
   const before = server.url;
   await address().fill(`127.0.0.1:${port}`);
   await save();

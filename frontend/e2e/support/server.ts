@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -50,8 +51,9 @@ export class Server {
   }
 
   /** Starts the server, the second time on the first time's port; with addr "" where its settings say. */
-  async start(addr = `127.0.0.1:${this.#port}`): Promise<void> {
-    const child = spawn(this.#program, ['serve', ...(addr ? ['--addr', addr] : []), '--data-dir', this.dir], {
+  async start(addr?: string): Promise<void> {
+    const at = addr ?? `127.0.0.1:${this.#port || (await unused())}`;
+    const child = spawn(this.#program, ['serve', ...(at ? ['--addr', at] : []), '--data-dir', this.dir], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#process = child;
@@ -124,6 +126,21 @@ export class Server {
     await this.stop();
     process.off('exit', this.#killWithUs);
     await rm(this.dir, { recursive: true, force: true });
+  }
+}
+
+/** A port of those that no system gives away by itself: so nobody takes it while a server is stopped or moves. */
+export async function unused(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    const listener = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      listener.once('error', () => resolve(false));
+      listener.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!free) continue;
+    await new Promise((resolve) => listener.close(resolve));
+    return port;
   }
 }
 
