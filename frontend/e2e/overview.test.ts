@@ -99,12 +99,15 @@ it('draws what goes on, and says it to those who do not see it', async () => {
 it('sums up the last hour as the audit does', async () => {
   const { page } = stage;
   const sums = async () => (await (await stage.server.api('/api/audit/stats')).json()) as { total: number };
-  await eventually(() => stat('Requests, last hour')).toBe(String((await sums()).total));
+  await stage.ended();
+  const { total } = await sums();
+  await eventually(() => stat('Requests, last hour')).toBe(String(total));
   expect(await stat('Left this machine')).toBe('0 %');
   expect(await stat('Median duration')).toMatch(/ (ms|s)$/);
   await stage.ask('Hello?', unreachable);
   await stage.answer().getByRole('alert').waitFor();
-  await eventually(() => stat('Requests, last hour')).toBe(String((await sums()).total));
+  await eventually(() => stat('Requests, last hour')).toBe(String(total + 1));
+  expect((await sums()).total).toBe(total + 1);
   expect(await stat('Left this machine')).toBe('0 %'); // nobody took the connection
   await page.getByRole('region', { name: 'Machine' }).waitFor();
 });
@@ -115,8 +118,8 @@ it('tells what machine and engines use', async () => {
   const meter = async (name: string) => Number(await machine.getByRole('meter', { name }).getAttribute('aria-valuenow'));
   await eventually(() => meter('Memory')).toBeGreaterThan(1e8);
   expect(await meter('Processor')).toBeLessThanOrEqual(100);
-  await eventually(() => machine.locator('[data-use="server"]').innerText()).toMatch(/\d+ MB · [\d.]+ %/);
-  await eventually(() => machine.locator('[data-use="engines"]').innerText()).toMatch(/\d+ MB · [\d.]+ %/);
+  await eventually(() => machine.locator('[data-use="server"]').innerText()).toMatch(/^[\d.]+ [MG]B · [\d.]+ %$/);
+  await eventually(() => machine.locator('[data-use="engines"]').innerText()).toMatch(/^[\d.]+ [MG]B · [\d.]+ %$/);
 });
 
 it('unloads a model and loads it', async () => {
