@@ -16,5 +16,6 @@ export default defineConfig({
   server: {
     proxy: Object.fromEntries(paths.map((path) => [path, { target: server, changeOrigin: true, headers: { origin: server } }])),
   },
-  test: { include: ['src/**/*.test.ts'] },
+  // The time bounds a failing test; it is no measure of speed.
+  test: { include: ['src/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 },
 });

@@ -14,5 +14,6 @@ export function launch(): Promise<Browser> {
   const executablePath = process.env.CHROME || places.find(existsSync);
   if (!executablePath) throw new Error('no Chromium or Chrome is installed: run make setup, or name one in CHROME');
   // Without its sandbox, which neither root nor most containers can have; it only visits our own pages.
-  return chromium.launch({ executablePath, chromiumSandbox: false });
+  // And with time to start beside all that a busy machine does.
+  return chromium.launch({ executablePath, chromiumSandbox: false, timeout: 150_000 });
 }
