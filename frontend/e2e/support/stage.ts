@@ -20,7 +20,7 @@ export class Stage {
   readonly wrongs: string[] = [];
 
   async open(): Promise<void> {
-    this.context = await this.browser.newContext({ viewport: { width: 1080, height: 720 }, colorScheme: 'light' });
+    this.context = await this.browser.newContext({ viewport: { width: 1080, height: 720 }, colorScheme: 'light', timezoneId: atNoon() });
     this.context.setDefaultTimeout(patience);
     await this.context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: this.server.url });
     this.page = await this.context.newPage();
@@ -99,6 +99,12 @@ export function useStage({ login = true, prepare = async (_: Server): Promise<vo
     await stage.server?.remove();
   });
   return stage;
+}
+
+/** A time zone in which no midnight is near: what a test does stands on one day. */
+function atNoon(): string {
+  const east = 12 - new Date().getUTCHours();
+  return `Etc/GMT${east > 0 ? '-' : '+'}${Math.abs(east)}`; // so they are called, the wrong way round
 }
 
 /** Waits until look gives a value that the matcher takes. */
