@@ -72,7 +72,9 @@ it('draws only the rows in sight, and has the right ones wherever one goes', asy
   await view.keyboard.press('PageUp');
   await view.keyboard.press('ArrowUp');
   await right();
-  const selected = await table().locator('tr[aria-selected="true"]').getAttribute('data-request');
+  const at = () => table().locator('tr[aria-selected="true"]').getAttribute('data-request');
+  await eventually(at).not.toBeNull(); // it may be read a moment after it is drawn
+  const selected = await at();
   await view.keyboard.press('Enter');
   await eventually(() => view.getByRole('dialog').locator('[data-field="Request id"]').innerText()).toBe(selected);
   await view.keyboard.press('Escape');
@@ -119,7 +121,7 @@ it.each(['status=error', 'backend=ANTHROPIC', 'range=week', 'status=success&endp
     await eventually(async () => (await drawn()).at(-1)?.row).toBe(total - 1);
   }
   await right(asked);
-  expect((await stage.page.locator('[data-stat="Total"]').innerText()).replaceAll(',', '')).toMatch(/^\d+$/);
+  await eventually(async () => (await stage.page.locator('[data-stat="Total"]').innerText()).replaceAll(',', '')).toMatch(/^\d+$/);
 });
 
 it.each(['duration_ms', 'total_tokens', 'model', 'backend', 'endpoint', 'started_at'])('sorts them by %s, and goes to the end', async (sort) => {
