@@ -46,8 +46,8 @@ it('copies what it shows, with the address and the model that was chosen', async
   const { page, server } = stage;
   await open('codex');
   await page.getByRole('button', { name: 'Copy Settings' }).click();
+  await eventually(clipboard).toContain(`base_url = "${server.url}/v1"`);
   const settings = await clipboard();
-  expect(settings).toContain(`base_url = "${server.url}/v1"`);
   expect(settings).toContain(`model = "${starter}"`);
   expect(settings).not.toContain('env_key');
 
