@@ -270,10 +270,9 @@ describe('Installed', () => {
     await model(real).getByRole('button', { name: real }).first().click();
     await button(`Remove ${real}`).click();
     await model(real).waitFor({ state: 'detached' });
-    expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe('Models on this machine');
-    await button('Undo').click();
+    await eventually(() => page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe('Models on this machine');
+    await Promise.all([page.getByText(`${real} is back.`).waitFor(), button('Undo').click()]); // the message passes
     await model(real).waitFor();
-    await page.getByText(`${real} is back.`).waitFor();
   });
 
   it('pins a model, and keeps what is set for it alone', async () => {
@@ -305,6 +304,7 @@ describe('Installed', () => {
     await show('installed');
     for (let life = 0; life < 5; life++) {
       await server.briefly();
+      await eventually(() => state(starter)).toBe('ready'); // or what the page tells may be of the life before
       const { engines } = (await (await server.api('/api/engines')).json()) as { engines: { model: string; pid: number }[] };
       process.kill(engines.find((e) => e.model === starter)?.pid ?? NaN, 'SIGKILL');
       await eventually(() => state(starter)).toBe(life < 4 ? 'idle' : 'failed');
