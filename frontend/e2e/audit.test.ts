@@ -73,7 +73,7 @@ describe('some requests', () => {
     await eventually(() => stat('Total')).toBe('5');
     expect([await stat('Successful'), await stat('Errors'), await stat('Unique Models')]).toEqual(['4', '1', '2']);
     expect(await heads().allInnerTexts()).toEqual(['Timestamp', 'Model', 'Backend', 'Endpoint', 'Duration', 'Status', 'Tokens']);
-    expect(await ids()).toEqual((await listed()).map((r) => r.request_id));
+    await eventually(ids).toEqual((await listed()).map((r) => r.request_id));
   });
 
   it('are narrowed by filters that stand in the address, and cleared with one click', async () => {

@@ -129,6 +129,7 @@ describe('a conversation', () => {
     await eventually(() => answers('echo').count()).toBe(2);
     await state(answer('echo')).toBe('done');
 
+    await page.clock.setFixedTime(new Date()); // so that no time to undo is over meanwhile
     await button('Edit question 1').click();
     await focused(page.getByRole('textbox', { name: 'Question 1' }));
     await page.keyboard.press('Escape');
