@@ -284,7 +284,7 @@ func TestAWindowThatDoesNotCloseIsAbandoned(t *testing.T) {
 	app.leave = func(context.Context) {}
 	ended := make(chan int, 1)
 	app.exit = func(code int) { ended <- code }
-	if err := app.KeepDraft("unsaved"); err != nil {
+	if err := app.KeepDraft(`{"local_only":true}`); err != nil {
 		t.Fatal(err)
 	}
 	signal()
@@ -292,8 +292,8 @@ func TestAWindowThatDoesNotCloseIsAbandoned(t *testing.T) {
 	if code := <-ended; code != 0 {
 		t.Errorf("it ended with %d", code)
 	}
-	if draft, err := app.Draft(); err != nil || draft != "unsaved" {
-		t.Errorf("of what was unsaved is left %q, %v", draft, err)
+	if draft, err := app.Draft(); err != nil || draft.Change != `{"local_only":true}` {
+		t.Errorf("of what was unsaved is left %+v, %v", draft, err)
 	}
 	app.shutdown()
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/google/renameio/v2"
+
+	"mlxbar/backend/settings"
 )
 
 // maxDraft bounds what the page can have kept.
@@ -16,33 +19,60 @@ const maxDraft = 1 << 20
 // errDraftSize refuses what can be no change of the settings.
 var errDraftSize = errors.New("what is unsaved is larger than 1 MiB")
 
-// draft is what stands unsaved in the page's settings. It goes to the disk when the window closes, for the next one.
-type draft struct {
-	mu   sync.Mutex
-	told bool // the page has said what it is
-	text string
+// Unsaved is what stands unsaved in the pages' settings, those of single models included: a change of settings.json, "" for none.
+type Unsaved struct {
+	Change  string `json:"change"`
+	LeftOut bool   `json:"left_out"` // what may be a secret in the wrong place was not kept
 }
 
-// Draft gives what was unsaved when the last window closed, "" for nothing.
-func (a *App) Draft() (string, error) {
+// draft is that of the page in the window. It goes to the disk when the window closes, for the next one.
+type draft struct {
+	mu      sync.Mutex
+	told    bool // the page has said what it is
+	unsaved Unsaved
+}
+
+// draftFile is how it lies there.
+type draftFile struct {
+	Change  json.RawMessage `json:"change"`
+	LeftOut bool            `json:"left_out,omitempty"`
+}
+
+// Draft gives what was unsaved when the last window closed.
+func (a *App) Draft() (Unsaved, error) {
 	raw, err := os.ReadFile(a.host.Paths.Draft)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
+		return Unsaved{}, nil
+	}
+	var file draftFile
+	if err == nil {
+		err = json.Unmarshal(raw, &file)
 	}
 	if err != nil {
-		return "", fmt.Errorf("read what was unsaved: %w", err)
+		return Unsaved{}, fmt.Errorf("read what was unsaved: %w", err)
 	}
-	return string(raw), nil
+	if file.Change == nil { // from before there was anything beside it
+		file.Change = raw
+	}
+	return Unsaved{Change: string(file.Change), LeftOut: file.LeftOut}, nil
 }
 
-// KeepDraft has what is unsaved outlive the window; "" is nothing.
-func (a *App) KeepDraft(text string) error {
-	if len(text) > maxDraft {
+// KeepDraft has a change outlive the window, but for what may be a secret in the wrong place; "" is none.
+func (a *App) KeepDraft(change string) error {
+	if len(change) > maxDraft {
 		return errDraftSize
+	}
+	unsaved := Unsaved{Change: change}
+	if change != "" {
+		kept, whole, err := settings.Keepable([]byte(change))
+		if err != nil {
+			return err
+		}
+		unsaved = Unsaved{Change: string(kept), LeftOut: !whole}
 	}
 	a.draft.mu.Lock()
 	defer a.draft.mu.Unlock()
-	a.draft.told, a.draft.text = true, text
+	a.draft.told, a.draft.unsaved = true, unsaved
 	return nil
 }
 
@@ -54,11 +84,15 @@ func (a *App) putDraft() error {
 	if !a.draft.told {
 		return nil
 	}
-	if a.draft.text == "" {
+	if a.draft.unsaved.Change == "" {
 		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		return nil
 	}
-	return renameio.WriteFile(path, []byte(a.draft.text), 0o600)
+	raw, err := json.Marshal(draftFile{json.RawMessage(a.draft.unsaved.Change), a.draft.unsaved.LeftOut})
+	if err != nil {
+		return err
+	}
+	return renameio.WriteFile(path, raw, 0o600)
 }

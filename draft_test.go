@@ -46,8 +46,8 @@ func TestWhatIsUnsavedOutlivesTheWindow(t *testing.T) {
 			}
 		}
 		app.shutdown()
-		if got, err := open().Draft(); err != nil || got != step.want {
-			t.Errorf("%s: then there is %q, %v; want %q", step.name, got, err, step.want)
+		if got, err := open().Draft(); err != nil || got != (Unsaved{Change: step.want}) {
+			t.Errorf("%s: then there is %+v, %v; want %q", step.name, got, err, step.want)
 		}
 	}
 }
@@ -70,12 +70,56 @@ func TestWhatIsUnsavedIsItsOwnersAlone(t *testing.T) {
 	}
 }
 
-func TestAnUnreadableDraftIsSaid(t *testing.T) {
+func TestWhatMayBeASecretDoesNotLieOnTheDisk(t *testing.T) {
 	app := drafting(t)()
-	if err := os.Mkdir(app.host.Paths.Draft, 0o700); err != nil {
+	if err := app.KeepDraft(`{"providers":[{"name":"p","api_key_env":"sk-secret"}],"models":{"each":[{"name":"m","arguments":["--api-key","sk-secret","--swa-full"]}]}}`); err != nil {
 		t.Fatal(err)
 	}
-	if text, err := app.Draft(); err == nil {
-		t.Errorf("it is %q", text)
+	app.shutdown()
+	if raw, err := os.ReadFile(app.host.Paths.Draft); err != nil || strings.Contains(string(raw), "secret") {
+		t.Errorf("it holds %s, %v", raw, err)
+	}
+	want := Unsaved{Change: `{"models":{"each":[{"arguments":["--swa-full"],"name":"m"}]},"providers":[{"api_key_env":"","name":"p"}]}`, LeftOut: true}
+	if got, err := app.Draft(); err != nil || got != want {
+		t.Errorf("then there is %+v, %v", got, err)
+	}
+}
+
+func TestWhatIsNoChangeIsRefusedAndWhatWasKeptStays(t *testing.T) {
+	app := drafting(t)()
+	if err := app.KeepDraft(`{"local_only":true}`); err != nil {
+		t.Fatal(err)
+	}
+	if err := app.KeepDraft(`sk-secret`); err == nil || strings.Contains(err.Error(), "sk-secret") {
+		t.Errorf("what is no change: %v", err)
+	}
+	app.shutdown()
+	if got, err := app.Draft(); err != nil || got.Change != `{"local_only":true}` {
+		t.Errorf("then there is %+v, %v", got, err)
+	}
+}
+
+func TestADraftFromBeforeIsReadToo(t *testing.T) {
+	app := drafting(t)()
+	if err := os.WriteFile(app.host.Paths.Draft, []byte(`{"local_only":true}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := app.Draft(); err != nil || got != (Unsaved{Change: `{"local_only":true}`}) {
+		t.Errorf("it is %+v, %v", got, err)
+	}
+}
+
+func TestAnUnreadableDraftIsSaid(t *testing.T) {
+	for _, spoil := range []func(path string) error{
+		func(path string) error { return os.Mkdir(path, 0o700) },
+		func(path string) error { return os.WriteFile(path, []byte(`{"change":`), 0o600) },
+	} {
+		app := drafting(t)()
+		if err := spoil(app.host.Paths.Draft); err != nil {
+			t.Fatal(err)
+		}
+		if unsaved, err := app.Draft(); err == nil {
+			t.Errorf("it is %+v", unsaved)
+		}
 	}
 }

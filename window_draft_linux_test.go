@@ -6,6 +6,10 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/tidwall/gjson"
+
+	"mlxbar/backend/testkit/session"
 )
 
 // What somebody changed in the settings and did not save is there when the window opens the next time, and is
@@ -48,4 +52,50 @@ func TestUnsavedSettingsAreThereInTheNextWindow(t *testing.T) {
 	if _, err := os.Stat(n.host.Paths.Draft); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("what was saved is kept as unsaved: %v", err)
 	}
+}
+
+// The same holds of what is set for one model alone.
+func TestUnsavedSettingsOfAModelAreThereInTheNextWindow(t *testing.T) {
+	const model = "smollm2-135m-instruct"
+	n := newNative(t)
+	reader := n.Reader()
+	context := func() int64 { // what settings.json says of it
+		raw, err := os.ReadFile(n.host.Paths.Settings)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return gjson.GetBytes(raw, `models.each.#(name=="`+model+`").context_size`).Int()
+	}
+	isContext := func(at session.Thing) bool { return at.Name == "Context" }
+
+	app, window := n.open()
+	n.choose(reader, window, "Models")
+	n.walkTo(reader, model)
+	n.press("key", "Return")
+	n.walk(reader, "the model's context", isContext)
+	n.press("type", "--delay", "30", "640")
+	n.Eventually("the word that it is not saved", func() bool { return reader.Says("not saved") })
+	n.keep(window, "model unsaved.png")
+	if err := n.Quit(window); err != nil {
+		t.Fatal(err)
+	}
+	if err := app.Wait(); err != nil {
+		t.Errorf("the closed window's program ended with %v", err)
+	}
+
+	_, window = n.open()
+	n.Eventually("the word that something is unsaved", func() bool {
+		return reader.Says("What you had changed for " + model + " is there, not saved yet.")
+	})
+	if now := context(); now != 0 {
+		t.Errorf("without having been saved it is in force: %d", now)
+	}
+	n.keep(window, "model unsaved again.png")
+	n.press("windowfocus", "--sync", window)
+	n.walkTo(reader, "Show")
+	n.press("key", "Return")
+	n.walk(reader, "the model's context", isContext)
+	n.keep(window, "model unsaved on its page.png")
+	n.press("key", "Return")
+	n.Eventually("the change to be saved", func() bool { return context() == 640 })
 }

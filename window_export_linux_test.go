@@ -141,10 +141,16 @@ func (n *native) choose(reader *session.Reader, window, words string, dialog ...
 // walkTo goes to a button with the keyboard alone.
 func (n *native) walkTo(reader *session.Reader, button string) {
 	n.t.Helper()
+	n.walk(reader, button, func(at session.Thing) bool { return at.Button(button) })
+}
+
+// walk goes to what is meant with the keyboard alone.
+func (n *native) walk(reader *session.Reader, what string, is func(session.Thing) bool) {
+	n.t.Helper()
 	var been []string
-	n.Eventually("the keyboard to come to "+button, func() bool {
+	n.Eventually("the keyboard to come to "+what, func() bool {
 		at := reader.Focus()
-		if at.Button(button) {
+		if is(at) {
 			return true
 		}
 		been = append(been, at.Role+" "+at.Name)

@@ -17,7 +17,7 @@ import (
 // docs/ARCHITECTURE.md.
 var mayImport = map[string]string{
 	// Programs
-	".":               "desktop tray audit audit/export datadir frontend telemetry ledger",
+	".":               "desktop tray audit audit/export datadir frontend settings telemetry ledger",
 	"cmd/mlxbar-tray": "desktop tray datadir telemetry",
 	"cmd/mlxbar": "interrupt server admin desktop datadir audit audit/export gateway/problem memory models engine/runtime settings " +
 		"storage telemetry keychain cpuprofile access credentials ledger connect activity hub download units",

@@ -335,6 +335,31 @@ describe('Installed', () => {
     expect(await form.getByLabel('Extra arguments').inputValue()).toBe('');
   });
 
+  it('keeps what is not saved while the page is open, says so, and has the browser ask before it is lost', async () => {
+    const { page } = stage;
+    const form = page.getByRole('form', { name: `Settings of ${real}` });
+    const says = model(real).getByText('not saved', { exact: true });
+    await show('installed');
+    await model(real).getByRole('button', { name: real }).first().click();
+    const before = await form.getByLabel('Context').inputValue();
+    await form.getByLabel('Context').fill('768');
+    await says.waitFor();
+    await page.evaluate(() => (location.hash = 'connect'));
+    await page.getByRole('heading', { level: 2, name: 'Connect' }).waitFor();
+    await show('installed');
+    await eventually(() => form.getByLabel('Context').inputValue()).toBe('768'); // its row is still open
+    expect(await violations(page, 'models unsaved')).toEqual([]);
+    const asked = page.waitForEvent('dialog');
+    const left = page.goto('about:blank').catch(() => null); // which does not come to be
+    const dialog = await asked;
+    expect(dialog.type()).toBe('beforeunload');
+    await dialog.dismiss();
+    await left;
+    await form.getByRole('button', { name: 'Revert' }).click();
+    await says.waitFor({ state: 'detached' });
+    expect(await form.getByLabel('Context').inputValue()).toBe(before);
+  });
+
   it('says that the models cannot be read, and tries again', async () => {
     const { page } = stage;
     await page.route('**/api/models', (route) => route.fulfill({ status: 500, contentType: 'application/problem+json', body: '{"type":"/problems/internal","title":"Internal","status":500,"detail":"Something went wrong inside mlxbar."}' }));

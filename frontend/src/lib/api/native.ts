@@ -22,6 +22,12 @@ export interface ExportProgress {
   total: number;
 }
 
+/** change is JSON, "" for none; of it was left out what may be a secret in the wrong place, if anything. */
+export interface Unsaved {
+  change: string;
+  left_out: boolean;
+}
+
 interface Bindings {
   ServerState(): Promise<ServerState>;
   StartServer(): Promise<ServerState>;
@@ -33,10 +39,10 @@ interface Bindings {
   CancelExport(): Promise<void>;
   /** Asks where to save and writes there what base64 holds; "" when somebody thought better of it. */
   SaveFile(name: string, base64: string): Promise<string>;
-  /** What was unsaved in the settings when the last window closed, "" for nothing. */
-  Draft(): Promise<string>;
-  /** Has what is unsaved in them outlive the window. */
-  KeepDraft(draft: string): Promise<void>;
+  /** What was unsaved in the settings when the last window closed. */
+  Draft(): Promise<Unsaved>;
+  /** Has a change of them that is unsaved outlive the window; "" is none. */
+  KeepDraft(change: string): Promise<void>;
   CopyText(text: string): Promise<void>;
   OpenDataFolder(): Promise<void>;
   OpenModelsFolder(): Promise<void>;
@@ -77,7 +83,7 @@ function connect(): Native | null {
     CancelExport: () => app.CancelExport(),
     SaveFile: (name, base64) => app.SaveFile(name, base64),
     Draft: () => app.Draft(),
-    KeepDraft: (draft) => app.KeepDraft(draft),
+    KeepDraft: (change) => app.KeepDraft(change),
     CopyText: (text) => app.CopyText(text),
     OpenDataFolder: () => app.OpenDataFolder(),
     OpenModelsFolder: () => app.OpenModelsFolder(),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { faultsOf, fromForm, placeOf, same, settingsOf, split, toForm, withSettings } from './modelsettings';
+import { changedOf, editsOf, entriesOf, faultsOf, fromForm, placeOf, same, settingsOf, split, toForm, withSettings } from './modelsettings';
 
 describe('the entries', () => {
   const each = [{ name: 'a', pin: true }, { name: 'b', context_size: 4096, parallel: 2 }];
@@ -36,6 +36,23 @@ describe('the form', () => {
     const { change, faults } = fromForm(form);
     expect(change.context_size).toBe(0);
     expect(Object.keys(faults)).toEqual(['parallel', 'arguments']);
+  });
+
+  it('gives what is changed of single models as entries with that alone, and has it back', () => {
+    const each = [
+      { name: 'a', pin: true, context_size: 512, arguments: ['--flash-attn', 'on'] },
+      { name: 'b', parallel: 2 },
+    ];
+    const edits = { a: { pin: true, context_size: '', arguments: '--swa-full' }, b: { parallel: 'two', draft: 'c' }, c: { parallel: '4' }, d: { pin: false } };
+    const entries = entriesOf(edits, each);
+    expect(entries).toEqual([
+      { name: 'a', context_size: 0, arguments: ['--swa-full'] },
+      { name: 'b', draft: 'c' }, // two is no number
+      { name: 'c', parallel: 4 },
+    ]);
+    expect(changedOf(edits, each)).toEqual(['a', 'b', 'c']);
+    expect(editsOf(entries)).toEqual({ a: { context_size: '', arguments: '--swa-full' }, b: { draft: 'c' }, c: { parallel: '4' } });
+    expect(entriesOf(editsOf(entries), each)).toEqual(entries);
   });
 
   it('divides arguments as a terminal does', () => {

@@ -103,6 +103,30 @@ export function split(text: string): string[] | null {
 /** Whether two forms say the same. */
 export const same = (a: Form, b: Form): boolean => difference(a as unknown as Json, b as unknown as Json) === undefined;
 
+export type Edits = Readonly<Record<string, Partial<Form>>>;
+
+/** The names of the models of which something is changed. */
+export const changedOf = (edits: Edits, each: readonly ModelSettings[]): string[] =>
+  Object.entries(edits).flatMap(([name, edit]) => {
+    const saved = toForm(settingsOf(each, name));
+    return same({ ...saved, ...edit }, saved) ? [] : [name];
+  });
+
+/** What is changed of single models, as entries with that alone; a field that can have no such value is left out. */
+export function entriesOf(edits: Edits, each: readonly ModelSettings[]): ModelSettings[] {
+  return changedOf(edits, each).flatMap((name) => {
+    const saved = toForm(settingsOf(each, name));
+    const form = { ...saved, ...edits[name] };
+    const { change, faults } = fromForm(form);
+    const said = Object.entries(change).filter(([field]) => !(field in faults) && form[field as keyof Form] !== saved[field as keyof Form]);
+    return said.length > 0 ? [{ name, ...Object.fromEntries(said) }] : [];
+  });
+}
+
+/** The way back. */
+export const editsOf = (entries: readonly ModelSettings[]): Edits =>
+  Object.fromEntries(entries.map((entry) => [entry.name, Object.fromEntries(Object.entries(toForm(entry)).filter(([field]) => field in entry)) as Partial<Form>]));
+
 /** What the server finds wrong, by field: models.each[2].context_size is the context's when 2 is the model's entry. */
 export function faultsOf(fields: readonly { location: string; detail: string }[], at: number): { faults: Faults; rest: string[] } {
   const faults: Faults = {};

@@ -3,7 +3,7 @@ import { getModelList, loadModel, removeModel, undeleteModel, unloadModel } from
 import { sentence } from '../api/problem';
 import type { EngineState, ModelList, Status } from '../api/types';
 import { entries, shares, type Entry, type Share } from '../domain/library';
-import { placeOf, same, settingsOf, toForm, withSettings, type Form, type ModelSettings } from '../domain/modelsettings';
+import { changedOf, editsOf, entriesOf, placeOf, settingsOf, withSettings, type Edits, type Form, type ModelSettings } from '../domain/modelsettings';
 import type { Json } from '../domain/patch';
 import { activity } from './activity.svelte';
 import { server } from './server.svelte';
@@ -16,11 +16,10 @@ class Library {
   /** Names of those that something is being done with. */
   busy = $state.raw<readonly string[]>([]);
 
+  /** The model whose row is open, or "". */
+  open = $state('');
   /** What somebody is changing of single models, by name. */
-  edits = $state.raw<Readonly<Record<string, Partial<Form>>>>({});
-  /** Something would be lost with the page. */
-  readonly unsaved = $derived(Object.entries(this.edits).some(([name, edit]) => !same({ ...toForm(this.settingsOf(name)), ...edit }, toForm(this.settingsOf(name)))));
-
+  edits = $state.raw<Edits>({});
   readonly entries: readonly Entry[] = $derived(entries(this.list?.models ?? [], server.status?.engines ?? []));
 
   /** What each loaded model takes, as measured a moment ago where that is known. */
@@ -38,6 +37,13 @@ class Library {
 
   /** What is set for single models, as it is in force. */
   readonly each: readonly ModelSettings[] = $derived((settings.saved?.models.each ?? []));
+
+  /** The models of which something is not saved; one that is gone may come back. */
+  readonly changed: readonly string[] = $derived(changedOf(this.edits, this.each).filter((name) => !this.list || this.list.models.some((m) => m.name === name)));
+  /** Something would be lost with the page. */
+  readonly unsaved: boolean = $derived(this.changed.length > 0);
+  /** What is not saved, as entries of models.each. */
+  readonly patch: readonly ModelSettings[] = $derived(entriesOf(this.edits, this.each));
 
   #asked = 0;
   #told = 0;
@@ -68,6 +74,12 @@ class Library {
 
   edit(name: string, change: Partial<Form>): void {
     this.edits = { ...this.edits, [name]: { ...this.edits[name], ...change } };
+  }
+
+  /** Takes up what was unsaved in an earlier window, and gives the names of the models that it changes by now. */
+  resume(entries: readonly ModelSettings[]): readonly string[] {
+    this.edits = { ...editsOf(entries), ...this.edits };
+    return this.changed;
   }
 
   /** Gives up what is unsaved of a model, or is saved by now. */
