@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -189,6 +190,26 @@ func (a *App) CopyText(text string) error { return runtime.ClipboardSetText(a.ct
 
 // OpenDataFolder shows the data folder in the system's file manager.
 func (a *App) OpenDataFolder() error { return desktop.System().Open(a.ctx, a.host.Paths.Root) }
+
+// errNotAModel refuses what the page has no business to open.
+var errNotAModel = errors.New("it does not lie in the models folder")
+
+// folderOf is the folder that a model of the models folder lies in.
+func (a *App) folderOf(model string) (string, error) {
+	if in, err := filepath.Rel(a.host.Paths.Models, model); err != nil || !filepath.IsLocal(in) || in == "." {
+		return "", errNotAModel
+	}
+	return filepath.Dir(model), nil
+}
+
+// OpenFolderOf shows the folder there that a model of the models folder lies in.
+func (a *App) OpenFolderOf(model string) error {
+	folder, err := a.folderOf(model)
+	if err != nil {
+		return err
+	}
+	return desktop.System().Open(a.ctx, folder)
+}
 
 // OpenModelsFolder shows the models folder there.
 func (a *App) OpenModelsFolder() error {

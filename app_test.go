@@ -344,3 +344,23 @@ func TestTheLedgerIsExportedFromTheWindow(t *testing.T) {
 		t.Error("a format that is none is taken")
 	}
 }
+
+func TestOfTheModelsFolderAloneAModelsFolderIsOpened(t *testing.T) {
+	app := newApp(desktop.NewHost(filepath.Join(t.TempDir(), "data folder")))
+	t.Cleanup(app.host.Close)
+	models := app.host.Paths.Models
+	for model, want := range map[string]string{
+		filepath.Join(models, "a.gguf"):                          models,
+		filepath.Join(models, "maker", "b"):                      filepath.Join(models, "maker"),
+		filepath.Join(models, "..", "settings.json"):             "",
+		filepath.Join(app.host.Paths.Root, "models 2", "a.gguf"): "",
+		models:         "",
+		"a.gguf":       "",
+		"":             "",
+		"http://h/a.b": "",
+	} {
+		if folder, err := app.folderOf(model); folder != want || (err != nil) != (want == "") {
+			t.Errorf("%q lies in %q, %v; want %q", model, folder, err, want)
+		}
+	}
+}

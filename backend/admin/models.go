@@ -25,6 +25,7 @@ type Model struct {
 	ContextLength int           `json:"context_length" doc:"Tokens that it was made for."`
 	License       string        `json:"license" example:"apache-2.0"`
 	Folder        string        `json:"folder" doc:"The folder that it was found in: the models folder, or one of models.folders. Empty while it is not on disk."`
+	Path          string        `json:"path" doc:"Its file, of a model in parts the first, or the folder that it is. Empty while it is not on disk."`
 	ReadOnly      bool          `json:"read_only" doc:"It lies in a folder that is never written to."`
 	Copies        int           `json:"copies" doc:"How many more of the same were found."`
 	Projector     string        `json:"projector" doc:"The file beside it (mmproj) with which it takes pictures or sound; empty when there is none, and it reads text alone." example:"mmproj-F16.gguf"`
@@ -168,7 +169,7 @@ func (a *API) describeModel(m models.Model, memory engine.Memory) Model {
 	entry := Model{
 		Name: m.Name, SizeBytes: m.Size, Format: m.Format, Architecture: m.Facts.Architecture, Parameters: m.Facts.Parameters,
 		Quantization: m.Facts.Quantization, ContextLength: m.Facts.ContextLength, License: m.Facts.License,
-		Folder: m.Folder, Copies: m.Copies, Projector: base(m.Projector), Engine: a.Engines.EngineOf(m.Format), State: engine.Idle, Fits: true,
+		Folder: m.Folder, Path: m.Path, Copies: m.Copies, Projector: base(m.Projector), Engine: a.Engines.EngineOf(m.Format), State: engine.Idle, Fits: true,
 	}
 	if entry.Available = entry.Engine != ""; !entry.Available {
 		entry.Engine = m.Format.Engine()

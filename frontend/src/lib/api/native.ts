@@ -46,6 +46,8 @@ interface Bindings {
   CopyText(text: string): Promise<void>;
   OpenDataFolder(): Promise<void>;
   OpenModelsFolder(): Promise<void>;
+  /** The folder that a model of the models folder lies in. */
+  OpenFolderOf(path: string): Promise<void>;
 }
 
 interface Runtime {
@@ -87,6 +89,7 @@ function connect(): Native | null {
     CopyText: (text) => app.CopyText(text),
     OpenDataFolder: () => app.OpenDataFolder(),
     OpenModelsFolder: () => app.OpenModelsFolder(),
+    OpenFolderOf: (path) => app.OpenFolderOf(path),
     onServerState: (heard) => runtime.EventsOn('server:state', heard),
     onServerFailed: (heard) => runtime.EventsOn('server:failed', heard),
     onExportProgress: (heard) => runtime.EventsOn('export:progress', heard),

@@ -1829,6 +1829,8 @@ export interface components {
             name: string;
             /** Format: int64 */
             parameters: number;
+            /** @description Its file, of a model in parts the first, or the folder that it is. Empty while it is not on disk. */
+            path: string;
             /**
              * @description The file beside it (mmproj) with which it takes pictures or sound; empty when there is none, and it reads text alone.
              * @example mmproj-F16.gguf

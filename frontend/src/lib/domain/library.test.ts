@@ -12,6 +12,7 @@ const model = (name: string, change: Partial<LocalModel> = {}): LocalModel => ({
   context_length: 8192,
   license: 'apache-2.0',
   folder: '/models',
+  path: '/models/a.gguf',
   read_only: false,
   copies: 0,
   projector: '',
