@@ -16,6 +16,7 @@ const count = async () => Number(await table().locator('[data-rows]').getAttribu
 const stat = (name: string) => stage.page.locator(`[data-stat="${name}"]`).innerText();
 const choose = (label: string, value: string) => stage.page.getByLabel(label, { exact: true }).selectOption(value);
 const button = (name: string) => stage.page.getByRole('button', { name, exact: true });
+const focus = () => stage.page.evaluate(() => document.activeElement?.getAttribute('aria-label'));
 const hash = () => new URL(stage.page.url()).hash;
 const row = (id: string): Locator => table().locator(`tr[data-request="${id}"]`);
 
@@ -84,9 +85,10 @@ describe('some requests', () => {
     await eventually(() => stat('Total')).toBe('1');
     await choose('Status', 'success');
     await page.getByText('No request matches these filters.').waitFor();
-    await button('Clear filters').click();
+    await button('Clear filters').press('Enter');
     await eventually(count).toBe(5);
     expect(hash()).not.toContain('?');
+    expect(await focus()).toBe('Records'); // the button is gone
 
     await model(starter);
     await eventually(count).toBe(4);
@@ -187,6 +189,14 @@ describe('some requests', () => {
     await eventually(() => field('Request id')).toBe(first?.request_id);
     await page.keyboard.press('Escape');
     await dialog.waitFor({ state: 'detached' });
+    await eventually(focus).toBe('Records'); // nothing on the page had opened it
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Home');
+    await page.keyboard.press('Enter');
+    await dialog.waitFor();
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    await eventually(focus).toBe('Requests'); // the table had
     await row(String(first?.request_id)).click();
     await dialog.waitFor();
     await dialog.getByRole('button', { name: 'Close' }).click();

@@ -25,7 +25,7 @@ const stage = useStage({
     const other = join(scratch, 'other');
     await writeFile(other, 'no model '.repeat(400_000)); // 3.6 MB
     await hub.add(repo, 'small-Q4_K_M.gguf', weights);
-    for (const file of ['wrong-Q8_0.gguf', 'cancelled-Q5_K_M.gguf', 'limited-Q6_K.gguf', 'huge-F16.gguf']) await hub.add(repo, file, other);
+    for (const file of ['wrong-Q8_0.gguf', 'cancelled-Q5_K_M.gguf', 'limited-Q6_K.gguf', 'kept-Q4_K_S.gguf', 'huge-F16.gguf']) await hub.add(repo, file, other);
     await hub.claim(repo, 'huge-F16.gguf', 1e15);
     await hub.add('maker/Gated-GGUF', 'gated-Q4_0.gguf', other);
     await hub.gate('maker/Gated-GGUF', 'hf_the-token');
@@ -196,6 +196,28 @@ describe('Downloading', () => {
     await button(`Unload ${real}`).click();
     await eventually(() => state(real)).toBe('idle');
     await page.locator(`[data-share="${real}"]`).waitFor({ state: 'detached' });
+  });
+
+  it('keeps the keyboard on a button whose word changes', async () => {
+    const { page } = stage;
+    const name = 'kept-q4_k_s';
+    const pressed = async (from: string, to: string) => {
+      await page.keyboard.press('Enter');
+      await eventually(() => page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe(to);
+      await button(from).waitFor({ state: 'detached' });
+    };
+    await hub.fail('kept-Q4_K_S.gguf', { pause: slowly }, { pause: slowly }); // before and after it is paused
+    await open('Small');
+    await button('Download kept-Q4_K_S.gguf').focus();
+    await pressed('Download kept-Q4_K_S.gguf', 'Downloading… Show kept-Q4_K_S.gguf among the downloads');
+    await show('downloading');
+    await button(`Pause ${name}`).focus();
+    await pressed(`Pause ${name}`, `Resume ${name}`);
+    await pressed(`Resume ${name}`, `Pause ${name}`);
+    await button(`Cancel ${name}`).focus();
+    await page.keyboard.press('Enter');
+    await download(name).waitFor({ state: 'detached' });
+    expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe('Downloads of models');
   });
 
   it('cancels one, and leaves nothing of it', async () => {
