@@ -1,5 +1,5 @@
 // The page of the models: what lies on this machine, what is being downloaded, and what the Hub has.
-import { mkdtemp, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -357,42 +357,6 @@ describe('Installed', () => {
     expect(await form.getByLabel('Extra arguments').inputValue()).toBe('');
   });
 
-  it('keeps what is not saved while the page is open, says so, and has the browser ask before it is lost', async () => {
-    const { page } = stage;
-    const form = page.getByRole('form', { name: `Settings of ${real}` });
-    const says = model(real).getByText('not saved', { exact: true });
-    await show('installed');
-    await model(real).getByRole('button', { name: real }).first().click();
-    const before = await form.getByLabel('Context').inputValue();
-    await form.getByLabel('Context').fill('768');
-    await says.waitFor();
-    await page.evaluate(() => (location.hash = 'connect'));
-    await page.getByRole('heading', { level: 2, name: 'Connect' }).waitFor();
-    await show('installed');
-    await eventually(() => form.getByLabel('Context').inputValue()).toBe('768'); // its row is still open
-    expect(await violations(page, 'models unsaved')).toEqual([]);
-    const asked = page.waitForEvent('dialog');
-    const left = page.goto('about:blank').catch(() => null); // which does not come to be
-    const dialog = await asked;
-    expect(dialog.type()).toBe('beforeunload');
-    await dialog.dismiss();
-    await left;
-    await form.getByRole('button', { name: 'Revert' }).click();
-    await says.waitFor({ state: 'detached' });
-    expect(await form.getByLabel('Context').inputValue()).toBe(before);
-  });
-
-  it('copies the path of a model’s own file', async () => {
-    const { page, server } = stage;
-    await show('installed');
-    await model(real).getByRole('button', { name: real }).first().click();
-    await button(`Copy path of ${real}`).click();
-    await model(real).getByText('Copied', { exact: true }).last().waitFor();
-    const path = await page.evaluate(() => navigator.clipboard.readText());
-    expect(path).toBe(join(server.dir, 'models', 'small-Q4_K_M.gguf'));
-    expect((await stat(path)).isFile()).toBe(true);
-  });
-
   it('says that the models cannot be read, and tries again', async () => {
     const { page } = stage;
     await page.route('**/api/models', (route) => route.fulfill({ status: 500, contentType: 'application/problem+json', body: '{"type":"/problems/internal","title":"Internal","status":500,"detail":"Something went wrong inside mlxbar."}' }));
@@ -426,25 +390,6 @@ describe('the page', () => {
     await model(real).getByRole('button', { name: real }).first().click();
     const stops = (await walk(page, 80)).join('\n');
     for (const name of [`Load ${real}`, `Pin ${real}`, `Remove ${real}`, 'Context', 'Extra arguments', 'Add a folder in Settings', 'Installed']) expect(stops).toContain(name);
-  });
-
-  it('begins every line of a narrow row where its name begins', async () => {
-    const { page } = stage;
-    await page.setViewportSize({ width: 450, height: 700 });
-    await show('installed');
-    const lefts = await model(real).evaluate((row) => {
-      const line = row.querySelector('button[aria-expanded]')?.parentElement;
-      const parts = [...(line?.querySelectorAll(':scope > button > span, :scope > span') ?? [])].map((e) => e.getBoundingClientRect());
-      const lines: DOMRect[][] = [];
-      for (const box of parts) {
-        const line = lines.find((l) => l.some((other) => other.top < box.bottom && box.top < other.bottom));
-        if (line) line.push(box);
-        else lines.push([box]);
-      }
-      return lines.map((boxes) => Math.round(Math.min(...boxes.map((b) => b.left))));
-    });
-    expect(lefts.length).toBeGreaterThan(1);
-    expect(new Set(lefts).size, `the lines begin at ${lefts.join(', ')}`).toBe(1);
   });
 
   it.each([

@@ -411,22 +411,6 @@ describe('everybody', () => {
     expect(found).toEqual([]);
   });
 
-  it('keeps the keyboard where an answer is stopped and had again', async () => {
-    const { page } = stage;
-    await open('endless');
-    await say('Hello?');
-    await state(answer('endless')).toBe('answering');
-    await button('Stop endless').focus();
-    await page.keyboard.press('Enter');
-    await state(answer('endless')).toBe('stopped');
-    await focused(button('Retry endless'));
-    await page.keyboard.press('Enter');
-    await state(answer('endless')).toBe('answering');
-    await focused(button('Stop endless'));
-    await page.keyboard.press('Escape');
-    await focused(button('Retry endless'));
-  });
-
   it('reaches all of it by keyboard', async () => {
     const { page } = stage;
     await open('echo', 'thinker');
