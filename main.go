@@ -22,6 +22,7 @@ import (
 
 	"mlxbar/backend/datadir"
 	"mlxbar/backend/desktop"
+	"mlxbar/backend/display"
 	"mlxbar/frontend"
 )
 
@@ -53,10 +54,23 @@ func run(dir, session string) error {
 	var stop context.CancelFunc
 	app.told, stop = signal.NotifyContext(app.told, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := wails.Run(windowOptions(app)); err != nil {
+	if err := openWindow(app); err != nil {
 		return fmt.Errorf("open the window: %w", err)
 	}
 	return nil
+}
+
+// openWindow lasts as long as the window. Without a display to open it on, Wails panics: it alone knows which of two it
+// would take, so it is not asked beforehand.
+func openWindow(app *App) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			if err = display.Check(); err == nil {
+				panic(fault)
+			}
+		}
+	}()
+	return wails.Run(windowOptions(app))
 }
 
 func windowOptions(app *App) *options.App {

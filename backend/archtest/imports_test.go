@@ -17,8 +17,8 @@ import (
 // docs/ARCHITECTURE.md.
 var mayImport = map[string]string{
 	// Programs
-	".":               "desktop tray audit audit/export datadir frontend settings telemetry ledger",
-	"cmd/mlxbar-tray": "desktop tray datadir telemetry",
+	".":               "desktop display tray audit audit/export datadir frontend settings telemetry ledger",
+	"cmd/mlxbar-tray": "desktop display tray datadir telemetry",
 	"cmd/mlxbar": "interrupt server admin desktop datadir audit audit/export gateway/problem memory models engine/runtime settings " +
 		"storage telemetry keychain cpuprofile access credentials ledger connect activity hub download units",
 	"cmd/mlx-benchmark": "interrupt bench/cli bench/machine telemetry",
@@ -31,6 +31,7 @@ var mayImport = map[string]string{
 	"server": "awake activity admin audit audit/export datadir engine engine/llamacpp engine/mlx engine/runtime frontend gateway gateway/httpserver gateway/problem gateway/requestid gateway/routing live memory models " +
 		"settings storage telemetry telemetry/instruments bench/archive bench/job access credentials loopback prices connect hub download nearby",
 	"desktop": "datadir gateway/problem",
+	"display": "",
 	"tray":    "desktop",
 
 	// Edges of the server

@@ -19,6 +19,7 @@ import (
 
 	"mlxbar/backend/datadir"
 	"mlxbar/backend/desktop"
+	"mlxbar/backend/display"
 	"mlxbar/backend/tray"
 )
 
@@ -51,6 +52,9 @@ func run(dir, session string) error {
 	defer lock.Unlock()
 	if over, err := host.Over(); over || err != nil {
 		return err // whoever started it has been quit since
+	}
+	if err := display.Check(); err != nil {
+		return fmt.Errorf("show the icon: %w", err)
 	}
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -1,0 +1,9 @@
+package main
+
+import (
+	"testing"
+
+	"mlxbar/backend/testkit"
+)
+
+func TestWithoutADisplayTheTraySaysWhatIsMissing(t *testing.T) { testkit.WithoutDisplay(t, "mlxbar-tray") }
