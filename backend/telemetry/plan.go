@@ -104,20 +104,26 @@ func readPlan(get func(string) string) (*plan, error) {
 			*s.to = append(*s.to, d)
 		}
 	}
-	if p.sends() {
-		v.details(p)
+	v.details(p)
+	v.library()
+	for _, signal := range []string{"", "traces", "metrics", "logs"} {
+		v.way(signal)
 	}
 	return p, v.err()
 }
 
-// details are read only where something is sent: what has no effect cannot be wrong.
+// details are read where nothing is sent as well: whoever set one that cannot be read is to hear of it before the day on
+// which it counts. What can be read and is for other programs, such as another sampler, is wrong only where something is sent.
 func (v *vars) details(p *plan) {
 	p.attributes = v.pairs("OTEL_RESOURCE_ATTRIBUTES")
 	if name := v.text("OTEL_SERVICE_NAME"); name != "" {
 		p.attributes["service.name"] = name
 	}
-	v.propagators()
-	p.sampler = v.sampler()
+	if base := v.text("LOGFIRE_BASE_URL"); base != "" {
+		v.address("LOGFIRE_BASE_URL", base)
+	}
+	v.propagators(p.sends())
+	p.sampler = v.sampler(p.sends())
 	p.spans = v.batching("OTEL_BSP_", 5*time.Second)
 	p.lines = v.batching("OTEL_BLRP_", time.Second)
 	p.every = v.milliseconds("OTEL_METRIC_EXPORT_INTERVAL", time.Minute)
@@ -139,10 +145,12 @@ func (v *vars) batching(prefix string, delay time.Duration) batching {
 	return b
 }
 
-func (v *vars) sampler() sdktrace.Sampler {
-	name := v.choice("OTEL_TRACES_SAMPLER", "parentbased_always_on", "always_on", "always_off", "traceidratio",
-		"parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio")
-	switch name {
+func (v *vars) sampler(sends bool) sdktrace.Sampler {
+	const variable, usual = "OTEL_TRACES_SAMPLER", "parentbased_always_on"
+	if !sends && v.among(variable, "jaeger_remote", "parentbased_jaeger_remote", "xray") {
+		return nil
+	}
+	switch v.choice(variable, usual, "always_on", "always_off", "traceidratio", usual, "parentbased_always_off", "parentbased_traceidratio") {
 	case "always_on":
 		return sdktrace.AlwaysSample()
 	case "always_off":

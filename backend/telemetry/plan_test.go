@@ -34,7 +34,9 @@ func TestWhereTheEnvironmentSendsTelemetry(t *testing.T) {
 		traces, metrics, logs string
 	}{
 		{name: "nothing is set"},
-		{name: "what only tells how, not where", env: []string{"OTEL_EXPORTER_OTLP_HEADERS=a=b", "OTEL_SERVICE_NAME=x", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_TRACES_SAMPLER=never"}},
+		{name: "what only tells how, not where", env: []string{"OTEL_EXPORTER_OTLP_HEADERS=a=b", "OTEL_SERVICE_NAME=x", "OTEL_TRACES_SAMPLER=traceidratio", "OTEL_TRACES_SAMPLER_ARG=0.5"}},
+		{name: "what other programs can do", env: []string{"OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL=http/json", "OTEL_TRACES_SAMPLER=xray", "OTEL_TRACES_SAMPLER_ARG=endpoint=x", "OTEL_PROPAGATORS=b3,none"}},
+		{name: "one's own protocol before that for all", env: []string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://h/t", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/protobuf", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc"}, traces: "http://h/t"},
 		{name: "an endpoint for all", env: []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://h:4318"}, traces: "http://h:4318/v1/traces", metrics: "http://h:4318/v1/metrics", logs: "http://h:4318/v1/logs"},
 		{name: "an endpoint with a path", env: []string{"OTEL_EXPORTER_OTLP_ENDPOINT=https://h/otlp/"}, traces: "https://h/otlp/v1/traces", metrics: "https://h/otlp/v1/metrics", logs: "https://h/otlp/v1/logs"},
 		{name: "an endpoint for one, which is taken as it is", env: []string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://h:9/in"}, traces: "http://h:9/in"},
@@ -131,8 +133,45 @@ func TestAWrongVariableIsSaid(t *testing.T) {
 			}
 		})
 	}
-	_, err := readPlan(env(at, "OTEL_TRACES_SAMPLER=traceidratio", "OTEL_TRACES_SAMPLER_ARG=2", "OTEL_BSP_SCHEDULE_DELAY=x"))
+	_, err := readPlan(env(at, "OTEL_EXPORTER_OTLP_PROTOCOL=carrier-pigeon"))
+	if err == nil || strings.Count(err.Error(), "PROTOCOL") != 1 {
+		t.Errorf("it says more than once %v", err)
+	}
+	_, err = readPlan(env(at, "OTEL_TRACES_SAMPLER=traceidratio", "OTEL_TRACES_SAMPLER_ARG=2", "OTEL_BSP_SCHEDULE_DELAY=x"))
 	if err == nil || !strings.Contains(err.Error(), "SAMPLER_ARG=2") || !strings.Contains(err.Error(), "DELAY=x") {
 		t.Errorf("of two faults it says %v", err)
+	}
+}
+
+// A value that nobody can read is wrong on the day on which it is set, not only on that on which it counts.
+func TestAWrongVariableIsSaidWhereNothingIsSent(t *testing.T) {
+	for _, c := range []struct{ wrong, says string }{
+		{"OTEL_TRACES_SAMPLER=sometimes", "OTEL_TRACES_SAMPLER=sometimes is none of always_on"},
+		{"OTEL_TRACES_SAMPLER=traceidratio OTEL_TRACES_SAMPLER_ARG=2", "OTEL_TRACES_SAMPLER_ARG=2 is no share from 0 to 1"},
+		{"OTEL_PROPAGATORS=tracecontext,morse", "OTEL_PROPAGATORS=tracecontext,morse"},
+		{"OTEL_EXPORTER_OTLP_PROTOCOL=grcp", "OTEL_EXPORTER_OTLP_PROTOCOL=grcp is none of http/protobuf"},
+		{"OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=udp", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=udp"},
+		{"OTEL_EXPORTER_OTLP_TIMEOUT=10s", "OTEL_EXPORTER_OTLP_TIMEOUT=10s is no number of milliseconds"},
+		{"OTEL_EXPORTER_OTLP_LOGS_TIMEOUT=-1", "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT=-1"},
+		{"OTEL_EXPORTER_OTLP_HEADERS=geheim", "OTEL_EXPORTER_OTLP_HEADERS is not of the form"},
+		{"OTEL_EXPORTER_OTLP_TRACES_COMPRESSION=zip", "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION=zip"},
+		{"OTEL_TRACES_EXPORTER=none OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=h:1", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is no address"},
+		{"OTEL_RESOURCE_ATTRIBUTES=geheim", "OTEL_RESOURCE_ATTRIBUTES is not of the form"},
+		{"LOGFIRE_BASE_URL=moon", "LOGFIRE_BASE_URL is no address"},
+		{"OTEL_BSP_SCHEDULE_DELAY=soon", "OTEL_BSP_SCHEDULE_DELAY=soon"},
+		{"OTEL_METRIC_EXPORT_INTERVAL=often", "OTEL_METRIC_EXPORT_INTERVAL=often"},
+		{"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=past", "TEMPORALITY_PREFERENCE=past"},
+		{"OTEL_METRICS_EXEMPLAR_FILTER=some", "OTEL_METRICS_EXEMPLAR_FILTER=some"},
+		{"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=many", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT=many is no whole number"},
+	} {
+		t.Run(c.wrong, func(t *testing.T) {
+			_, err := readPlan(env(strings.Fields(c.wrong)...))
+			if err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "geheim") {
+				t.Errorf("it says %v", err)
+			}
+			if _, err := readPlan(env(append(strings.Fields(c.wrong), "OTEL_SDK_DISABLED=true")...)); err != nil {
+				t.Errorf("with all turned off it says %v", err)
+			}
+		})
 	}
 }

@@ -66,6 +66,11 @@ func (v *vars) choice(name, usual string, choices ...string) string {
 	return value
 }
 
+// among says whether a variable has one of these values.
+func (v *vars) among(name string, values ...string) bool {
+	return slices.Contains(values, strings.ToLower(v.text(name)))
+}
+
 func (v *vars) number(name string, usual int) int {
 	text := v.text(name)
 	if text == "" {
@@ -124,9 +129,10 @@ func (v *vars) pairs(name string) map[string]string {
 	return all
 }
 
-// propagators holds OTEL_PROPAGATORS to the headers of a trace that are read and passed on.
-func (v *vars) propagators() {
+// propagators holds OTEL_PROPAGATORS to the headers of a trace that are read and passed on; where nothing is sent, to all that there are.
+func (v *vars) propagators(sends bool) {
 	const name = "OTEL_PROPAGATORS"
+	known := []string{"tracecontext", "baggage", "b3", "b3multi", "jaeger", "xray", "ottrace", "none"}
 	var asked []string
 	for one := range strings.SplitSeq(v.text(name), ",") {
 		if one = strings.ToLower(strings.TrimSpace(one)); one != "" {
@@ -134,6 +140,9 @@ func (v *vars) propagators() {
 		}
 	}
 	slices.Sort(asked)
+	if !sends && !slices.ContainsFunc(asked, func(one string) bool { return !slices.Contains(known, one) }) {
+		return
+	}
 	if len(asked) > 0 && !slices.Equal(slices.Compact(asked), []string{"baggage", "tracecontext"}) {
 		v.fault(name, "is not tracecontext,baggage, which are all the headers of a trace that are read and passed on")
 	}
@@ -181,9 +190,7 @@ func (v *vars) otlp(signal string, always bool) (destination, bool) {
 		return destination{}, false
 	}
 	for _, name := range v.either(signal, "PROTOCOL") {
-		if v.choice(name, "http/protobuf", "http/protobuf") != "http/protobuf" {
-			break
-		}
+		v.choice(name, protocol, protocol)
 	}
 	timeout := defaultTimeout
 	for _, name := range v.either(signal, "TIMEOUT") {
@@ -194,9 +201,44 @@ func (v *vars) otlp(signal string, always bool) (destination, bool) {
 		d.headers = v.pairs(name)
 	}
 	for _, name := range v.either(signal, "COMPRESSION") {
-		d.gzip = v.choice(name, "none", "gzip", "none") == "gzip"
+		d.gzip = v.compressed(name)
 	}
 	return d, true
+}
+
+// protocol is how everything is sent.
+const protocol = "http/protobuf"
+
+// way reads how a signal, or for "" all of them, would be sent, whether or not it is. What lies in files is looked at
+// only where it is used.
+func (v *vars) way(signal string) {
+	if name := otlpName(signal, "ENDPOINT"); v.text(name) != "" {
+		v.address(name, v.text(name))
+	}
+	if name := otlpName(signal, "PROTOCOL"); !v.among(name, "grpc", "http/json") {
+		v.choice(name, protocol, protocol)
+	}
+	v.milliseconds(otlpName(signal, "TIMEOUT"), defaultTimeout)
+	v.pairs(otlpName(signal, "HEADERS"))
+	v.compressed(otlpName(signal, "COMPRESSION"))
+}
+
+func (v *vars) compressed(name string) bool { return v.choice(name, "none", "gzip", "none") == "gzip" }
+
+// library reads what OpenTelemetry's library reads itself: of one that it cannot read it says nothing.
+func (v *vars) library() {
+	for _, name := range []string{
+		"OTEL_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+		"OTEL_SPAN_EVENT_COUNT_LIMIT", "OTEL_SPAN_LINK_COUNT_LIMIT", "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT",
+		"OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", "OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+	} {
+		if text := v.text(name); text != "" {
+			if _, err := strconv.Atoi(text); err != nil {
+				v.fault(name, "is no whole number")
+			}
+		}
+	}
+	v.choice("OTEL_METRICS_EXEMPLAR_FILTER", "trace_based", "always_on", "always_off", "trace_based")
 }
 
 func otlpName(signal, what string) string {
