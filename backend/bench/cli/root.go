@@ -11,6 +11,7 @@ import (
 
 	"mlxbar/backend/bench/machine"
 	"mlxbar/backend/bench/results"
+	"mlxbar/backend/places"
 	"mlxbar/backend/telemetry"
 )
 
@@ -58,13 +59,13 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	root.SetArgs(append([]string{}, args...)) // for nil it would take those of the process
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
 	}
 	e := &exit{code: codeUsage} // what cobra says of flags and arguments
 	if errors.As(err, &e); !e.said {
-		fmt.Fprintln(a.Err, "mlx-benchmark:", err)
+		fmt.Fprintln(a.Err, "mlx-benchmark:", places.In(c, err.Error()))
 	}
 	return e.code
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 	"mlxbar/backend/access"
 	"mlxbar/backend/admin"
 	"mlxbar/backend/desktop"
+	"mlxbar/backend/places"
 )
 
 func keysCommand(f *flags) *cobra.Command {
@@ -25,7 +27,12 @@ func keysCreate(f *flags) *cobra.Command {
 		Use:   "create NAME",
 		Short: "Make an API key and print it, this once",
 		Args:  cobra.ExactArgs(1),
+
+		Annotations: map[string]string{places.Alias: "models=model"},
 		RunE: func(c *cobra.Command, args []string) error {
+			if c.Flag("model").Changed && len(l.Models) == 0 { // an empty variable of the shell must not give every model away
+				return errors.New("--model: must be a model's name or a pattern; leave it out for every model")
+			}
 			return f.askServer(func(host *desktop.Host) error {
 				var made admin.NewKey
 				if err := host.Ask(c.Context(), http.MethodPost, "/api/keys", admin.KeyRequest{Name: args[0], Limits: l}, &made); err != nil {

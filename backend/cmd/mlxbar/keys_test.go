@@ -21,8 +21,9 @@ func TestAKeyFromItsMakingToItsEnd(t *testing.T) {
 	if o := h.mlxbar("keys", "list"); o.code != 0 || !strings.Contains(o.stderr, "No API keys yet") {
 		t.Errorf("%+v", o)
 	}
-	h.refused([]string{"keys", "create", " "}, "name", "must not be empty")
-	h.refused([]string{"keys", "create", "a", "--tokens-per-day", "-1"}, "tokens_per_day", "from 0")
+	h.refused([]string{"keys", "create", " "}, "mlxbar: NAME: must not be empty")
+	h.refused([]string{"keys", "create", "a", "--tokens-per-day", "-1"}, "mlxbar: --tokens-per-day: must be from 0")
+	h.refused([]string{"keys", "create", "a", "--model", ""}, "mlxbar: --model: must be")
 	made := h.mlxbar("keys", "create", "my editor", "--model", "small", "--model", "gpt-*", "--requests-per-minute", "7")
 	secret := strings.TrimSpace(made.stdout)
 	if made.code != 0 || !strings.HasPrefix(secret, "sk-mlxbar-") || strings.Contains(made.stderr, secret) {

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"mlxbar/backend/interrupt"
+	"mlxbar/backend/places"
 )
 
 func main() { os.Exit(run()) }
@@ -17,8 +18,8 @@ func run() int {
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	ctx, stop := interrupt.Context() // a second signal does not wait for the first one's drain
 	defer stop()
-	if err := newRoot().ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "mlxbar:", err)
+	if c, err := newRoot().ExecuteContextC(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "mlxbar:", places.In(c, err.Error()))
 		return 1
 	}
 	return 0

@@ -15,6 +15,7 @@ import (
 	"mlxbar/backend/datadir"
 	"mlxbar/backend/desktop"
 	"mlxbar/backend/download"
+	"mlxbar/backend/hub"
 	"mlxbar/backend/server"
 	"mlxbar/backend/settings"
 	"mlxbar/backend/units"
@@ -149,7 +150,12 @@ func pick(list []download.Job, id string) download.Job {
 type alone struct{ *download.Manager }
 
 func (a alone) add(ctx context.Context, r download.Request) (download.Job, error) {
-	return a.Add(ctx, r)
+	j, err := a.Add(ctx, r)
+	var wrong *hub.NameError
+	if errors.As(err, &wrong) { // as the server says it
+		err = fmt.Errorf("body.%s: %s", wrong.Field, wrong.Detail)
+	}
+	return j, err
 }
 
 func (a alone) job(_ context.Context, id string) (download.Job, error) {

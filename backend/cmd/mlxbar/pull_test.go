@@ -40,13 +40,15 @@ func TestAModelIsPulledWithAndWithoutAServer(t *testing.T) {
 	}
 	h.refused([]string{"models", "pull", pulled}, "small-Q4_K_M.gguf already", "models rm")
 	h.refused([]string{"models", "pull", pulled + ":Q2_K"}, "no such file or quantisation", "Q4_K_M, Q8_0")
-	h.refused([]string{"models", "pull", "../evil"}, "repo", "must be a repository")
+	h.refused([]string{"models", "pull", "../evil"}, "mlxbar: REPO: must be a repository")
 	p := h.serve()
 	s.Fail(longPath, fake.Fault{CutAfter: 9000})
 	if said := h.good("models", "pull", pulled+":q8_0"); !strings.Contains(said, "small-q8_0 is there") {
 		t.Error(said)
 	}
-	h.refused([]string{"models", "pull", pulled + ":Q2_K"}, "no such file or quantisation")
+	h.refused([]string{"models", "pull", pulled + ":Q2_K"}, "mlxbar: FILE: the repository has no such file or quantisation")
+	h.refused([]string{"models", "pull", "../evil"}, "mlxbar: REPO: must be a repository")
+	h.refused([]string{"models", "pull", pulled, "--revision", "a..b"}, "mlxbar: --revision: must be a branch")
 	for _, name := range []string{"small-Q4_K_M.gguf", longPath} {
 		if got, err := os.ReadFile(filepath.Join(h.paths.Models, name)); err != nil || !bytes.Equal(got, content) {
 			t.Errorf("%s: %d bytes, %v", name, len(got), err)

@@ -35,7 +35,7 @@ func TestWhereARequestWouldGo(t *testing.T) {
 			}
 		}
 	}
-	h.refused([]string{"route", "explain", strings.Repeat("x", 300)}, "model")
+	h.refused([]string{"route", "explain", strings.Repeat("x", 300)}, "mlxbar: MODEL: ")
 	p.signal(syscall.SIGTERM)
 	p.ends()
 }
