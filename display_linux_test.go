@@ -6,4 +6,6 @@ import (
 	"mlxbar/backend/testkit"
 )
 
-func TestWithoutADisplayTheWindowSaysWhatIsMissing(t *testing.T) { testkit.WithoutDisplay(t, "mlxbar-app") }
+func TestWithoutADisplayTheWindowSaysWhatIsMissing(t *testing.T) {
+	testkit.WithoutDisplay(t, "mlxbar-app")
+}

@@ -6,4 +6,6 @@ import (
 	"mlxbar/backend/testkit"
 )
 
-func TestWithoutADisplayTheTraySaysWhatIsMissing(t *testing.T) { testkit.WithoutDisplay(t, "mlxbar-tray") }
+func TestWithoutADisplayTheTraySaysWhatIsMissing(t *testing.T) {
+	testkit.WithoutDisplay(t, "mlxbar-tray")
+}
