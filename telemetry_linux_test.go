@@ -33,12 +33,7 @@ func TestTheRealWindowTellsOfItself(t *testing.T) {
 	n.Eventually("the window", func() bool { window = n.window("^mlxbar$"); return window != "" })
 	// Closed before its first batch would have been due, it still tells of itself.
 	n.Eventually("the tray, which comes once the page is drawn", func() bool { return len(n.Programs("mlxbar-tray")) == 1 })
-	if err := n.Quit(window); err != nil {
-		t.Fatal(err)
-	}
-	if err := app.Wait(); err != nil {
-		t.Errorf("the window ended with %v", err)
-	}
+	n.quit(app, window)
 	if spans := to.Spans("open window"); len(spans) != 1 || spans[0].EndNanos <= spans[0].StartNanos {
 		t.Errorf("it tells %+v", spans)
 	}

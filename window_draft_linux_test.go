@@ -24,12 +24,7 @@ func TestUnsavedSettingsAreThereInTheNextWindow(t *testing.T) {
 		return reader.Says("1 change")
 	})
 	n.keep(window, "unsaved.png")
-	if err := n.Quit(window); err != nil {
-		t.Fatal(err)
-	}
-	if err := app.Wait(); err != nil {
-		t.Errorf("the closed window's program ended with %v", err)
-	}
+	n.quit(app, window)
 
 	app, window = n.open()
 	n.Eventually("the word that something is unsaved", func() bool { return reader.Says("What you had changed in the settings is there, not saved yet.") })
@@ -43,12 +38,7 @@ func TestUnsavedSettingsAreThereInTheNextWindow(t *testing.T) {
 	n.press("key", "ctrl+s")
 	n.Eventually("the change to be saved", func() bool { return n.chatTimeout() > 15*time.Minute })
 	n.Eventually("the word that it was", func() bool { return reader.Says("Saved") })
-	if err := n.Quit(window); err != nil {
-		t.Fatal(err)
-	}
-	if err := app.Wait(); err != nil {
-		t.Errorf("the closed window's program ended with %v", err)
-	}
+	n.quit(app, window)
 	if _, err := os.Stat(n.host.Paths.Draft); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("what was saved is kept as unsaved: %v", err)
 	}
@@ -76,12 +66,7 @@ func TestUnsavedSettingsOfAModelAreThereInTheNextWindow(t *testing.T) {
 	n.press("type", "--delay", "30", "640")
 	n.Eventually("the word that it is not saved", func() bool { return reader.Says("not saved") })
 	n.keep(window, "model unsaved.png")
-	if err := n.Quit(window); err != nil {
-		t.Fatal(err)
-	}
-	if err := app.Wait(); err != nil {
-		t.Errorf("the closed window's program ended with %v", err)
-	}
+	n.quit(app, window)
 
 	_, window = n.open()
 	n.Eventually("the word that something is unsaved", func() bool {

@@ -55,17 +55,24 @@ func newNative(t testing.TB) *native {
 // open starts mlxbar-app and waits until its window shows a server that runs.
 func (n *native) open() (app *exec.Cmd, window string) {
 	n.t.Helper()
-	app = n.Command(filepath.Join(n.bin, "mlxbar-app"), "--data-dir", n.host.Paths.Root)
-	app.Stderr = os.Stderr
-	if err := app.Start(); err != nil {
-		n.t.Fatal(err)
-	}
+	app = n.app()
 	n.Eventually("the window", func() bool { window = n.window("^mlxbar$"); return window != "" })
 	n.Eventually("the page in the window", func() bool {
 		shot := n.shot(window)
 		return shot != nil && near(shot.At(20, 25), ok) && near(shot.At(10, 400), side)
 	})
 	return app, window
+}
+
+// quit closes the window and holds the program to an end in order.
+func (n *native) quit(app *exec.Cmd, window string) {
+	n.t.Helper()
+	if err := n.Quit(window); err != nil {
+		n.t.Fatal(err)
+	}
+	if err := app.Wait(); err != nil {
+		n.t.Errorf("the closed window's program ended with %v", err)
+	}
 }
 
 // Tokens of the pages: the dot of a server that runs, what stands around it, and a panel.
@@ -216,12 +223,7 @@ func TestWindowShowsAsksAndCloses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := n.Quit(window); err != nil {
-		t.Fatal(err)
-	}
-	if err := app.Wait(); err != nil {
-		t.Errorf("the closed window's program ended with %v", err)
-	}
+	n.quit(app, window)
 	n.Eventually("WebKit's own programs to end", func() bool { return len(n.Programs("WebKitWebProcess")) == 0 })
 	if again, err := n.host.Find(t.Context()); err != nil || again.PID != server.PID {
 		t.Errorf("after the window closed: server %+v, %v; want process %d to run on", again, err, server.PID)

@@ -79,12 +79,7 @@ func TestSettingsOfTheWindowAreKept(t *testing.T) {
 	n.moveChat(window, 18*time.Minute)
 	n.keep(window, "settings.png")
 
-	if err := n.Quit(window); err != nil {
-		t.Fatal(err)
-	}
-	if err := app.Wait(); err != nil {
-		t.Errorf("the closed window's program ended with %v", err)
-	}
+	n.quit(app, window)
 	n.end("mlxbar-tray") // in this order, or the tray would start the server anew
 	n.end("mlxbar")
 

@@ -1,31 +1,21 @@
 // A button that changes what it does keeps the keyboard.
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { Locator } from 'playwright-core';
 import { afterAll, it } from 'vitest';
-import { eventually, useStage } from './support/stage';
-import { startUpstream, type Upstream } from './support/upstream';
+import { focused } from './support/keyboard';
+import { state, useStage } from './support/stage';
+import { leadTo, startUpstream, type Upstream } from './support/upstream';
 
 const slow = 'endless';
 let upstream: Upstream;
 const stage = useStage({
-  prepare: async ({ dir }) => {
+  prepare: async (server) => {
     upstream = await startUpstream();
-    await writeFile(
-      join(dir, 'settings.json'),
-      JSON.stringify({
-        providers: [{ name: 'scripted', kind: 'openai', base_url: upstream.url }],
-        routes: [{ model: slow, targets: [{ provider: 'scripted', model: 'endless=15ms' }] }],
-      }),
-    );
+    await leadTo(upstream, server, { [slow]: 'endless=15ms' }, []);
   },
 });
 afterAll(() => upstream?.stop());
 
 const button = (name: string) => stage.page.getByRole('button', { name, exact: true });
 const answer = () => stage.page.getByRole('article', { name: `Answer of ${slow}` });
-const state = (of: Locator) => eventually(() => of.getAttribute('data-state'));
-const focused = (of: Locator) => eventually(() => of.evaluate((e) => e === document.activeElement)).toBe(true);
 
 it('keeps the keyboard where an answer is stopped and had again', async () => {
   const { page } = stage;

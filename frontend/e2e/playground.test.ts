@@ -1,33 +1,25 @@
 // The playground, with the real engine and a scripted provider that says what a test wants it to.
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import type { Locator } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { violations } from './support/axe';
-import { walk } from './support/keyboard';
+import { focused, walk } from './support/keyboard';
 import { cut } from './support/layout';
 import { starter, unreachable } from './support/server';
-import { eventually, useStage } from './support/stage';
-import { startUpstream, type Upstream } from './support/upstream';
+import { eventually, state, useStage } from './support/stage';
+import { leadTo, startUpstream, type Upstream } from './support/upstream';
 
 // Each model is a script of the provider's.
 const scripts = { echo: 'echo', endless: 'endless=15ms', breaks: 'cut-4=60ms', faulty: 'error-event-3=60ms', thinker: 'thinking' };
 
 let upstream: Upstream;
 const stage = useStage({
-  prepare: async ({ dir }) => {
+  prepare: async (server) => {
     upstream = await startUpstream();
-    await writeFile(
-      join(dir, 'settings.json'),
-      JSON.stringify({
-        providers: [{ name: 'scripted', kind: 'openai', base_url: upstream.url }, { name: 'gone', kind: 'openai', base_url: 'http://127.0.0.1:1/v1' }],
-        routes: [
-          ...Object.entries(scripts).map(([model, script]) => ({ model, targets: [{ provider: 'scripted', model: script }] })),
-          { model: 'detour', targets: [{ provider: 'gone' }, { provider: 'scripted', model: 'echo' }] },
-          { model: unreachable, targets: [{ provider: 'gone' }] },
-        ],
-      }),
-    );
+    await leadTo(upstream, server, scripts, [
+      { model: 'detour', targets: [{ provider: 'gone' }, { provider: 'scripted', model: 'echo' }] },
+      { model: unreachable, targets: [{ provider: 'gone' }] },
+    ]);
   },
 });
 beforeAll(async () => void (await stage.server.briefly())); // the model is loaded from now on
@@ -37,9 +29,7 @@ const field = () => stage.page.getByRole('textbox', { name: 'Message' });
 const answers = (model: string) => stage.page.getByRole('article', { name: `Answer of ${model}` });
 const answer = (model: string) => answers(model).last();
 const button = (name: string) => stage.page.getByRole('button', { name, exact: true });
-const state = (of: Locator) => eventually(() => of.getAttribute('data-state'));
 const figures = (of: Locator) => of.locator('[data-figures]').innerText();
-const focused = (of: Locator) => eventually(() => of.evaluate((e) => e === document.activeElement)).toBe(true);
 
 async function choose(name: 'Model' | 'Second model', model: string): Promise<void> {
   const box = stage.page.getByRole('combobox', { name, exact: true });

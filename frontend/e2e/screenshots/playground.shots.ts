@@ -1,19 +1,15 @@
 // Pictures of the playground: the starter model, and a scripted provider that says something with more forms in it.
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, it } from 'vitest';
 import { root, starter } from '../support/server';
 import { eventually, useStage } from '../support/stage';
-import { startUpstream, type Upstream } from '../support/upstream';
+import { leadTo, startUpstream, type Upstream } from '../support/upstream';
 
 let upstream: Upstream;
 const stage = useStage({
-  prepare: async ({ dir }) => {
+  prepare: async (server) => {
     upstream = await startUpstream();
-    await writeFile(
-      join(dir, 'settings.json'),
-      JSON.stringify({ providers: [{ name: 'scripted', kind: 'openai', base_url: upstream.url }], routes: [{ model: 'echo', targets: [{ provider: 'scripted', model: 'echo=2ms' }] }] }),
-    );
+    await leadTo(upstream, server, { echo: 'echo=2ms' }, []);
   },
 });
 beforeAll(async () => void (await stage.server.briefly()));

@@ -1,6 +1,10 @@
-// Going round a page with Tab.
-import type { Page } from 'playwright-core';
+// Where the keyboard is, and going round a page with Tab.
+import type { Locator, Page } from 'playwright-core';
 import { expect } from 'vitest';
+import { eventually } from './stage';
+
+/** Waits until the keyboard is there. */
+export const focused = (of: Locator) => eventually(() => of.evaluate((e) => e === document.activeElement)).toBe(true);
 
 /** The names of all stops, from the first to the last; each must have one, and show that one is there. */
 export async function walk(page: Page, most: number): Promise<string[]> {

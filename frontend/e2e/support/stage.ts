@@ -109,3 +109,6 @@ function atNoon(): string {
 
 /** Waits until look gives a value that the matcher takes. */
 export const eventually = <T>(look: () => T | Promise<T>) => expect.poll(look, { timeout: patience, interval: 50 });
+
+/** What something says of itself, to be waited for. */
+export const state = (of: Locator) => eventually(() => of.getAttribute('data-state'));

@@ -1,4 +1,4 @@
-// A scripted provider (cmd/fakeupstream) with two models of known speed, and benchmarks that are measured on it.
+// A scripted provider (cmd/fakeupstream), two models of known speed among what it offers, and benchmarks that are measured on those.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -36,17 +36,28 @@ export async function startUpstream(...flags: string[]): Promise<Upstream> {
   throw new Error('the scripted provider did not start');
 }
 
-/** Has the server, before it starts, lead the two models to the provider. */
-export async function leadTo(upstream: Upstream, server: Server): Promise<void> {
-  const scripted = (model: string, script: string) => ({ model, targets: [{ provider: 'scripted', model: script }] });
+interface Route {
+  model: string;
+  targets: { provider: string; model?: string }[];
+}
+
+/**
+ * Has the server, before it starts, lead models to scripts of the provider, the two of known speed by default. Further routes may lead
+ * to scripted as well, and to gone, where nobody answers.
+ */
+export async function leadTo(
+  upstream: Upstream,
+  { dir }: Server,
+  scripts: Readonly<Record<string, string>> = { [quick]: 'usage-12=3ms', [slow]: 'usage-12=9ms' },
+  further: readonly Route[] = [{ model: unreachable, targets: [{ provider: 'gone' }] }],
+): Promise<void> {
+  const scripted = Object.entries(scripts).map(([model, script]) => ({ model, targets: [{ provider: 'scripted', model: script }] }));
+  const gone = { name: 'gone', kind: 'openai', base_url: 'http://127.0.0.1:1/v1' };
   await writeFile(
-    join(server.dir, 'settings.json'),
+    join(dir, 'settings.json'),
     JSON.stringify({
-      providers: [
-        { name: 'scripted', kind: 'openai', base_url: upstream.url },
-        { name: 'gone', kind: 'openai', base_url: 'http://127.0.0.1:1/v1' },
-      ],
-      routes: [scripted(quick, 'usage-12=3ms'), scripted(slow, 'usage-12=9ms'), { model: unreachable, targets: [{ provider: 'gone' }] }],
+      providers: [{ name: 'scripted', kind: 'openai', base_url: upstream.url }, ...(further.length > 0 ? [gone] : [])],
+      routes: [...scripted, ...further],
     }),
   );
 }
