@@ -28,10 +28,15 @@ type fakeHost struct {
 	changed   chan struct{}
 }
 
-func (f *fakeHost) set(change func()) {
+// unseen is set before anybody looks at the server again.
+func (f *fakeHost) unseen(change func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	change()
+}
+
+func (f *fakeHost) set(change func()) {
+	f.unseen(change)
 	select {
 	case f.changed <- struct{}{}:
 	default:
@@ -44,6 +49,9 @@ func (f *fakeHost) Watch(ctx context.Context, changed func(desktop.State)) error
 		s := desktop.State{Phase: f.phase}
 		if f.phase == desktop.Running {
 			s.Server = desktop.Server{Addr: "127.0.0.1:10242", URL: "http://127.0.0.1:10242"}
+		}
+		if f.phase == desktop.Failed && f.startErr != nil {
+			s.Detail = f.startErr.Error()
 		}
 		f.mu.Unlock()
 		changed(s)
@@ -65,6 +73,8 @@ func (f *fakeHost) Start(ctx context.Context) (desktop.Server, error) {
 	if f.held != nil {
 		<-f.held
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	return desktop.Server{}, f.startErr
 }
 
@@ -224,15 +234,15 @@ func TestKeeperRestartsAServerThatDied(t *testing.T) {
 
 // It can be seen to run, and be gone, before its start has returned.
 func TestKeeperTellsOfAServerThatDiedBeforeItsStartReturned(t *testing.T) {
-	for name, phase := range map[string]desktop.Phase{"its end is seen": desktop.Failed, "the start returns first": desktop.Running} {
+	for name, tell := range map[string]func(*fakeHost, func()){"its end is seen": (*fakeHost).set, "the start returns first": (*fakeHost).unseen} {
 		t.Run(name, func(t *testing.T) {
 			host := &fakeHost{phase: desktop.Stopped, held: make(chan struct{})}
 			b := work(t, host)
 			b.wait("Running · 127.0.0.1:10242")
-			host.set(func() { host.phase, host.startErr = phase, &desktop.StartError{Sentence: "It is gone."} })
+			tell(host, func() { host.phase, host.startErr = desktop.Failed, &desktop.StartError{Sentence: "It is gone."} })
 			close(host.held)
 			b.wait("(Not running) | (It is gone.)")
-			host.set(func() { host.startErr = nil })
+			host.unseen(func() { host.startErr = nil })
 			b.wait("after it ended unexpectedly")
 		})
 	}
