@@ -75,7 +75,7 @@ var clientsAtOnce = []int{1, 4, 8}
 
 // roundsOfLlamaCPP are how often crowds of these sizes ask it: a bout of some seconds scatters by a twelfth, and what is looked for is
 // a fiftieth.
-var roundsOfLlamaCPP = map[int]int{1: 80, 4: 50, 8: 30}
+var roundsOfLlamaCPP = map[int]int{1: 80, 4: 50, 8: 70}
 
 func (m *measuring) crowdsOfLlamaCPP(ctx context.Context, run *enginesRun) (err error) {
 	m.progress("engines: starting llama.cpp")

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"mlxbar/backend/gateway/httphead"
+	"mlxbar/backend/gateway/socket"
 )
 
 // Why a body in chunks cannot be read.
@@ -65,11 +66,13 @@ func (b *body) Read(p []byte) (int, error) {
 
 // ReadFlushing is Read that calls flush before it waits, if it has to; an error of flush is its own.
 func (b *body) ReadFlushing(p []byte, flush func() error) (int, error) {
-	if cn := b.cn; cn != nil && cn.raw != nil {
-		cn.flush = flush
-	} else if err := flush(); err != nil {
-		return 0, err
+	if b.cn == nil { // what there is to tell is known
+		if err := flush(); err != nil {
+			return 0, err
+		}
+		return b.Read(p)
 	}
+	b.cn.flush = flush
 	n, err := b.Read(p)
 	if b.cn != nil { // else it may serve another by now
 		b.cn.flush = nil
@@ -124,7 +127,7 @@ func (b *body) drain() error {
 			return err
 		}
 	}
-	return errNothing
+	return socket.ErrNothing
 }
 
 // read fills p with what is in the connection's buffer, and has it filled only while there
@@ -158,7 +161,7 @@ func (b *body) take(p []byte, fill func(*conn, int) error) (int, error) {
 	}
 	p = p[:min(int64(len(p)), most)]
 	if cn.start == cn.end && len(p) >= bufferSize {
-		return cn.read(p)
+		return cn.socket.ReadIdle(p, cn.idle)
 	}
 	if cn.start == cn.end {
 		if err := fill(cn, bufferSize); err != nil {

@@ -7,10 +7,10 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"syscall"
 	"time"
 
 	"mlxbar/backend/gateway/httphead"
+	"mlxbar/backend/gateway/socket"
 )
 
 const bufferSize = 4 << 10
@@ -20,7 +20,7 @@ type conn struct {
 	client    *Client
 	addr      string
 	nc        net.Conn
-	raw       syscall.RawConn // nil where there is none
+	socket    *socket.Socket
 	idleSince time.Time
 
 	buf        []byte
@@ -32,48 +32,21 @@ type conn struct {
 
 	scratch [256]byte // for the rest of an answer
 
-	// What a read needs, kept here so that it costs no memory.
-	into    []byte
-	got     int
-	readErr error
-	flush   func() error // before the next wait, nil for nothing; called once
-	poller  func(fd uintptr) bool
-	waiter  func(fd uintptr) bool
+	flush func() error // before the next wait, nil for nothing; called once
+	idle  func() error // made once; flushes what is to be flushed
 }
 
 func newConn(c *Client, addr string, nc net.Conn) *conn {
-	cn := &conn{client: c, addr: addr, nc: nc, buf: make([]byte, bufferSize)}
+	cn := &conn{client: c, addr: addr, nc: nc, socket: socket.New(nc), buf: make([]byte, bufferSize)}
 	cn.interrupt = func() { nc.SetDeadline(time.Unix(1, 0)) }
-	if s, ok := nc.(syscall.Conn); ok {
-		cn.raw, _ = s.SyscallConn() // fails only for a connection that is closed
-	}
-	cn.poller = func(fd uintptr) bool {
-		cn.attempt(fd)
-		return true
-	}
-	cn.waiter = func(fd uintptr) bool {
-		if cn.attempt(fd); cn.readErr != syscall.EAGAIN {
-			return true
-		}
+	cn.idle = func() error {
 		flush := cn.flush
-		if cn.flush = nil; flush != nil {
-			if err := flush(); err != nil {
-				cn.readErr = err
-				return true
-			}
+		if cn.flush = nil; flush == nil {
+			return nil
 		}
-		return false
+		return flush()
 	}
 	return cn
-}
-
-// attempt reads what has come.
-func (cn *conn) attempt(fd uintptr) {
-	for {
-		if cn.got, cn.readErr = syscall.Read(int(fd), cn.into); cn.readErr != syscall.EINTR {
-			return
-		}
-	}
 }
 
 // deadError is a connection that ended before anything of an answer came.
@@ -89,7 +62,7 @@ func (e *deadError) Unwrap() error { return e.err }
 // connection is closed.
 func (cn *conn) exchange(req *http.Request, message []byte) (*http.Response, error) {
 	cn.stop = context.AfterFunc(req.Context(), cn.interrupt)
-	sent, sendErr := cn.nc.Write(message)
+	sent, sendErr := cn.socket.Write(message)
 	// A server may refuse a request and close before it has read all of it; its answer may have come.
 	h, err := cn.head()
 	if err != nil {
@@ -182,7 +155,7 @@ func (cn *conn) fill(limit int) error {
 	if err := cn.room(limit); err != nil {
 		return err
 	}
-	n, err := cn.read(cn.buf[cn.end:])
+	n, err := cn.socket.ReadIdle(cn.buf[cn.end:], cn.idle)
 	cn.end += n
 	if n > 0 {
 		return nil
@@ -193,47 +166,14 @@ func (cn *conn) fill(limit int) error {
 	return err
 }
 
-// read waits for bytes. Where there is something to flush before that, it looks first whether there is a wait:
-// a look of its own would be one more call of the system for each event of a stream.
-func (cn *conn) read(p []byte) (int, error) {
-	if cn.flush == nil {
-		return cn.nc.Read(p)
-	}
-	cn.into = p
-	return cn.result(cn.raw.Read(cn.waiter))
-}
-
-// errNothing tells that nothing has come.
-var errNothing = errors.New("httpconn: nothing has come")
-
 // poll is fill without waiting.
 func (cn *conn) poll() error {
-	if cn.raw == nil {
-		return io.EOF
-	}
 	if err := cn.room(bufferSize); err != nil {
 		return err
 	}
-	cn.into = cn.buf[cn.end:]
-	n, err := cn.result(cn.raw.Read(cn.poller))
+	n, err := cn.socket.Poll(cn.buf[cn.end:])
 	cn.end += n
 	return err
-}
-
-// result is what the last attempt gave; err is why there was none.
-func (cn *conn) result(err error) (int, error) {
-	cn.into = nil
-	switch {
-	case err != nil:
-		return 0, err
-	case cn.readErr == syscall.EAGAIN:
-		return 0, errNothing
-	case cn.readErr != nil:
-		return 0, cn.readErr
-	case cn.got == 0:
-		return 0, io.EOF
-	}
-	return cn.got, nil
 }
 
 // ready says whether a kept connection can serve: the rest of its last answer has come,
@@ -242,7 +182,7 @@ func (cn *conn) ready() bool {
 	if !cn.rest.ended() && cn.rest.drain() != io.EOF {
 		return false
 	}
-	return cn.start == cn.end && errors.Is(cn.poll(), errNothing)
+	return cn.start == cn.end && errors.Is(cn.poll(), socket.ErrNothing)
 }
 
 // release is the end of an exchange. The connection is closed if it cannot serve again.
@@ -251,7 +191,7 @@ func (cn *conn) release(reuse bool) {
 		reuse = false
 	}
 	cn.stop, cn.flush = nil, nil
-	if !reuse || cn.raw == nil {
+	if !reuse || !cn.socket.Polls() {
 		cn.nc.Close()
 		return
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"mlxbar/backend/gateway/httphead"
+	"mlxbar/backend/gateway/socket"
 )
 
 const (
@@ -37,6 +38,7 @@ type conn struct {
 	server *Server
 	ctx    context.Context
 	nc     net.Conn
+	socket *socket.Socket
 	remote string
 	in     *bufio.Reader
 	out    []byte // of responses, used again
@@ -53,7 +55,8 @@ type conn struct {
 }
 
 func newConn(s *Server, ctx context.Context, nc net.Conn) *conn {
-	c := &conn{server: s, nc: nc, in: bufio.NewReaderSize(nc, bufferSize), since: time.Now()}
+	c := &conn{server: s, nc: nc, socket: socket.New(nc), since: time.Now()}
+	c.in = bufio.NewReaderSize(c.socket, bufferSize)
 	if at := nc.RemoteAddr(); at != nil {
 		c.remote = at.String()
 	}

@@ -178,7 +178,7 @@ func (w *response) send(p []byte, last bool) {
 		buffers := net.Buffers{b, p, []byte(tail)}
 		_, w.err = buffers.WriteTo(w.conn.nc)
 	} else if b = append(append(b, p...), tail...); len(b) > 0 {
-		_, w.err = w.conn.nc.Write(b)
+		_, w.err = w.conn.socket.Write(b)
 	}
 	w.conn.out = b[:0]
 	if w.err != nil { // the client has left

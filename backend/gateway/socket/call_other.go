@@ -1,0 +1,10 @@
+//go:build !linux || race
+
+package socket
+
+import "syscall"
+
+var (
+	read  = syscall.Read
+	write = syscall.Write
+)
