@@ -36,7 +36,7 @@ var mayImport = map[string]string{
 
 	// Edges of the server
 	"gateway": "access activity audit engine models settings gateway/anthropic gateway/convert gateway/httpconn gateway/openai gateway/openai/chat gateway/openai/responses " +
-		"gateway/problem gateway/requestid gateway/routing gateway/sse gateway/turn gateway/identity gateway/listing gateway/prefix gateway/wire loopback prices",
+		"gateway/problem gateway/requestid gateway/routing gateway/socket gateway/sse gateway/turn gateway/identity gateway/listing gateway/prefix gateway/wire loopback prices",
 	"admin": "activity audit audit/export bench/archive bench/job bench/results engine live models settings gateway/problem gateway/requestid " +
 		"gateway/routing access credentials keychain loopback ledger prices connect hub download nearby",
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mlxbar/backend/gateway/problem"
+	"mlxbar/backend/gateway/socket"
 )
 
 // readBody takes the whole body of r, at most limit bytes, by deadline, when pace ends it.
@@ -49,6 +50,9 @@ func tooLarge(limit int64) error {
 	return problem.Newf(problem.BodyTooLarge, "The body has more than %d MiB, the limit that server.max_body_mb sets.", limit>>20)
 }
 
+// longBody is how long a body is that takes more than a moment to look through: some hundred microseconds.
+const longBody = 64 << 10
+
 // appendAll is io.ReadAll into a buffer that has about the right size already.
 func appendAll(b []byte, r io.Reader) ([]byte, error) {
 	for {
@@ -58,6 +62,9 @@ func appendAll(b []byte, r io.Reader) ([]byte, error) {
 		n, err := r.Read(b[len(b):cap(b)])
 		b = b[:len(b)+n]
 		if err == io.EOF {
+			if len(b) > longBody {
+				socket.Wake()
+			}
 			return b, nil
 		}
 		if err != nil {

@@ -51,7 +51,8 @@ class Report:
                 print("".join(f"    {line}" for line in self.output[key]), end="")
         for key in left:
             del self.output[key]
-        tests = self.counts[package, "pass"] + self.counts[package, "fail"]
+        # Taken away: a package may have another turn.
+        tests = self.counts.pop((package, "pass"), 0) + self.counts.pop((package, "fail"), 0)
         if action == "skip":
             print(f"-     {package} (no test files)")
         else:

@@ -115,7 +115,7 @@ func (m *measuring) crowdsOfMLX(ctx context.Context, run *enginesRun) error {
 		return err
 	}
 	asks := [2]bench.Ask{{BaseURL: mlx.url + "/v1"}, {BaseURL: g.url + "/v1"}}
-	if err := m.crowds(ctx, run, "MLX (CPU)", func(int) int { return m.rounds(1, 2) }, m.rounds(4, 8), asks, [2]string{mlxTarget, mlxModel}); err != nil {
+	if err := m.crowds(ctx, run, "MLX (CPU)", func(int) int { return m.rounds(1, 5) }, m.rounds(4, 8), asks, [2]string{mlxTarget, mlxModel}); err != nil {
 		return err
 	}
 	return errors.Join(m.end(g.child), m.end(mlx.child))

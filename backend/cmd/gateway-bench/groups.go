@@ -48,7 +48,10 @@ var packageGroups = []struct{ prefix, group string }{
 	{"go.opentelemetry.io", groupTelemetry},
 	{"github.com/prometheus", groupTelemetry},
 	{"log/slog", groupTelemetry},
-	{"mlxbar/backend/gateway/http", groupNet}, // httpconn, httphead and httpserver: what net/http is to the bare proxy
+	{"mlxbar/backend/gateway/httpconn", groupNet}, // these four are what net/http is to the bare proxy
+	{"mlxbar/backend/gateway/httphead", groupNet},
+	{"mlxbar/backend/gateway/httpserver", groupNet},
+	{"mlxbar/backend/gateway/socket", groupNet},
 	{"mlxbar", groupRelay},
 	{"net/http/httputil", groupRelay}, // what the bare proxy has in its place
 	{"main", groupRelay},

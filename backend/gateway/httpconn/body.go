@@ -66,7 +66,7 @@ func (b *body) Read(p []byte) (int, error) {
 
 // ReadFlushing is Read that calls flush before it waits, if it has to; an error of flush is its own.
 func (b *body) ReadFlushing(p []byte, flush func() error) (int, error) {
-	if b.cn == nil { // what there is to tell is known
+	if b.cn == nil { // its end is known, so there is no wait
 		if err := flush(); err != nil {
 			return 0, err
 		}

@@ -14,6 +14,8 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"mlxbar/backend/gateway/socket"
 )
 
 // MaxBody is the largest body of a request. What is larger may not fit into the buffers of
@@ -30,6 +32,8 @@ type Client struct {
 	IdleTime time.Duration
 	// MaxIdle is how many connections to one address are kept.
 	MaxIdle int
+
+	traffic socket.Traffic
 
 	mu    sync.Mutex
 	idle  map[string][]*conn // the last one used at the end

@@ -37,7 +37,7 @@ type conn struct {
 }
 
 func newConn(c *Client, addr string, nc net.Conn) *conn {
-	cn := &conn{client: c, addr: addr, nc: nc, socket: socket.New(nc), buf: make([]byte, bufferSize)}
+	cn := &conn{client: c, addr: addr, nc: nc, socket: socket.New(nc, &c.traffic), buf: make([]byte, bufferSize)}
 	cn.interrupt = func() { nc.SetDeadline(time.Unix(1, 0)) }
 	cn.idle = func() error {
 		flush := cn.flush
@@ -62,11 +62,13 @@ func (e *deadError) Unwrap() error { return e.err }
 // connection is closed.
 func (cn *conn) exchange(req *http.Request, message []byte) (*http.Response, error) {
 	cn.stop = context.AfterFunc(req.Context(), cn.interrupt)
+	cn.client.traffic.Begin()
 	sent, sendErr := cn.socket.Write(message)
 	// A server may refuse a request and close before it has read all of it; its answer may have come.
 	h, err := cn.head()
 	if err != nil {
 		cn.stop()
+		cn.client.traffic.End()
 		cn.nc.Close()
 		if sendErr != nil {
 			err = &deadError{sendErr, sent == 0}
@@ -187,6 +189,7 @@ func (cn *conn) ready() bool {
 
 // release is the end of an exchange. The connection is closed if it cannot serve again.
 func (cn *conn) release(reuse bool) {
+	cn.client.traffic.End()
 	if !cn.stop() { // interrupted, or about to be
 		reuse = false
 	}

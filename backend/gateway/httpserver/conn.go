@@ -55,7 +55,7 @@ type conn struct {
 }
 
 func newConn(s *Server, ctx context.Context, nc net.Conn) *conn {
-	c := &conn{server: s, nc: nc, socket: socket.New(nc), since: time.Now()}
+	c := &conn{server: s, nc: nc, socket: socket.New(nc, &s.traffic), since: time.Now()}
 	c.in = bufio.NewReaderSize(c.socket, bufferSize)
 	if at := nc.RemoteAddr(); at != nil {
 		c.remote = at.String()
@@ -133,6 +133,8 @@ func (c *conn) answer(h head) (again bool) {
 	if !c.begin(cancel, h.length == 0) {
 		return false
 	}
+	c.server.traffic.Begin()
+	defer c.server.traffic.End()
 	body := &body{conn: c, left: h.length}
 	w := &response{conn: c, body: body, header: make(http.Header, 8), length: -1}
 	defer func() {

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"mlxbar/backend/gateway/socket"
 )
 
 const (
@@ -37,6 +39,7 @@ type Server struct {
 	date    atomic.Pointer[date]
 	brisk   atomic.Bool // the timer comes in a moment
 	closing atomic.Bool // set with the lock held
+	traffic socket.Traffic
 
 	mu        sync.Mutex
 	timer     *time.Timer   // looks at conns while there are any

@@ -1,4 +1,4 @@
-//go:build linux && !race
+//go:build linux && !race && !msan && !asan
 
 package socket
 
@@ -18,3 +18,6 @@ func call(number uintptr, fd int, p []byte) (int, error) {
 	}
 	return int(n), nil
 }
+
+// Wake has the scheduler look after the goroutine, which is about to compute for more than a moment.
+func Wake() { syscall.Syscall(syscall.SYS_GETPID, 0, 0, 0) }

@@ -6,14 +6,17 @@
 // without telling, in pieces that are soon copied. Elsewhere, and under the race detector, which follows data through the
 // ordinary calls, those are made.
 //
-// The same thread interrupts goroutines that compute for long. It still does: it wakes with the next timer as well,
-// and the server's run 40 times a second while there are requests that have just begun.
+// The same thread interrupts goroutines that compute for long, and looks for what has come when nobody else does. While it
+// sleeps it does neither, until an ordinary call or the timer that was next wakes it: Wake is for before such a computation. And it
+// takes the processor's place from a thread that the system has put aside in the middle of a call. Where many goroutines wait for
+// a place, that shortens the longest waits, so there the ordinary calls are made: see Traffic.
 package socket
 
 import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"syscall"
 )
 
@@ -26,15 +29,16 @@ var ErrNothing = errors.New("socket: nothing has come")
 // Socket reads and writes one connection. One goroutine may read while another one writes.
 type Socket struct {
 	nc      net.Conn
+	traffic *Traffic
 	raw     syscall.RawConn // nil where there is none
 	in, out transfer
 }
 
-// New makes the reader and writer of a connection, which its owner closes.
-func New(nc net.Conn) *Socket {
-	s := &Socket{nc: nc}
+// New makes the reader and writer of a connection, which its owner closes and never makes blocking.
+func New(nc net.Conn, t *Traffic) *Socket {
+	s := &Socket{nc: nc, traffic: t}
 	if c, ok := nc.(syscall.Conn); ok {
-		s.raw, _ = c.SyscallConn() // fails only for a connection that is closed
+		s.raw, _ = c.SyscallConn() // an error is one of a connection that never was
 	}
 	s.in.try, s.out.try = s.in.read, s.out.write
 	return s
@@ -47,10 +51,10 @@ func (s *Socket) Polls() bool { return s.raw != nil }
 func (s *Socket) Read(p []byte) (int, error) { return s.ReadIdle(p, nil) }
 
 // ReadIdle is Read that calls idle before it waits: once, and only if it has to wait, where that can be told. An error of
-// idle ends it. To look first and then read would be one more call of the system for each event of a stream.
+// idle ends it. Of this connection idle may only write and set deadlines. To look first and then read would be one more call of the system for each event of a stream.
 func (s *Socket) ReadIdle(p []byte, idle func() error) (int, error) {
 	if s.raw != nil && len(p) > 0 {
-		return s.in.take(s.raw, p, idle)
+		return s.take(p, idle)
 	}
 	if idle != nil {
 		if err := idle(); err != nil {
@@ -62,25 +66,57 @@ func (s *Socket) ReadIdle(p []byte, idle func() error) (int, error) {
 
 // Poll is Read that does not wait but fails with ErrNothing. Where it cannot be told, io.EOF is all there is.
 func (s *Socket) Poll(p []byte) (int, error) {
-	if s.raw == nil {
+	if s.raw == nil || len(p) == 0 {
 		return 0, io.EOF
 	}
-	return s.in.take(s.raw, p, func() error { return ErrNothing })
+	return s.take(p, func() error { return ErrNothing })
+}
+
+func (s *Socket) take(p []byte, idle func() error) (int, error) {
+	t := &s.in
+	t.start(p)
+	t.idle, t.own = idle, nil
+	err := s.raw.Read(t.try)
+	t.bytes, t.idle = nil, nil
+	switch {
+	case t.own != nil:
+		return 0, t.own
+	case err != nil || t.err != nil:
+		return 0, s.failed("read", err, t.err)
+	case t.done == 0:
+		return 0, io.EOF
+	}
+	return t.done, nil
 }
 
 // Write implements io.Writer.
 func (s *Socket) Write(p []byte) (int, error) {
-	if s.raw == nil || len(p) == 0 || len(p) > atOnce {
+	if s.raw == nil || len(p) == 0 || len(p) > atOnce || s.traffic.dense() {
 		return s.nc.Write(p)
 	}
 	t := &s.out
-	t.bytes, t.done, t.err = p, 0, nil
+	t.start(p)
 	err := s.raw.Write(t.try)
 	t.bytes = nil
-	if err == nil {
-		err = t.err
+	if err != nil || t.err != nil {
+		return t.done, s.failed("write", err, t.err)
 	}
-	return t.done, err
+	return t.done, nil
+}
+
+// failed is the error that the connection's own Read or Write would give: waited is of the wait, called of the call.
+func (s *Socket) failed(op string, waited, called error) error {
+	out := &net.OpError{Op: op, Net: s.nc.LocalAddr().Network(), Source: s.nc.LocalAddr(), Addr: s.nc.RemoteAddr()}
+	var whole *net.OpError
+	switch {
+	case waited == nil:
+		out.Err = os.NewSyscallError(op, called)
+	case errors.As(waited, &whole):
+		out.Err = whole.Err
+	default:
+		out.Err = waited
+	}
+	return out
 }
 
 // transfer is a read or a write under way, kept so that it costs no memory.
@@ -89,23 +125,11 @@ type transfer struct {
 	done  int
 	err   error
 	idle  func() error          // nil when it has been called
+	own   error                 // of idle
 	try   func(fd uintptr) bool // made once; false to be called again when the socket is ready
 }
 
-func (t *transfer) take(raw syscall.RawConn, p []byte, idle func() error) (int, error) {
-	t.bytes, t.done, t.err, t.idle = p, 0, nil, idle
-	err := raw.Read(t.try)
-	t.bytes, t.idle = nil, nil
-	switch {
-	case err != nil:
-		return 0, err
-	case t.err != nil:
-		return 0, t.err
-	case t.done == 0:
-		return 0, io.EOF
-	}
-	return t.done, nil
-}
+func (t *transfer) start(p []byte) { t.bytes, t.done, t.err = p, 0, nil }
 
 func (t *transfer) read(fd uintptr) bool {
 	if t.done, t.err = again(read, fd, t.bytes); t.err != syscall.EAGAIN {
@@ -114,9 +138,9 @@ func (t *transfer) read(fd uintptr) bool {
 	t.err = nil
 	if idle := t.idle; idle != nil {
 		t.idle = nil
-		t.err = idle()
+		t.own = idle()
 	}
-	return t.err != nil
+	return t.own != nil
 }
 
 func (t *transfer) write(fd uintptr) bool {
@@ -127,6 +151,9 @@ func (t *transfer) write(fd uintptr) bool {
 			return false
 		case err != nil:
 			t.err = err
+			return true
+		case n == 0:
+			t.err = io.ErrUnexpectedEOF
 			return true
 		}
 		t.done += n

@@ -33,7 +33,7 @@ func pair(t *testing.T) (*Socket, net.Conn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { near.Close(); far.Close() })
-	return New(near), far
+	return New(near, &Traffic{}), far
 }
 
 func send(t *testing.T, to net.Conn, text string) {
@@ -91,6 +91,17 @@ func TestIdleIsCalledOnceAndOnlyBeforeAWait(t *testing.T) {
 	if calls != 1 {
 		t.Errorf("called %d times, though nothing had to be waited for", calls-1)
 	}
+	// A wait may end with nothing there, and goes on then.
+	s.in.start(make([]byte, 8))
+	s.in.idle = func() error { calls++; return nil }
+	s.raw.Control(func(fd uintptr) {
+		if s.in.read(fd) || s.in.read(fd) {
+			t.Error("read something where nothing was")
+		}
+	})
+	if calls != 2 {
+		t.Errorf("called %d times for one wait in two parts", calls-1)
+	}
 	own := errors.New("own")
 	if n, err := s.ReadIdle(make([]byte, 8), func() error { return own }); n != 0 || err != own {
 		t.Errorf("idle failed: read %d, %v", n, err)
@@ -130,7 +141,7 @@ func TestPoll(t *testing.T) {
 // TestEveryByteArrivesInOrder has more on its way than the kernel holds, in pieces of all sizes.
 func TestEveryByteArrivesInOrder(t *testing.T) {
 	near, other := pair(t)
-	far := New(other)
+	far := New(other, &Traffic{})
 	sent := make([]byte, 24<<20)
 	rand.NewChaCha8([32]byte{1}).Read(sent)
 	written := make(chan error, 1)
@@ -212,11 +223,76 @@ func TestWriteToWhoHasLeft(t *testing.T) {
 	}
 }
 
+// TestAWriteThatFailsSaysHowMuchWasSent: of a request of which nothing was, another connection can be tried.
+func TestAWriteThatFailsSaysHowMuchWasSent(t *testing.T) {
+	s, far := pair(t)
+	time.AfterFunc(10*time.Millisecond, func() { s.nc.SetWriteDeadline(time.Unix(1, 0)) })
+	said := 0
+	for err := error(nil); err == nil; {
+		var n int
+		n, err = s.Write(bytes.Repeat([]byte("x"), atOnce))
+		said += n
+	}
+	s.nc.Close()
+	if arrived, err := io.Copy(io.Discard, far); err != nil || int(arrived) != said {
+		t.Errorf("said %d bytes, and %d arrived, %v", said, arrived, err)
+	}
+}
+
+// TestErrorsAreThoseOfTheConnection holds them against what its own Read and Write say.
+func TestErrorsAreThoseOfTheConnection(t *testing.T) {
+	for name, spoil := range map[string]func(near, far net.Conn){
+		"deadline": func(near, _ net.Conn) { near.SetDeadline(time.Unix(1, 0)) },
+		"closed":   func(near, _ net.Conn) { near.Close() },
+		"reset": func(near, far net.Conn) {
+			far.(*net.TCPConn).SetLinger(0)
+			far.Close()
+			near.Read(make([]byte, 1)) // so that it is known of
+		},
+	} {
+		s, far := pair(t)
+		spoil(s.nc, far)
+		p := []byte("x")
+		for call, pair := range map[string][2]func([]byte) (int, error){"read": {s.Read, s.nc.Read}, "write": {s.Write, s.nc.Write}} {
+			_, got := pair[0](p)
+			_, want := pair[1](p)
+			if got == nil || want == nil || got.Error() != want.Error() {
+				t.Errorf("%s, %s: %v, the connection's own %v", name, call, got, want)
+			}
+		}
+	}
+}
+
+// TestManyRequestsAreWrittenTheOrdinaryWay counts, for which way a write took cannot be seen.
+func TestManyRequestsAreWrittenTheOrdinaryWay(t *testing.T) {
+	s, far := pair(t)
+	for range few {
+		s.traffic.Begin()
+	}
+	if s.traffic.dense() {
+		t.Errorf("%d requests are many", few)
+	}
+	s.traffic.Begin()
+	if !s.traffic.dense() {
+		t.Errorf("%d requests are few", few+1)
+	}
+	if n, err := s.Write([]byte("one")); n != 3 || err != nil {
+		t.Errorf("wrote %d, %v", n, err)
+	}
+	expect(t, far.Read, "one")
+	for range few + 1 {
+		s.traffic.End()
+	}
+	if n := s.traffic.requests.Load(); n != 0 {
+		t.Errorf("%d requests are left", n)
+	}
+}
+
 func TestAConnectionWithoutASocket(t *testing.T) {
 	near, far := net.Pipe()
 	defer near.Close()
 	defer far.Close()
-	s := New(near)
+	s := New(near, &Traffic{})
 	if s.Polls() {
 		t.Error("says that it can tell what has come")
 	}
