@@ -345,7 +345,26 @@ describe('kept benchmarks', () => {
     await field.fill('x'.repeat(81));
     await page.keyboard.press('Enter');
     await page.getByText('Not renamed: the label is longer than 80 characters.').waitFor();
-    expect(await field.inputValue()).toBe('the very first');
+    expect([await field.inputValue(), await field.getAttribute('aria-invalid')]).toEqual(['x'.repeat(81), 'true']); // to be put right
+    await field.focus();
+    await page.keyboard.press('Escape');
+    expect([await field.inputValue(), await field.getAttribute('aria-invalid')]).toEqual(['the very first', 'false']);
+
+    // What is typed while an answer is awaited stays.
+    let answer = () => {};
+    const held = new Promise<void>((resolve) => (answer = resolve));
+    await page.route(`**/api/benchmarks/${run.id}`, async (route) => {
+      if (route.request().method() === 'PATCH') await held;
+      await route.continue();
+    });
+    await field.fill('one');
+    await page.keyboard.press('Enter');
+    await field.fill('two');
+    answer();
+    await eventually(async () => (await runs()).find((r) => r.id === run.id)?.label).toBe('one');
+    await row(run.id).getByRole('button', { name: 'Delete one' }).waitFor();
+    expect(await field.inputValue()).toBe('two');
+    await page.unroute(`**/api/benchmarks/${run.id}`);
     await field.fill('first');
     await page.keyboard.press('Enter');
     await eventually(async () => (await runs()).find((r) => r.id === run.id)?.label).toBe('first');
