@@ -73,9 +73,12 @@ func measureEngines(ctx context.Context, m *measuring) (result, error) {
 // clientsAtOnce are the sizes of the crowds.
 var clientsAtOnce = []int{1, 4, 8}
 
-// roundsOfLlamaCPP are how often crowds of these sizes ask it: a bout of some seconds scatters by a twelfth, and what is looked for is
-// a fiftieth.
-var roundsOfLlamaCPP = map[int]int{1: 80, 4: 50, 8: 70}
+// These are how often crowds of these sizes ask: a bout of some seconds scatters by a twelfth, and what is looked for is a fiftieth. A bout
+// of MLX takes 3, 10 and 20 s.
+var (
+	roundsOfLlamaCPP = map[int]int{1: 80, 4: 50, 8: 70}
+	roundsOfMLX      = map[int]int{1: 40, 4: 24, 8: 16}
+)
 
 func (m *measuring) crowdsOfLlamaCPP(ctx context.Context, run *enginesRun) (err error) {
 	m.progress("engines: starting llama.cpp")
@@ -115,7 +118,7 @@ func (m *measuring) crowdsOfMLX(ctx context.Context, run *enginesRun) error {
 		return err
 	}
 	asks := [2]bench.Ask{{BaseURL: mlx.url + "/v1"}, {BaseURL: g.url + "/v1"}}
-	if err := m.crowds(ctx, run, "MLX (CPU)", func(int) int { return m.rounds(1, 5) }, m.rounds(4, 8), asks, [2]string{mlxTarget, mlxModel}); err != nil {
+	if err := m.crowds(ctx, run, "MLX (CPU)", func(clients int) int { return m.rounds(1, roundsOfMLX[clients]) }, m.rounds(4, 8), asks, [2]string{mlxTarget, mlxModel}); err != nil {
 		return err
 	}
 	return errors.Join(m.end(g.child), m.end(mlx.child))

@@ -97,7 +97,7 @@ func commandOf(args []string) func(context.Context, []string, io.Writer, io.Writ
 // limitOf bounds a run by what it does: the document is all parts.
 func limitOf(args []string) time.Duration {
 	if len(args) > 0 && args[0] == documentCommand {
-		return 3 * limit
+		return 2 * limit
 	}
 	return limit
 }
