@@ -36,7 +36,14 @@ type candidate struct {
 	name      string // before it is cleaned
 	publisher string
 	part      split.Part
-	names     []string // of the other files in dir
+	*neighbours
+}
+
+// neighbours are the files of a folder, for all candidates in it.
+type neighbours struct {
+	names      []string
+	projectors []string          // in the order in which they are preferred
+	stems      map[string]string // of its GGUF files; nil where no projector asks for them
 }
 
 func (c candidate) base() string { return filepath.Base(c.dir) }
@@ -136,7 +143,7 @@ func (w *walk) below(dir, name string, from origin) error {
 
 // add takes the candidates among a folder's files; whole when the folder itself is one.
 func (w *walk) add(dir string, names []string, from origin) (whole bool) {
-	c := candidate{folder: w.folder.Path, dir: dir, names: names, publisher: from.publisher}
+	c := candidate{folder: w.folder.Path, dir: dir, publisher: from.publisher, neighbours: neighboursOf(names)}
 	if slices.Contains(names, configFile) && slices.ContainsFunc(names, isSafetensors) {
 		whole = true
 		m := c
@@ -149,7 +156,7 @@ func (w *walk) add(dir string, names []string, from origin) (whole bool) {
 		w.candidates = append(w.candidates, m)
 	}
 	for _, file := range names {
-		if !strings.EqualFold(filepath.Ext(file), ".gguf") {
+		if !isGGUF(file) {
 			continue
 		}
 		p, isPart := split.Parse(file)

@@ -174,10 +174,24 @@ func BenchmarkListOfACache(b *testing.B) {
 	}
 }
 
+// A request for a model that is not loaded looks for it, as a list looks at them all.
 func BenchmarkFind(b *testing.B) {
-	dir := b.TempDir()
-	for i := range 10 {
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("m%d.gguf", i)), smallModel(), 0o600); err != nil {
+	for _, n := range []int{10, 100, 1000} {
+		for _, eyed := range []bool{false, true} {
+			b.Run(fmt.Sprintf("%d models, projector %v", n, eyed), func(b *testing.B) { findAmong(b, n, eyed) })
+		}
+	}
+}
+
+func findAmong(b *testing.B, n int, eyed bool) {
+	dir, model := b.TempDir(), smallModel(func(g *ggufFile) { g.uintKey("llama.embedding_length", 64) })
+	for i := range n {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("m%d.gguf", i)), model, 0o600); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if eyed {
+		if err := os.WriteFile(filepath.Join(dir, "mmproj-f16.gguf"), eyes(64), 0o600); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -7,24 +7,34 @@ import (
 	"strings"
 )
 
+// neighboursOf sorts out a folder's files once: a person may keep a thousand models in one.
+func neighboursOf(names []string) *neighbours {
+	n := &neighbours{names: names}
+	for _, name := range names {
+		if isGGUF(name) && isProjector(name) {
+			n.projectors = append(n.projectors, name)
+		}
+	}
+	if n.projectors == nil {
+		return n
+	}
+	slices.SortFunc(n.projectors, func(a, b string) int { return strings.Compare(rank(a), rank(b)) })
+	n.stems = map[string]string{}
+	for _, name := range names {
+		if isGGUF(name) {
+			n.stems[name] = stem(name)
+		}
+	}
+	return n
+}
+
 // projector finds the file that gives a GGUF model eyes or ears: one of the architecture clip, whose name holds mmproj, in
 // the model's own folder. It is the model's if it has the same name but for that word and the quantisation, or if
 // it names no model and this is the only one in the folder that reads what it makes. One that is not whole is none yet.
 func (w *walk) projector(c candidate, width int) (path string, size int64) {
-	own, best := stem(c.file), ""
-	candidates, others := []string{}, []string{}
-	for _, name := range c.names {
-		switch {
-		case !strings.EqualFold(filepath.Ext(name), ".gguf"):
-		case isProjector(name):
-			candidates = append(candidates, name)
-		case stem(name) != own:
-			others = append(others, name)
-		}
-	}
-	slices.SortFunc(candidates, func(a, b string) int { return strings.Compare(rank(a), rank(b)) })
-	for _, name := range candidates {
-		of := stem(name)
+	own, best := c.stems[c.file], ""
+	for _, name := range c.projectors {
+		of := c.stems[name]
 		if of != own && of != "" {
 			continue
 		}
@@ -33,10 +43,10 @@ func (w *walk) projector(c candidate, width int) (path string, size int64) {
 			continue
 		}
 		h := is.found.(header)
-		if h.Architecture != "clip" || of == "" && (h.width != width || w.reads(c, others, width)) {
+		if h.Architecture != "clip" || of == "" && (h.width != width || w.othersRead(c, own, width)) {
 			continue
 		}
-		if best == "" || of == own && stem(best) != own {
+		if best == "" || of == own && c.stems[best] != own {
 			best, size = name, is.size
 		}
 	}
@@ -46,13 +56,18 @@ func (w *walk) projector(c candidate, width int) (path string, size int64) {
 	return filepath.Join(c.dir, best), size
 }
 
-// reads says whether one of the files is a model that reads vectors of that length.
-func (w *walk) reads(c candidate, files []string, width int) bool {
-	return slices.ContainsFunc(files, func(name string) bool {
+// othersRead says whether another model of the folder, stored in whichever way, reads vectors of that length.
+func (w *walk) othersRead(c candidate, own string, width int) bool {
+	return slices.ContainsFunc(c.names, func(name string) bool {
+		if !isGGUF(name) || isProjector(name) || c.stems[name] == own {
+			return false
+		}
 		is, err := w.inspect(filepath.Join(c.dir, name), readGGUF)
 		return err == nil && is.found.(header).width == width
 	})
 }
+
+func isGGUF(file string) bool { return strings.EqualFold(filepath.Ext(file), ".gguf") }
 
 func isProjector(file string) bool { return strings.Contains(strings.ToLower(file), "mmproj") }
 

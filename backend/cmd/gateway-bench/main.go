@@ -38,8 +38,8 @@ type options struct {
 	mlxbar, fakeUpstream, prepared, json string
 }
 
-// fullRounds are those of load in a run that is not a short one.
-const fullRounds = 5
+// fullRounds are those of load in a run that is not a short one: the 99th percentile of a bout lies a turn of the scheduler up or down.
+const fullRounds = 9
 
 // limit bounds a part, whatever hangs: the longest, the engines with MLX on two cores, takes almost an hour.
 const limit = 90 * time.Minute
@@ -111,7 +111,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	f.IntVar(&o.Rounds, "rounds", fullRounds, "rounds of load; each runs direct, proxy and gateway")
 	f.DurationVar(&o.Duration, "duration", 2*time.Second, "length of one bout of load, whole seconds")
 	f.IntVar(&o.Chunks, "chunks", 16, "tokens of one answer under load")
-	f.IntVar(&o.EngineRounds, "engine-rounds", 16, "rounds with the real engine; 0 leaves it out")
+	f.IntVar(&o.EngineRounds, "engine-rounds", 48, "rounds with the real engine; 0 leaves it out")
 	f.IntVar(&o.EngineTokens, "engine-tokens", 160, "tokens of one answer of the engine")
 	f.IntVar(&o.Starts, "starts", 8, "starts to time, on a fresh and on an existing data folder")
 	f.IntVar(&o.Exact, "exact", 2000, "requests that are counted one by one")
