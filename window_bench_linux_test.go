@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"image/color"
 	"path/filepath"
@@ -54,6 +55,11 @@ func BenchmarkFirstPaint(b *testing.B) {
 	} {
 		b.Run("server "+c.server, func(b *testing.B) {
 			n := newNative(b)
+			b.Cleanup(func() { // this process started a server, too, which the session knows nothing of
+				if err := n.host.Drain(context.WithoutCancel(b.Context())); err != nil {
+					b.Error(err)
+				}
+			})
 			var painted, running []time.Duration
 			c.ready(n)
 			n.paint(c.dot)

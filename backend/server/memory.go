@@ -10,11 +10,11 @@ import (
 )
 
 // settleMemory is for after the start, which takes more memory than the requests that follow: what it leaves behind is given
-// back, some of it by the second collection only. Under load a collection is then put off until there is half as much again to collect as Go would
+// back, some of it by the second collection only. Under load a collection is then put off until there is a quarter more to collect than Go would
 // wait for: each holds up the requests of that moment. Who sets GOGC decides otherwise.
 func settleMemory() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(150)
+		debug.SetGCPercent(125)
 	}
 	runtime.GC()
 	debug.FreeOSMemory()
