@@ -156,7 +156,7 @@ func (w *walk) add(dir string, names []string, from origin) (whole bool) {
 		w.candidates = append(w.candidates, m)
 	}
 	for _, file := range names {
-		if !isGGUF(file) {
+		if !IsGGUF(file) {
 			continue
 		}
 		p, isPart := split.Parse(file)

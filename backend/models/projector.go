@@ -11,7 +11,7 @@ import (
 func neighboursOf(names []string) *neighbours {
 	n := &neighbours{names: names}
 	for _, name := range names {
-		if isGGUF(name) && isProjector(name) {
+		if IsGGUF(name) && isProjector(name) {
 			n.projectors = append(n.projectors, name)
 		}
 	}
@@ -21,7 +21,7 @@ func neighboursOf(names []string) *neighbours {
 	slices.SortFunc(n.projectors, func(a, b string) int { return strings.Compare(rank(a), rank(b)) })
 	n.stems = map[string]string{}
 	for _, name := range names {
-		if isGGUF(name) {
+		if IsGGUF(name) {
 			n.stems[name] = stem(name)
 		}
 	}
@@ -59,7 +59,7 @@ func (w *walk) projector(c candidate, width int) (path string, size int64) {
 // othersRead says whether another model of the folder, stored in whichever way, reads vectors of that length.
 func (w *walk) othersRead(c candidate, own string, width int) bool {
 	return slices.ContainsFunc(c.names, func(name string) bool {
-		if !isGGUF(name) || isProjector(name) || c.stems[name] == own {
+		if !IsGGUF(name) || isProjector(name) || c.stems[name] == own {
 			return false
 		}
 		is, err := w.inspect(filepath.Join(c.dir, name), readGGUF)
@@ -67,7 +67,8 @@ func (w *walk) othersRead(c candidate, own string, width int) bool {
 	})
 }
 
-func isGGUF(file string) bool { return strings.EqualFold(filepath.Ext(file), ".gguf") }
+// IsGGUF says whether a file is one by its name.
+func IsGGUF(file string) bool { return strings.EqualFold(filepath.Ext(file), ".gguf") }
 
 func isProjector(file string) bool { return strings.Contains(strings.ToLower(file), "mmproj") }
 

@@ -93,7 +93,7 @@ func (m *measuring) crowdsOfLlamaCPP(ctx context.Context, run *enginesRun) (err 
 	}()
 	direct := bench.Ask{BaseURL: w.lease.BaseURL + "/v1", Key: w.lease.APIKey}
 	through := bench.Ask{BaseURL: w.gateway.url + "/v1"}
-	if err := m.crowds(ctx, run, "llama.cpp", func(clients int) int { return m.rounds(2, roundsOfLlamaCPP[clients]) }, m.rounds(24, 96), [2]bench.Ask{direct, through}, [2]string{models.StarterName, providerModel}); err != nil {
+	if err := m.crowds(ctx, run, "llama.cpp", 2, roundsOfLlamaCPP, m.rounds(24, 96), [2]bench.Ask{direct, through}, [2]string{models.StarterName, providerModel}); err != nil {
 		return err
 	}
 	return m.end(w.gateway.child)
@@ -118,19 +118,20 @@ func (m *measuring) crowdsOfMLX(ctx context.Context, run *enginesRun) error {
 		return err
 	}
 	asks := [2]bench.Ask{{BaseURL: mlx.url + "/v1"}, {BaseURL: g.url + "/v1"}}
-	if err := m.crowds(ctx, run, "MLX (CPU)", func(clients int) int { return m.rounds(1, roundsOfMLX[clients]) }, m.rounds(4, 8), asks, [2]string{mlxTarget, mlxModel}); err != nil {
+	if err := m.crowds(ctx, run, "MLX (CPU)", 1, roundsOfMLX, m.rounds(4, 8), asks, [2]string{mlxTarget, mlxModel}); err != nil {
 		return err
 	}
 	return errors.Join(m.end(g.child), m.end(mlx.child))
 }
 
-// crowds asks by turns; the one that begins is another one in every round.
-func (m *measuring) crowds(ctx context.Context, run *enginesRun, engine string, rounds func(clients int) int, tokens int, asks [2]bench.Ask, names [2]string) error {
+// crowds asks by turns, in so many rounds of a quick run and of a whole one; the one that begins is another one in every round.
+func (m *measuring) crowds(ctx context.Context, run *enginesRun, engine string, quick int, whole map[int]int, tokens int, asks [2]bench.Ask, names [2]string) error {
 	for _, clients := range clientsAtOnce {
+		rounds := m.rounds(quick, whole[clients])
 		c := &crowdRun{Engine: engine, Clients: clients}
 		run.Crowds = append(run.Crowds, c)
-		for round := -1; round < rounds(clients); round++ { // the first is to warm up
-			m.progress("engines: %s, %d at once, round %d of %d", engine, clients, round+1, rounds(clients))
+		for round := -1; round < rounds; round++ { // the first is to warm up
+			m.progress("engines: %s, %d at once, round %d of %d", engine, clients, round+1, rounds)
 			for i := range asks {
 				way := (i + round + 2) % 2
 				got, err := m.ask(ctx, asks[way], names[way], clients, tokens, fmt.Sprint(engine, clients, round, way))

@@ -43,7 +43,7 @@ func (s Starter) Offer() (m models.Model, ok bool) {
 }
 
 func isModel(e fs.DirEntry) bool {
-	return strings.EqualFold(filepath.Ext(e.Name()), ".gguf") && !strings.HasPrefix(e.Name(), ".")
+	return models.IsGGUF(e.Name()) && !strings.HasPrefix(e.Name(), ".")
 }
 
 // Fetch brings the starter unless it is there, by its record and size.
