@@ -136,7 +136,7 @@ func (c *conn) answer(h head) (again bool) {
 	c.server.traffic.Begin()
 	defer c.server.traffic.End()
 	body := &body{conn: c, left: h.length}
-	w := &response{conn: c, body: body, header: make(http.Header, 8), length: -1}
+	w := &response{conn: c, body: body, header: make(http.Header, 8), length: -1, close: h.last}
 	defer func() {
 		c.unwatch()
 		if v := recover(); v != nil {

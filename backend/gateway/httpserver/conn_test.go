@@ -109,6 +109,18 @@ func TestAConnectionThatIsHandedOverServesOn(t *testing.T) {
 	}
 }
 
+func TestAConnectionEndsWithTheAnswerThatItsClientCallsTheLast(t *testing.T) {
+	nc := dial(t, listen(t, ours(http.HandlerFunc(who))))
+	io.WriteString(nc, strings.Replace(request("/ours", "last"), "Host:", "Connection: close\r\nHost:", 1))
+	r := bufio.NewReader(nc)
+	if resp, got := answer(t, r); got != "ours POST /ours last" || !resp.Close {
+		t.Errorf("answered %q, %v", got, resp)
+	}
+	if _, err := r.ReadByte(); err != io.EOF {
+		t.Errorf("the connection goes on: %v", err)
+	}
+}
+
 func TestAClientThatLeavesEndsItsRequest(t *testing.T) {
 	left := make(chan error, 1)
 	addr := listen(t, ours(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

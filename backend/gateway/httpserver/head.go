@@ -24,6 +24,7 @@ type head struct {
 	host   string
 	header http.Header // without Host
 	length int64
+	last   bool // the client takes no answer but this one from the connection
 }
 
 // couldBeOurs looks at what has come of a request so far.
@@ -69,8 +70,11 @@ func (h *head) framing() error {
 			return errNotOurs
 		}
 	}
-	if c := h.header["Connection"]; c != nil && (len(c) > 1 || !strings.EqualFold(c[0], "keep-alive")) {
-		return errNotOurs
+	if c := h.header["Connection"]; c != nil {
+		h.last = strings.EqualFold(c[0], "close")
+		if len(c) > 1 || !h.last && !strings.EqualFold(c[0], "keep-alive") {
+			return errNotOurs
+		}
 	}
 	hosts, lengths := h.header["Host"], h.header["Content-Length"]
 	if len(hosts) != 1 || len(lengths) != 1 || len(lengths[0]) > 18 || !hostName(hosts[0]) {
@@ -90,7 +94,7 @@ var blank = http.Request{Method: method, Proto: "HTTP/1.1", ProtoMajor: 1, Proto
 func (h *head) request(ctx context.Context, remote string, body io.ReadCloser) *http.Request {
 	r := blank.WithContext(ctx) // a copy
 	r.URL, r.RequestURI, r.Host, r.RemoteAddr = h.url, h.target, h.host, remote
-	r.Header, r.ContentLength, r.Body = h.header, h.length, body
+	r.Header, r.ContentLength, r.Body, r.Close = h.header, h.length, body, h.last
 	if h.length == 0 {
 		r.Body = http.NoBody
 	}

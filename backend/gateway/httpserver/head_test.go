@@ -35,7 +35,8 @@ func TestWhatIsLeftToNetHTTP(t *testing.T) {
 		"a wish to be told":      with("Expect: 100-continue"),
 		"an upgrade":             with("Connection: Upgrade"),
 		"another upgrade":        with("Upgrade: h2c"),
-		"an end":                 with("Connection: close"),
+		"an end and more":        with("Connection: close, X-A"),
+		"two wishes":             with("Connection: keep-alive\r\nConnection: close"),
 		"a folded line":          with("X: a\r\n b"),
 		"a space before a colon": with("X : a"),
 		"a lone line feed":       with("X: a\nY: b"),
@@ -48,8 +49,10 @@ func TestWhatIsLeftToNetHTTP(t *testing.T) {
 			t.Errorf("%s is taken, as %+v", name, h)
 		}
 	}
-	if _, err := parseHead([]byte(plainHead)); err != nil {
-		t.Error(err)
+	for _, head := range []string{plainHead, with("Connection: keep-alive"), with("Connection: Close")} {
+		if h, err := parseHead([]byte(head)); err != nil || h.last != strings.Contains(head, "Close") {
+			t.Errorf("%q: %+v, %v", head, h, err)
+		}
 	}
 }
 
@@ -57,6 +60,7 @@ func TestWhatIsLeftToNetHTTP(t *testing.T) {
 func FuzzHead(f *testing.F) {
 	f.Add([]byte(plainHead))
 	f.Add([]byte("POST /v1/messages?beta=true HTTP/1.1\r\nhost:[::1]:1\r\ncontent-length:  007\t\r\nx-a: 1\r\nX-A: 2\r\nConnection: Keep-Alive\r\n\r\n"))
+	f.Add([]byte("POST /a HTTP/1.1\r\nHost: a\r\nconnection: CLOSE\r\nContent-Length: 0\r\n\r\n"))
 	f.Add([]byte("POST /a%20b/../c;d?x=%zz HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nPragma: no-cache\r\nCookie: ä\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		size := httphead.End(in, 0)
@@ -78,7 +82,7 @@ func FuzzHead(f *testing.F) {
 			t.Fatalf("net/http refuses %q: %v", in[:size], err)
 		}
 		if ours.Method != theirs.Method || ours.URL.String() != theirs.URL.String() || ours.URL.Path != theirs.URL.Path || ours.RequestURI != theirs.RequestURI ||
-			ours.Host != theirs.Host || ours.ContentLength != theirs.ContentLength || ours.Proto != theirs.Proto || theirs.Close || len(theirs.TransferEncoding) > 0 {
+			ours.Host != theirs.Host || ours.ContentLength != theirs.ContentLength || ours.Proto != theirs.Proto || ours.Close != theirs.Close || len(theirs.TransferEncoding) > 0 {
 			t.Fatalf("%+v, net/http %+v", ours, theirs)
 		}
 		theirs.Header.Del("Host")
