@@ -23,6 +23,7 @@ import (
 	"mlxbar/backend/engine"
 	"mlxbar/backend/models"
 	"mlxbar/backend/testkit"
+	"mlxbar/backend/units"
 )
 
 // probing is how often these tests have an engine asked; the patience with an answer is ten times that.
@@ -52,6 +53,23 @@ func answers(t *testing.T, lease *engine.Lease) {
 	res := send(t, lease, "/v1/completions", `{"prompt":"Once","max_tokens":2}`)
 	if body := text(t, res); res.StatusCode != http.StatusOK || gjson.Get(body, "usage.completion_tokens").Int() == 0 {
 		t.Errorf("status %d: %.200s", res.StatusCode, body)
+	}
+}
+
+// Reading a prompt of megabytes takes memory that the next one is read in, whichever thread reads that.
+func TestLargePromptsLeaveLittleBehind(t *testing.T) {
+	r := newRig(t)
+	lease := r.acquire()
+	large := `{"max_tokens":1,"prompt":"` + strings.Repeat("hello there, ", 2<<20/13) + `"}`
+	var held []int64
+	for range 8 { // a connection each
+		if res := send(t, lease, "/v1/completions", large); res.StatusCode != http.StatusBadRequest {
+			t.Fatalf("a prompt larger than the context: status %d", res.StatusCode)
+		}
+		held = append(held, int64(r.status(models.StarterName).MemoryBytes))
+	}
+	if grown := held[7] - held[0]; grown > 120<<20 {
+		t.Errorf("seven more of them left %s", units.Bytes(grown))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	_ "embed"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -92,7 +93,7 @@ func (e *Engine) Launch(model models.Model) (engine.Spec, error) {
 		Command: env.Python,
 		// -I: neither the environment nor the current folder adds to what is imported.
 		Args:   append([]string{"-I", "-u", path}, arguments(model, options)...),
-		Env:    yielding(script.Environ(os.Environ())),
+		Env:    tuned(script.Environ(os.Environ())),
 		Stdin:  []byte(key + "\n" + identity + "\n"),
 		APIKey: key,
 		Ready:  script.Ready,
@@ -146,18 +147,29 @@ func batch(model models.Model, o Options) int {
 	return (size + n - 1) / n * n
 }
 
-// yielding has threads that wait for each other give up their processor soon. Where llama.cpp is made with OpenMP, as on Linux, they
+// tuned has the C libraries below llama.cpp do what serves a machine that other programs use too, unless a person has chosen.
+//
+// Threads that wait for each other give up their processor soon. Where llama.cpp is made with OpenMP, as on Linux, they
 // look for longer than a process's turn lasts before they sleep. Where another engine loads or answers beside them, each of the hundreds
 // of such waits of a token then costs a turn, and a stream stands still for seconds. With the number that libgomp itself takes where
-// threads are more than processors, a token comes as fast on a machine that is theirs alone (docs/PERFORMANCE.md). A person's own choice counts.
-func yielding(env []string) []string {
-	for _, entry := range env {
-		if strings.HasPrefix(entry, spinCount+"=") || strings.HasPrefix(entry, "OMP_WAIT_POLICY=") {
-			return env
-		}
+// threads are more than processors, a token comes as fast on a machine that is theirs alone (docs/PERFORMANCE.md).
+//
+// And all threads share one heap. glibc gives each of those that answer requests one of its own, up to eight for each processor, and what a prompt of
+// megabytes took stays in the heap of whichever read it.
+func tuned(env []string) []string {
+	const spins, heaps = "GOMP_SPINCOUNT", "MALLOC_ARENA_MAX"
+	chosen := func(names ...string) bool {
+		return slices.ContainsFunc(env, func(entry string) bool {
+			name, _, _ := strings.Cut(entry, "=")
+			return slices.Contains(names, name)
+		})
 	}
-	return append(env, spinCount+"=1000")
+	out := env
+	if !chosen(spins, "OMP_WAIT_POLICY") {
+		out = append(out, spins+"=1000")
+	}
+	if !chosen(heaps) {
+		out = append(out, heaps+"=1")
+	}
+	return out
 }
-
-// spinCount is how often libgomp looks before a thread sleeps.
-const spinCount = "GOMP_SPINCOUNT"

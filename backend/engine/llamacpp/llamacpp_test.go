@@ -108,15 +108,16 @@ func TestWordsOfAFailedLoadBecomeASentence(t *testing.T) {
 	}
 }
 
-// Threads that wait do not keep another engine from its turn, unless a person would have it otherwise.
-func TestWaitingThreadsGiveWay(t *testing.T) {
+// Threads that wait do not keep another engine from its turn, and what one has read does not stay with it, unless a person would have it otherwise.
+func TestTheLibrariesAreToldUnlessAPersonHas(t *testing.T) {
 	for _, c := range []struct{ env, want []string }{
-		{nil, []string{"GOMP_SPINCOUNT=1000"}},
-		{[]string{"PATH=/bin"}, []string{"PATH=/bin", "GOMP_SPINCOUNT=1000"}},
-		{[]string{"GOMP_SPINCOUNT=7"}, []string{"GOMP_SPINCOUNT=7"}},
-		{[]string{"OMP_WAIT_POLICY=active"}, []string{"OMP_WAIT_POLICY=active"}},
+		{nil, []string{"GOMP_SPINCOUNT=1000", "MALLOC_ARENA_MAX=1"}},
+		{[]string{"PATH=/bin"}, []string{"PATH=/bin", "GOMP_SPINCOUNT=1000", "MALLOC_ARENA_MAX=1"}},
+		{[]string{"GOMP_SPINCOUNT=7"}, []string{"GOMP_SPINCOUNT=7", "MALLOC_ARENA_MAX=1"}},
+		{[]string{"OMP_WAIT_POLICY=active"}, []string{"OMP_WAIT_POLICY=active", "MALLOC_ARENA_MAX=1"}},
+		{[]string{"MALLOC_ARENA_MAX=4"}, []string{"MALLOC_ARENA_MAX=4", "GOMP_SPINCOUNT=1000"}},
 	} {
-		if got := yielding(c.env); !slices.Equal(got, c.want) {
+		if got := tuned(c.env); !slices.Equal(got, c.want) {
 			t.Errorf("%q becomes %q", c.env, got)
 		}
 	}

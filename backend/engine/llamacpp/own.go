@@ -56,7 +56,7 @@ func launchOwn(model models.Model, o Options) (engine.Spec, error) {
 	return engine.Spec{
 		Command: "/bin/sh",
 		Args:    append([]string{"-c", guarded, "llama-server", o.Command}, ownArguments(model, o)...),
-		Env:     append(yielding(script.Environ(os.Environ())), ownEnviron(model, o, identity)...),
+		Env:     append(tuned(script.Environ(os.Environ())), ownEnviron(model, o, identity)...),
 		Stdin:   []byte(key + "\n"),
 		APIKey:  key,
 		Ready:   parseListening,

@@ -38,7 +38,7 @@ func Write(dataDir, name string, text []byte) (string, error) {
 // tells the drivers of a processor. A list of what to give and not of what to keep
 // back, because a provider's key may stand in a variable of any name.
 var (
-	given       = []string{"HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"}
+	given       = []string{"HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER", "LD_LIBRARY_PATH", "MALLOC_ARENA_MAX", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"}
 	givenPrefix = []string{"LC_", "XDG_", "GGML_", "MLX_", "OMP_", "KMP_", "GOMP_", "MKL_", "OPENBLAS_", "METAL_", "MTL_", "CUDA_", "NVIDIA_", "HIP_", "HSA_", "ROCR_", "VK_"}
 	secrets     = []string{"KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL"}
 )

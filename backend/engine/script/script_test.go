@@ -14,7 +14,7 @@ import (
 func TestTheChildsEnvironmentHoldsNoSecret(t *testing.T) {
 	kept := []string{
 		"PATH=/usr/bin", "HOME=/home/me", "LC_ALL=C", "TMPDIR=/tmp", "CUDA_VISIBLE_DEVICES=0", "MLX_METAL_GPU_ARCH=x", "OMP_NUM_THREADS=2",
-		"LD_LIBRARY_PATH=/opt/lib", "GGML_METAL_PATH_RESOURCES=/x", "XDG_CACHE_HOME=/c=d",
+		"LD_LIBRARY_PATH=/opt/lib", "MALLOC_ARENA_MAX=2", "GGML_METAL_PATH_RESOURCES=/x", "XDG_CACHE_HOME=/c=d",
 	}
 	dropped := []string{
 		"OPENAI_API_KEY=sk-1", "MY_PROVIDER=sk-2", "HF_TOKEN=hf-3", "GITHUB_PAT=4", "DATABASE_URL=postgres://me:5@db", "XDG_SECRET=6",
