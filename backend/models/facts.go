@@ -14,6 +14,7 @@ type Facts struct {
 	Architecture  string
 	ContextLength int
 	HasPooling    bool // it names the way in which its embeddings are pooled
+	Ranks         bool // and that way gives a score: it is a reranker
 	Parameters    int64
 	Quantization  string // such as Q4_K_M, or 4-bit
 	License       string
@@ -90,6 +91,9 @@ func (m *metadata) take(key string, v value) error {
 	return nil
 }
 
+// poolingRank is LLAMA_POOLING_TYPE_RANK of llama.cpp's llama.h.
+const poolingRank = 4
+
 func (m *metadata) facts(t tensorList) Facts {
 	f := Facts{Architecture: m.architecture, License: m.license, Parameters: t.parameters, Quantization: m.fileType, CacheBytes: m.cacheBytes()}
 	if f.Quantization == "" {
@@ -99,6 +103,7 @@ func (m *metadata) facts(t tensorList) Facts {
 		f.ContextLength = int(min(n[0], math.MaxInt32))
 	}
 	_, f.HasPooling = m.numbers["pooling_type"]
+	f.Ranks = m.number("pooling_type") == poolingRank
 	return f
 }
 

@@ -86,12 +86,14 @@ func smallModel(keys ...func(*ggufFile)) []byte {
 
 func TestHeaderTellsFacts(t *testing.T) {
 	embedder := func(g *ggufFile) { g.uintKey("bert.pooling_type", 2) }
+	reranker := func(g *ggufFile) { g.uintKey("bert.pooling_type", 4) }
 	for name, c := range map[string]struct {
 		file []byte
 		want Facts
 	}{
 		"a chat model":        {smallModel(), Facts{Architecture: "llama", ContextLength: 2048, Parameters: 4, Quantization: "F32"}},
 		"an embeddings model": {smallModel(embedder), Facts{Architecture: "llama", ContextLength: 2048, HasPooling: true, Parameters: 4, Quantization: "F32"}},
+		"a reranker":          {smallModel(reranker), Facts{Architecture: "llama", ContextLength: 2048, HasPooling: true, Ranks: true, Parameters: 4, Quantization: "F32"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h, err := readHeader(bytes.NewReader(c.file))

@@ -3,6 +3,7 @@
 package llamacpp
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	_ "embed"
@@ -124,12 +125,19 @@ func arguments(model models.Model, o Options) []string {
 	if model.Projector != "" {
 		args = append(args, "--mmproj", model.Projector)
 	}
-	pooling := "mean"
-	if model.Facts.HasPooling {
-		pooling = "model"
-	}
-	args = append(args, "--pooling", pooling, "--batch", strconv.Itoa(batch(model, o)))
+	args = append(args, "--pooling", cmp.Or(pooling(model), "model"), "--batch", strconv.Itoa(batch(model, o)))
 	return append(args, o.Arguments...)
+}
+
+// pooling is what llama.cpp is to make of the tokens of a text, "" to leave that to the model. It ranks texts only where it is told to.
+func pooling(model models.Model) string {
+	switch {
+	case model.Facts.Ranks:
+		return "rank"
+	case model.Facts.HasPooling:
+		return ""
+	}
+	return "mean"
 }
 
 // batch is how many tokens are read at once. llama.cpp ends with a failed assertion where the means of embeddings are

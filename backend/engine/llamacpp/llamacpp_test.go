@@ -28,6 +28,7 @@ func TestArguments(t *testing.T) {
 		"but not beyond what is set":         {embedder(2048), Options{ContextSize: 1024}, "--context-size 1024 --parallel 1 --threads 0 --pooling model --batch 1024"},
 		"nor too large":                      {embedder(1 << 20), Options{}, "--context-size 0 --parallel 1 --threads 0 --pooling model --batch 8192"},
 		"nor too small":                      {embedder(0), Options{}, "--context-size 0 --parallel 1 --threads 0 --pooling model --batch 512"},
+		"a reranker":                         {models.Model{Name: "e", Path: "/e.gguf", Facts: models.Facts{HasPooling: true, Ranks: true, ContextLength: 512}}, Options{}, "--context-size 0 --parallel 1 --threads 0 --pooling rank --batch 512"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := append([]string{"--model", c.model.Path, "--alias", c.model.Name}, strings.Fields(c.want)...)
@@ -57,6 +58,7 @@ func TestTheEnvironmentOfALlamaServerOfOnesOwn(t *testing.T) {
 	}{
 		"chat":                        {models.Model{}, Options{}, "LLAMA_ARG_POOLING=mean", "LLAMA_ARG_SPEC_TYPE"},
 		"an embedder pools by itself": {embedder, Options{}, "LLAMA_ARG_EMBEDDINGS=1", "LLAMA_ARG_POOLING"},
+		"a reranker is told to rank":  {models.Model{Facts: models.Facts{HasPooling: true, Ranks: true}}, Options{}, "LLAMA_ARG_POOLING=rank", "LLAMA_ARG_POOLING=mean"},
 		"a draft":                     {models.Model{}, Options{Draft: "/d.gguf"}, "LLAMA_ARG_SPEC_TYPE=draft-simple", "/d.gguf"},
 		"its name":                    {models.Model{}, Options{}, "LLAMA_MEDIA_MARKER=<__media_word__>", "LLAMA_API_KEY"},
 	} {

@@ -82,8 +82,8 @@ func ownEnviron(model models.Model, o Options, identity string) []string {
 	if o.Draft != "" { // which newer versions have to be told beside the model that drafts
 		environ = append(environ, "LLAMA_ARG_SPEC_TYPE=draft-simple")
 	}
-	if !model.Facts.HasPooling {
-		environ = append(environ, "LLAMA_ARG_POOLING=mean")
+	if how := pooling(model); how != "" {
+		environ = append(environ, "LLAMA_ARG_POOLING="+how)
 	}
 	return environ
 }

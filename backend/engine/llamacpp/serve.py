@@ -29,7 +29,7 @@ def arguments():
     parser.add_argument("--parallel", type=int, default=4)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--batch", type=int, default=1024)
-    parser.add_argument("--pooling", choices=["mean", "model"], default="mean")
+    parser.add_argument("--pooling", choices=["mean", "rank", "model"], default="mean")
     parser.add_argument("--draft", default="")
     parser.add_argument("--mmproj", default="")
     # What a person may add, called as llama-server calls it; the settings let nothing else through.
@@ -70,8 +70,8 @@ def parameters(options, key, identity):
     # Embeddings from the same process: a text must fit into one batch.
     p.embedding = True
     p.n_batch = p.n_ubatch = options.batch
-    if options.pooling == "mean":
-        p.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+    if options.pooling != "model":
+        p.pooling_type = getattr(xllamacpp.llama_pooling_type, "LLAMA_POOLING_TYPE_" + options.pooling.upper())
     add(xllamacpp, p, options)
     return xllamacpp, p
 
