@@ -172,12 +172,11 @@ func tuned(env []string) []string {
 			return slices.Contains(names, name)
 		})
 	}
-	out := env
 	if !chosen(spins, "OMP_WAIT_POLICY") {
-		out = append(out, spins+"=1000")
+		env = append(env, spins+"=1000")
 	}
 	if !chosen(heaps) {
-		out = append(out, heaps+"=1")
+		env = append(env, heaps+"=1")
 	}
-	return out
+	return env
 }

@@ -111,7 +111,7 @@ func TestAConnectionThatIsHandedOverServesOn(t *testing.T) {
 
 func TestAConnectionEndsWithTheAnswerThatItsClientCallsTheLast(t *testing.T) {
 	nc := dial(t, listen(t, ours(http.HandlerFunc(who))))
-	io.WriteString(nc, strings.Replace(request("/ours", "last"), "Host:", "Connection: close\r\nHost:", 1))
+	io.WriteString(nc, last(request("/ours", "last")))
 	r := bufio.NewReader(nc)
 	if resp, got := answer(t, r); got != "ours POST /ours last" || !resp.Close {
 		t.Errorf("answered %q, %v", got, resp)
